@@ -1,0 +1,28 @@
+"""Flow kizashi-train: learn what is normal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.cameras import make_task_runner, run_per_camera, task_site
+
+__all__ = ["train", "train_one"]
+
+
+@task(task_run_name="train-{camera}", cache_policy=NO_CACHE, persist_result=False)
+def train_one(site: str, camera: str, preset: str | None = None) -> dict[str, Any]:
+    """Train and activate a model for one camera."""
+    from pipeline.learning.train_camera import train_camera
+
+    with task_site(site) as (opened, progress):
+        record = train_camera(opened, camera, preset=preset, progress=progress)
+        return {"model": record.model_id, "preset": record.preset}
+
+
+@flow(name="kizashi-train", task_runner=make_task_runner(1), persist_result=False)
+def train(site: str, cameras: list[str] | None = None, preset: str | None = None) -> None:
+    """Train the cameras of a site, one after the other; none named means all."""
+    run_per_camera(train_one, site, cameras or [], "kizashi-train", preset=preset)

@@ -1,0 +1,193 @@
+"""Events: anomalies joined in time, causally, with hysteresis, merge gap and minimum length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.identity import content_id
+from pipeline.scoring.anomaly import Anomaly, Place
+
+__all__ = ["Event", "EventPolicy", "ScoreSmoother", "join_anomalies"]
+
+_RUN_GAP_SECONDS = 2.0
+"""A pause between clips longer than this (or than the merge gap) begins a new run: what was seen
+before it says nothing about what is seen after it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventPolicy:
+    """How anomalies become events. All scores are -log10 p-values, smoothed causally."""
+
+    policy_id: str
+    """content_id("policy", calibration id, every number below)."""
+    open_score: float
+    """An event opens when the smoothed score reaches this."""
+    close_score: float
+    """It closes when the smoothed score falls below this; <= open_score (hysteresis)."""
+    alert_score: float
+    """An event whose peak reaches this is an alert; >= open_score; from the alarm budget."""
+    smoothing_seconds: float
+    """Time constant of the causal exponential mean over clip scores; 0 = none."""
+    minimum_seconds: float
+    """A shorter event is dropped. Length counts from the start of the first clip's end time."""
+    merge_gap_seconds: float
+    """Events that are nearer than this become one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Anomalies of one camera that belong together in time."""
+
+    event_id: str
+    """content_id("event", camera, policy_id, first anomaly's id): later clips never rename it."""
+    camera: str
+    model_id: str
+    policy_id: str
+    first_anomaly_id: str
+    peak_anomaly_id: str
+    start_utc: datetime
+    """End of the first clip at which the event was open."""
+    end_utc: datetime
+    """End of the last clip at which it was open."""
+    peak_utc: datetime
+    peak_score: float
+    """Largest smoothed score."""
+    clips: int
+    """Clips in it."""
+    expert: str
+    """The expert that led at the peak."""
+    place: Place
+    """Where, at the peak."""
+    closed: bool
+    """False while the footage seen so far ends inside it."""
+
+
+def join_anomalies(anomalies: Iterable[Anomaly], policy: EventPolicy) -> Iterator[Event]:
+    """Yield the events of one camera and model in order of time, from anomalies by clip end.
+
+    Causal: an event depends only on clips up to the one that closed it. A longer stream gives the
+    same closed events with the same ids; the last one, when it comes with `closed=False`, keeps its
+    id and grows. Events lie further apart than the merge gap. An event's length is its last clip
+    end minus its first plus one clip step (the time from the clip before the first, or at the
+    beginning of a run to the clip after it). Raises ValueError when clips go back in time or change
+    camera.
+    """
+    growing: _Growing | None = None
+    smoother = ScoreSmoother(policy)
+    for anomaly in anomalies:
+        score, step_seconds = smoother.after(anomaly)
+        if step_seconds is None and growing is not None:
+            if growing.long_enough():
+                yield growing.event(closed=True)
+            growing = None
+        if growing is not None:
+            growing.see(anomaly, score, step_seconds or 0.0)
+            if growing.is_over(anomaly):
+                if growing.long_enough():
+                    yield growing.event(closed=True)
+                growing = None
+        if growing is None and score >= policy.open_score:
+            growing = _Growing(policy, anomaly, score, step_seconds or 0.0)
+    if growing is not None and growing.long_enough():
+        yield growing.event(closed=False)
+
+
+class ScoreSmoother:
+    """Causal exponential mean of the scores of one camera's clips, over runs without a hole."""
+
+    def __init__(self, policy: EventPolicy) -> None:
+        self._seconds = policy.smoothing_seconds
+        self._run_gap_seconds = max(policy.merge_gap_seconds, _RUN_GAP_SECONDS)
+        self._last: Anomaly | None = None
+        self._mean = 0.0
+
+    def after(self, anomaly: Anomaly) -> tuple[float, float | None]:
+        """Return the smoothed score at this clip, and the seconds since the clip before.
+
+        The seconds are None for the first clip of a run; the mean begins again there. Raises
+        ValueError when the clip ends before the one ahead of it, or is of another camera.
+        """
+        last, self._last = self._last, anomaly
+        step_seconds = None if last is None else _step_seconds(last, anomaly)
+        if step_seconds is None or step_seconds > self._run_gap_seconds:
+            self._mean = anomaly.score
+            return self._mean, None
+        weight = 1.0
+        if self._seconds > 0:
+            weight = -math.expm1(-step_seconds / self._seconds)
+        self._mean += (anomaly.score - self._mean) * weight
+        return self._mean, step_seconds
+
+
+def _step_seconds(last: Anomaly, anomaly: Anomaly) -> float:
+    step_seconds = (anomaly.clip.end_utc - last.clip.end_utc).total_seconds()
+    if step_seconds < 0:
+        raise ValueError(f"clip {anomaly.clip.clip_id} ends before the clip ahead of it")
+    if anomaly.clip.camera != last.clip.camera:
+        raise ValueError(f"clips of {last.clip.camera} and {anomaly.clip.camera} in one stream")
+    return step_seconds
+
+
+class _Growing:
+    """An event while clips arrive: open, or shut and waiting whether it opens again."""
+
+    def __init__(
+        self, policy: EventPolicy, first: Anomaly, score: float, step_seconds: float
+    ) -> None:
+        self._policy = policy
+        self._first = self._end = self._peak = first
+        self._peak_score = score
+        self._open = True
+        self._clips = 1
+        self._clips_since = 0
+        # 0 at the beginning of a run, until the next clip tells.
+        self._step_seconds = step_seconds
+
+    def see(self, anomaly: Anomaly, score: float, step_seconds: float) -> None:
+        """Take in the next clip of the same run."""
+        self._clips_since += 1
+        if self._step_seconds == 0.0:
+            self._step_seconds = step_seconds
+        needed = self._policy.close_score if self._open else self._policy.open_score
+        self._open = score >= needed and not (not self._open and self.is_over(anomaly))
+        if not self._open:
+            return
+        self._clips += self._clips_since
+        self._clips_since = 0
+        self._end = anomaly
+        if score > self._peak_score:
+            self._peak, self._peak_score = anomaly, score
+
+    def is_over(self, anomaly: Anomaly) -> bool:
+        """Tell whether no clip from this one on can belong to the event."""
+        quiet_seconds = (anomaly.clip.end_utc - self._end.clip.end_utc).total_seconds()
+        return not self._open and quiet_seconds > self._policy.merge_gap_seconds
+
+    def long_enough(self) -> bool:
+        """Tell whether the event reaches the minimum length; once true it stays true."""
+        length_seconds = (self._end.clip.end_utc - self._first.clip.end_utc).total_seconds()
+        return length_seconds + self._step_seconds >= self._policy.minimum_seconds
+
+    def event(self, *, closed: bool) -> Event:
+        """Return the event as far as it is known."""
+        camera = self._first.clip.camera
+        first_id = self._first.anomaly_id
+        return Event(
+            event_id=content_id("event", camera, self._policy.policy_id, first_id),
+            camera=camera,
+            model_id=self._first.model_id,
+            policy_id=self._policy.policy_id,
+            first_anomaly_id=first_id,
+            peak_anomaly_id=self._peak.anomaly_id,
+            start_utc=self._first.clip.end_utc,
+            end_utc=self._end.clip.end_utc,
+            peak_utc=self._peak.clip.end_utc,
+            peak_score=self._peak_score,
+            clips=self._clips,
+            expert=self._peak.expert,
+            place=self._peak.place,
+            closed=closed,
+        )

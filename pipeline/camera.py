@@ -1,0 +1,86 @@
+"""Camera: a fixed viewpoint with a source, a time zone, a written purpose, masks, an alarm budget."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pipeline.errors import CameraError
+
+__all__ = ["Camera", "ClockSource", "Polygon", "check_camera"]
+
+Polygon = tuple[tuple[float, float], ...]
+"""Corners (x, y) as shares of the picture's width and height, each in [0, 1]."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class ClockSource(StrEnum):
+    """Where the wall time of the first frame of a footage comes from."""
+
+    AUTO = "auto"
+    """Side-car if there is one, else the name, else the modification time."""
+    SIDECAR = "sidecar"
+    """`NAME.start.json` beside the file: {"start_utc": "2026-01-31T08:00:00Z"}."""
+    NAME = "name"
+    """A time in the file name: 2026-01-31T08-00-00Z, or without Z in the camera's time zone."""
+    MTIME = "mtime"
+    """Modification time of the file, less its duration."""
+    SEQUENCE = "sequence"
+    """No clock: laid one after the other in the order of names, one minute apart (archives)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Camera:
+    """One fixed viewpoint, as registered."""
+
+    name: str
+    """Lower-case letters, digits, - and _; at most 63. It names folders and rows."""
+    source: Path
+    """Folder that footage arrives in: video files, or folders of frames."""
+    timezone: str = "UTC"
+    """IANA zone of the plant, for reports and for local times in file names."""
+    purpose: str
+    """Why this camera watches, in words: required before it may be ingested."""
+    owner: str
+    """Who answers for it."""
+    retention_days: int
+    """How long raw scores and evidence are kept."""
+    budget_per_day: float = 1.0
+    """Alarm budget: the largest acceptable mean number of false alerts in 24 hours of footage."""
+    clock: ClockSource = ClockSource.AUTO
+    sequence_start_utc: datetime | None = None
+    """For ClockSource.SEQUENCE: where the first footage is laid; None means 2000-01-01."""
+    privacy_masks: tuple[Polygon, ...] = ()
+    """Painted over before anything is learnt, stored or shown."""
+
+
+def check_camera(camera: Camera) -> Camera:
+    """Return `camera`, or raise CameraError naming what is missing and how to give it."""
+    if not _NAME.fullmatch(camera.name):
+        raise CameraError(
+            f"camera name {camera.name!r}: use 1 to 63 of a-z 0-9 - _, beginning with a letter or digit"
+        )
+    for field in ("purpose", "owner"):
+        if not getattr(camera, field).strip():
+            raise CameraError(f"camera {camera.name}: no {field}; give --{field} 'in your words'")
+    if camera.retention_days < 1:
+        raise CameraError(f"camera {camera.name}: retention {camera.retention_days} days; give >= 1")
+    if not camera.budget_per_day > 0:
+        raise CameraError(f"camera {camera.name}: budget {camera.budget_per_day}; give more than 0")
+    try:
+        ZoneInfo(camera.timezone)
+    except (KeyError, ValueError, OSError) as error:
+        raise CameraError(
+            f"camera {camera.name}: unknown time zone {camera.timezone!r}; give one like Asia/Tokyo"
+        ) from error
+    for polygon in camera.privacy_masks:
+        if len(polygon) < 3 or any(not 0.0 <= v <= 1.0 for corner in polygon for v in corner):
+            raise CameraError(
+                f"camera {camera.name}: a mask needs >= 3 corners with shares between 0 and 1"
+            )
+    return camera

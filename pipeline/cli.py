@@ -1,0 +1,118 @@
+"""The command line: parses, calls one function of the pipeline, prints. The outermost shell.
+
+Errors are one line on standard error and an exit code by kind; --debug adds the traceback.
+Nothing heavy (torch, SQLAlchemy, Prefect, pandas, pydantic) is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands import alerts, models, sites, stages
+from pipeline.commands.cameras import cameras_app
+from pipeline.commands.shell import Shell
+from pipeline.errors import KizashiError
+
+__all__ = ["app", "main"]
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells count."""
+BROKEN_PIPE = 141
+
+app = typer.Typer(
+    name="kizashi",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Learns what normal operation of a fixed camera looks like, and writes few, explained "
+    "alerts to SQL.",
+)
+app.command()(sites.demo)
+app.command()(sites.init)
+app.add_typer(cameras_app, name="camera")
+app.command()(stages.ingest)
+app.command()(stages.train)
+app.command()(stages.score)
+app.command()(stages.report)
+app.command()(alerts.alerts)
+app.command()(alerts.review)
+app.command()(alerts.sql)
+app.add_typer(models.models_app, name="model")
+app.command()(sites.evaluate)
+app.command()(sites.serve)
+app.add_typer(sites.store_app, name="store")
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    site: Annotated[
+        Path, typer.Option(help="Folder of the site.", envvar="KIZASHI_SITE", show_default=False)
+    ] = Path("."),
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Log everything, and show tracebacks.")
+    ] = False,
+) -> None:
+    """Set up what every command shares."""
+    context.obj = Shell(folder=site.expanduser().resolve(), debug=debug)
+    if debug:
+        from pipeline.logs import configure_logs
+
+        configure_logs(debug=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        outcome = app(args=given, prog_name="kizashi", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        message = error.format_message().rstrip(".")
+        if not message:  # a group without a command: its help is printed already
+            return error.exit_code
+        return _fail(f"{message}; see {_help_of(error)}", error.exit_code, given, error)
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail("interrupted", INTERRUPTED, [], None)
+    except (BrokenPipeError, SystemExit) as error:
+        # typer and rich turn a broken pipe into SystemExit themselves.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        # `kizashi alerts | head`: the reader left, which is no error. Python would complain
+        # once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KizashiError as error:
+        return _fail(str(error), error.exit_code, given, error)
+    except Exception as error:  # the last line of defence: ours to mend, not the user's
+        text = f"unexpected {type(error).__name__}: {error}; please report it with --debug's output"
+        return _fail(text, 1, given, error)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _help_of(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'kizashi'} --help"
+
+
+def _fail(message: str, code: int, given: Sequence[str], error: BaseException | None) -> int:
+    import traceback
+
+    from pipeline.commands.output import plain
+    from pipeline.masking import masked
+
+    if error is not None and "--debug" in given:
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            sys.stderr.write(plain(masked(line)) + "\n")
+    sys.stderr.write(f"kizashi: {plain(masked(message))}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Privacy masks: painted over before anything is learnt, stored or shown."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.camera import Polygon
+
+__all__ = ["burn_masks"]
+
+_Image = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+def burn_masks(image: _Image, masks: tuple[Polygon, ...]) -> _Image:
+    """Return the picture (uint8 HW or HWC) with every pixel that a mask touches set to 0.
+
+    Without masks it is the picture itself, else a copy.
+    """
+    if not masks:
+        return image
+    burnt = image.copy()
+    burnt[_covered(image.shape[0], image.shape[1], masks)] = 0
+    return burnt
+
+
+@lru_cache(maxsize=64)
+def _covered(
+    height_px: int, width_px: int, masks: tuple[Polygon, ...]
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return covered_HW: True where a mask touches a pixel."""
+    covered = np.zeros((height_px, width_px), np.uint8)
+    for polygon in masks:
+        corners = [(round(x * width_px), round(y * height_px)) for x, y in polygon]
+        cv2.fillPoly(covered, [np.array(corners, np.int32)], 1)
+    # One pixel more on every side: resizing has mixed each pixel with its neighbours.
+    return cv2.dilate(covered, np.ones((3, 3), np.uint8)).astype(bool)

@@ -1,0 +1,83 @@
+"""Tiles: square crops of a frame on a fixed grid, and frames stitched back from tiles.
+
+Shapes: N clips, P planes, T frames, H x W pixels, K tiles of S x S pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["CELL_PX", "TileGrid", "cut_tiles", "stitch_tiles"]
+
+CELL_PX = 8
+"""Side of a cell of the score grid, in working pixels: the stride of a critic for 32-pixel tiles."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TileGrid:
+    """Where tiles lie on a frame. The grid belongs to the camera, so places can be compared."""
+
+    height_px: int
+    width_px: int
+    tile_px: int
+    stride_px: int
+
+    def __post_init__(self) -> None:
+        if self.tile_px > min(self.height_px, self.width_px):
+            raise ValueError(
+                f"tile of {self.tile_px} px on a frame of {self.width_px} x {self.height_px} px"
+            )
+
+    @property
+    def tops(self) -> tuple[int, ...]:
+        """Upper edges of the rows of tiles."""
+        return _starts(self.height_px, self.tile_px, self.stride_px)
+
+    @property
+    def lefts(self) -> tuple[int, ...]:
+        """Left edges of the columns of tiles."""
+        return _starts(self.width_px, self.tile_px, self.stride_px)
+
+    @property
+    def corners(self) -> tuple[tuple[int, int], ...]:
+        """(top, left) of every tile, row by row."""
+        return tuple((top, left) for top in self.tops for left in self.lefts)
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """(rows, columns) of the score grid."""
+        return self.height_px // CELL_PX, self.width_px // CELL_PX
+
+
+def _starts(length_px: int, tile_px: int, stride_px: int) -> tuple[int, ...]:
+    starts = list(range(0, length_px - tile_px + 1, stride_px))
+    if starts[-1] + tile_px < length_px:
+        starts.append(length_px - tile_px)  # the last one reaches the edge
+    return tuple(starts)
+
+
+def cut_tiles(frames_NPTHW: Tensor, grid: TileGrid) -> Tensor:
+    """Return tiles_MPTSS with M = N * K, the tiles of one clip together, in the order of corners."""
+    size = grid.tile_px
+    cut = [frames_NPTHW[..., t : t + size, x : x + size] for t, x in grid.corners]
+    return torch.stack(cut, dim=1).flatten(0, 1)
+
+
+def stitch_tiles(tiles_MPTSS: Tensor, grid: TileGrid) -> Tensor:
+    """Return frames_NPTHW: overlapping tiles blended with a raised cosine (Hann) window."""
+    size = grid.tile_px
+    count = len(grid.corners)
+    tiles_NKPTSS = tiles_MPTSS.reshape(-1, count, *tiles_MPTSS.shape[1:])
+    ramp = torch.hann_window(size + 2, periodic=False)[1:-1].to(tiles_MPTSS)
+    weight_SS = torch.outer(ramp, ramp)
+    clips, _, planes, frames = tiles_NKPTSS.shape[:4]
+    total = tiles_MPTSS.new_zeros(clips, planes, frames, grid.height_px, grid.width_px)
+    weights = tiles_MPTSS.new_zeros(grid.height_px, grid.width_px)
+    for index, (top, left) in enumerate(grid.corners):
+        rows, columns = slice(top, top + size), slice(left, left + size)
+        total[..., rows, columns] += tiles_NKPTSS[:, index] * weight_SS
+        weights[rows, columns] += weight_SS
+    return total / weights

@@ -1,0 +1,85 @@
+"""Clips: windows of T frames of a segment at the model's frame rate."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.footage.frames import WorkingFrame
+from pipeline.footage.segments import Segment
+from pipeline.identity import content_id
+from pipeline.timebase import shift_utc
+
+__all__ = ["Clip", "windows"]
+
+_REMEMBERED_STEPS = 15
+_HOLE_IN_STEPS = 2.5
+"""Steps alternate by up to a factor of 2 when frames were left out to reach a frame rate."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clip:
+    """A window of T frames of one segment. A score belongs to its end: it uses no later frame."""
+
+    clip_id: str
+    """content_id("clip", segment_id, start_us, end_us)."""
+    segment_id: str
+    camera: str
+    start_us: int
+    """Media time of the first frame."""
+    end_us: int
+    """Media time of the last frame (inclusive: the moment at which the score is known)."""
+    start_utc: datetime
+    end_utc: datetime
+
+
+def windows(
+    frames: Iterable[WorkingFrame], *, segment: Segment, length: int, stride: int
+) -> Iterator[tuple[Clip, NDArray[np.uint8]]]:
+    """Yield (clip, window) for each `length` frames in a row, beginning every `stride` frames.
+
+    window is uint8 THW, or THWC for colour, and the caller's own. A window never spans a hole:
+    after one, counting begins again. At most `length` frames are held.
+    """
+    if length < 1 or stride < 1:
+        raise ValueError(f"length {length} and stride {stride} must be at least 1")
+    held: deque[WorkingFrame] = deque(maxlen=length)
+    steps: deque[int] = deque(maxlen=_REMEMBERED_STEPS)
+    run = 0
+    before_us: int | None = None
+    for frame in frames:
+        if before_us is not None:
+            step_us = frame.pts_us - before_us
+            if frame.follows_hole or _is_hole(step_us, steps):
+                held.clear()
+                run = 0
+            else:
+                steps.append(step_us)
+        before_us = frame.pts_us
+        held.append(frame)
+        run += 1
+        if run >= length and (run - length) % stride == 0:
+            yield _clip(segment, held), np.stack([one.image for one in held])
+
+
+def _is_hole(step_us: int, steps: deque[int]) -> bool:
+    return step_us <= 0 or (len(steps) > 0 and step_us > _HOLE_IN_STEPS * median(steps))
+
+
+def _clip(segment: Segment, held: deque[WorkingFrame]) -> Clip:
+    start_us, end_us = held[0].pts_us, held[-1].pts_us
+    return Clip(
+        clip_id=content_id("clip", segment.segment_id, start_us, end_us),
+        segment_id=segment.segment_id,
+        camera=segment.camera,
+        start_us=start_us,
+        end_us=end_us,
+        start_utc=shift_utc(segment.start_utc, start_us - segment.start_us),
+        end_utc=shift_utc(segment.start_utc, end_us - segment.start_us),
+    )

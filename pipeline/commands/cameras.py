@@ -1,0 +1,168 @@
+"""kizashi camera: the register of cameras."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.camera import Camera, ClockSource, Polygon
+from pipeline.commands.output import Format, in_utc, print_line, print_rows
+from pipeline.commands.shell import opened_site, parse_moment, user_name
+from pipeline.errors import CameraError
+
+if TYPE_CHECKING:
+    from pipeline.assembly import Site
+
+__all__ = ["cameras_app", "parse_polygon"]
+
+cameras_app = typer.Typer(no_args_is_help=True, help="Register cameras, show and change them.")
+
+Name = Annotated[str, typer.Argument(help="Name of the camera.", metavar="CAMERA")]
+Source = Annotated[
+    Path | None, typer.Option(help="Folder that footage arrives in; relative to the site.")
+]
+Zone = Annotated[str | None, typer.Option(help="Time zone of the plant, like Asia/Tokyo.")]
+Purpose = Annotated[str | None, typer.Option(help="Why this camera watches, in your words.")]
+Owner = Annotated[str | None, typer.Option(help="Who answers for it.")]
+Retention = Annotated[int | None, typer.Option(help="Days that scores and evidence are kept.")]
+Budget = Annotated[float | None, typer.Option(help="Most false alerts in 24 hours, on average.")]
+ClockOption = Annotated[ClockSource | None, typer.Option(help="Where the wall time comes from.")]
+SequenceStart = Annotated[
+    str | None, typer.Option(help="With --clock sequence: where the first footage is laid.")
+]
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    names = {"budget": "budget_per_day", "sequence_start": "sequence_start_utc"}
+    return {names.get(key, key): value for key, value in options.items() if value is not None}
+
+
+def _start(site: Site, text: str | None, zone: str | None) -> datetime | None:
+    if text is None:
+        return None
+    return parse_moment(text, timezone=zone or "UTC", now_utc=site.clock.now_utc())
+
+
+@cameras_app.command("add")
+def add(
+    context: typer.Context,
+    name: Name,
+    source: Annotated[Path, typer.Option(help="Folder that footage arrives in.")],
+    purpose: Annotated[str, typer.Option(help="Why this camera watches, in your words.")],
+    owner: Annotated[str, typer.Option(help="Who answers for it.")],
+    retention_days: Annotated[int, typer.Option(help="Days that scores and evidence are kept.")],
+    timezone: Zone = None,
+    budget: Budget = None,
+    clock: ClockOption = None,
+    sequence_start: SequenceStart = None,
+) -> None:
+    """Register a camera."""
+    from pipeline.register import add_camera
+
+    with opened_site(context) as site:
+        start = _start(site, sequence_start, timezone)
+        more = _given(timezone=timezone, budget=budget, clock=clock, sequence_start=start)
+        camera = Camera(
+            name=name,
+            source=source,
+            purpose=purpose,
+            owner=owner,
+            retention_days=retention_days,
+            **more,
+        )
+        add_camera(site, camera, who=user_name())
+    print_line(f"camera {name} is registered; next: kizashi ingest {name}")
+
+
+@cameras_app.command("list")
+def list_cameras(context: typer.Context, format: Format = Format.TABLE) -> None:
+    """List the cameras of the site."""
+    with opened_site(context) as site:
+        rows = [
+            (c.name, str(c.source), c.timezone, c.budget_per_day, c.owner, c.purpose)
+            for c in site.store.cameras()
+        ]
+    columns = ("name", "source", "timezone", "budget_per_day", "owner", "purpose")
+    print_rows(columns, rows, format)
+
+
+@cameras_app.command("show")
+def show(context: typer.Context, name: Name, format: Format = Format.TABLE) -> None:
+    """Show everything that is registered of one camera."""
+    with opened_site(context) as site:
+        camera = site.store.camera(name)
+        active = site.store.active_model(name)
+    rows = [(field.name, _shown(getattr(camera, field.name))) for field in fields(camera)]
+    rows.append(("active_model", active.model_id[:12] if active else "none"))
+    print_rows(("field", "value"), rows, format)
+
+
+def _shown(value: Any) -> str:
+    return in_utc(value) if isinstance(value, datetime) else str(value)
+
+
+@cameras_app.command("set")
+def set_fields(
+    context: typer.Context,
+    name: Name,
+    source: Source = None,
+    timezone: Zone = None,
+    purpose: Purpose = None,
+    owner: Owner = None,
+    retention_days: Retention = None,
+    budget: Budget = None,
+    clock: ClockOption = None,
+    sequence_start: SequenceStart = None,
+) -> None:
+    """Change what is registered of a camera."""
+    from pipeline.register import change_camera
+
+    with opened_site(context) as site:
+        zone = timezone or site.store.camera(name).timezone
+        changes = _given(
+            source=source,
+            timezone=timezone,
+            purpose=purpose,
+            owner=owner,
+            retention_days=retention_days,
+            budget=budget,
+            clock=clock,
+            sequence_start=_start(site, sequence_start, zone),
+        )
+        change_camera(site, name, changes, who=user_name())
+    print_line(f"camera {name}: changed {', '.join(changes)}")
+
+
+@cameras_app.command("mask")
+def mask(
+    context: typer.Context,
+    name: Name,
+    polygon: Annotated[
+        list[str] | None,
+        typer.Option(help="Corners as shares of the picture: '0,0 0.3,0 0.3,0.5'. Repeatable."),
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Take the masks there are away.")] = False,
+) -> None:
+    """Add privacy masks to a camera, painted over before anything is learnt, stored or shown."""
+    from pipeline.register import set_masks
+
+    with opened_site(context) as site:
+        kept = () if clear else site.store.camera(name).privacy_masks
+        masks = (*kept, *(parse_polygon(text) for text in polygon or ()))
+        set_masks(site, name, masks, who=user_name())
+    print_line(f"camera {name} has {len(masks)} masks; a model trained before sees without them")
+
+
+def parse_polygon(text: str) -> Polygon:
+    """Return the corners that a text like `0,0 0.3,0 0.3,0.5` gives."""
+    try:
+        pairs = [tuple(float(number) for number in corner.split(",")) for corner in text.split()]
+    except ValueError:
+        pairs = []
+    if not pairs or any(len(pair) != 2 for pair in pairs):
+        raise CameraError(f"{text!r} is no polygon; give corners like '0,0 0.3,0 0.3,0.5'")
+    return tuple((pair[0], pair[1]) for pair in pairs)

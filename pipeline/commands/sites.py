@@ -1,0 +1,93 @@
+"""kizashi init, demo, evaluate, serve, store: what concerns a whole site, or none."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.output import print_line, progress_lines
+from pipeline.commands.shell import site_folder
+from pipeline.errors import SettingsError
+
+__all__ = ["demo", "evaluate", "init", "serve", "store_app"]
+
+store_app = typer.Typer(no_args_is_help=True, help="Look after the database.")
+
+
+def init(context: typer.Context) -> None:
+    """Make a site in the folder of --site: kizashi.toml, with every setting explained."""
+    from pipeline.files import write_bytes
+
+    path = site_folder(context) / "kizashi.toml"
+    if path.exists():
+        raise SettingsError(f"{path} is there already; edit it, or choose another --site")
+    write_bytes(path, files("pipeline.commands").joinpath("kizashi.toml").read_bytes())
+    print_line(f"{path} is written; next: kizashi --site {path.parent} camera add --help")
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demonstration is made.")] = Path("demo"),
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Shorter footage and training; finds less.")
+    ] = False,
+) -> None:
+    """Render a production line, learn it, find its faults, write the report: the whole job."""
+    from pipeline.demo.run_demo import run_demo
+    from pipeline.demo.show import show_demo
+
+    with progress_lines() as progress:
+        result = run_demo(folder, fast=fast, progress=progress)
+    show_demo(result)
+
+
+def evaluate(
+    test: Annotated[Path, typer.Option(help="Footage to score.")],
+    labels: Annotated[Path, typer.Option(help="CSV: video,start_seconds,end_seconds.")],
+    out: Annotated[Path, typer.Option(help="Folder for result.json, frame_scores.csv, report.")],
+    train: Annotated[
+        Path | None, typer.Option(help="Footage to learn from, all taken as normal.")
+    ] = None,
+    masks: Annotated[Path | None, typer.Option(help="Folder of NAME.npz with `mask`.")] = None,
+    preset: Annotated[str, typer.Option(help="compact, standard, full or paper.")] = "compact",
+    seed: Annotated[list[int] | None, typer.Option(help="Seed; repeatable. None: 0.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of a model, to train none.")] = None,
+) -> None:
+    """Measure detection on anyone's footage, in the strict and the literature column."""
+    from pipeline.evaluation.protocol import evaluate as run_evaluation
+
+    with progress_lines() as progress:
+        run_evaluation(
+            train=train,
+            test=test,
+            labels=labels,
+            masks=masks,
+            preset=preset,
+            seeds=tuple(seed or (0,)),
+            model=model,
+            out=out,
+            progress=progress,
+        )
+    print_line(f"{out / 'result.json'}, {out / 'frame_scores.csv'}, {out / 'report.html'}")
+
+
+def serve(context: typer.Context) -> None:
+    """Run the flows of this site on their schedules, on a running Prefect server; until stopped."""
+    from flows.deployments import serve_site
+
+    serve_site(site_folder(context), print_line)
+
+
+@store_app.command("upgrade")
+def upgrade(context: typer.Context) -> None:
+    """Bring the schema of the database up to date, after a backup copy where that is a file."""
+    from pipeline.assembly import store_url
+    from pipeline.settings import load_settings
+    from pipeline.store.sql import upgrade_store
+
+    folder = site_folder(context)
+    done = upgrade_store(store_url(folder, load_settings(folder)))
+    copy = f"; the copy before it is {done.backup}" if done.backup else ""
+    print_line(f"schema {done.before or 'empty'} -> {done.after}{copy}")

@@ -1,0 +1,105 @@
+"""kizashi ingest, train, score, report: the same functions that the flows call."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.output import print_line, progress_lines
+from pipeline.commands.shell import chosen_cameras, opened_site, parse_moment
+
+__all__ = ["ingest", "report", "score", "train"]
+
+Cameras = Annotated[
+    list[str] | None, typer.Argument(help="Cameras; none means all.", metavar="[CAMERA]...")
+]
+Since = Annotated[
+    str | None, typer.Option(help="Only from then: 2026-01-31, 2026-01-31T08:00Z, 24h, 7d (ago).")
+]
+Until = Annotated[str | None, typer.Option(help="Only until then (not included).")]
+
+
+def ingest(context: typer.Context, cameras: Cameras = None) -> None:
+    """Take in the footage that arrived: admit, decode, find good and blind stretches."""
+    from pipeline.footage.ingest import ingest_camera
+
+    with opened_site(context) as site, progress_lines() as progress:
+        for name in chosen_cameras(site, cameras):
+            done = ingest_camera(site, name, progress=progress)
+            print_line(
+                f"{name}: {done.admitted} admitted, {done.refused} refused, {done.known} known, "
+                f"{done.waiting} waiting; {done.seen_seconds:.1f} s seen, "
+                f"{done.blind_seconds:.1f} s blind"
+            )
+
+
+def train(
+    context: typer.Context,
+    cameras: Cameras = None,
+    preset: Annotated[
+        str | None, typer.Option(help="compact, standard, full or paper; none: the setting.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed; none: the setting.", min=0)] = None,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Learn what is normal from the footage there is, and make the new model the active one."""
+    from pipeline.learning.train_camera import train_camera
+
+    with opened_site(context) as site, progress_lines() as progress:
+        for name in chosen_cameras(site, cameras):
+            zone, now = site.store.camera(name).timezone, site.clock.now_utc()
+            record = train_camera(
+                site,
+                name,
+                preset=preset,
+                seed=seed,
+                since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
+                until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
+                progress=progress,
+            )
+            print_line(f"{name}: model {record.model_id[:12]} ({record.preset}) is active")
+
+
+def score(context: typer.Context, cameras: Cameras = None, since: Since = None) -> None:
+    """Score what was not scored yet, and bring events and alerts up to date."""
+    from pipeline.scoring.score_camera import score_camera
+
+    with opened_site(context) as site, progress_lines() as progress:
+        for name in chosen_cameras(site, cameras):
+            zone, now = site.store.camera(name).timezone, site.clock.now_utc()
+            start = parse_moment(since, timezone=zone, now_utc=now) if since else None
+            done = score_camera(site, name, since=start, progress=progress)
+            print_line(
+                f"{name}: {done.segments} segments, {done.clips} clips scored; "
+                f"{done.events} new events, {done.alerts} new alerts"
+            )
+
+
+def report(
+    context: typer.Context,
+    cameras: Cameras = None,
+    since: Since = None,
+    until: Until = None,
+    language: Annotated[
+        str | None, typer.Option(help="en or ja; none: the setting of the site.")
+    ] = None,
+) -> None:
+    """Write the report of each camera; without a range, of the last 24 hours it has footage of."""
+    from pipeline.reports.camera_report import write_camera_report
+    from pipeline.reports.span import report_span
+
+    with opened_site(context) as site:
+        for name in chosen_cameras(site, cameras):
+            zone, now = site.store.camera(name).timezone, site.clock.now_utc()
+            start, end = report_span(
+                site,
+                name,
+                since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
+                until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
+            )
+            path = write_camera_report(
+                site, name, since=start, until=end, language=language or site.settings.language
+            )
+            print_line(f"{name}: {path}")

@@ -1,0 +1,108 @@
+"""Every error that Kizashi raises on purpose.
+
+KizashiError                      exit code
+|-- SettingsError                 2   a setting, option or file of settings is wrong
+|-- CameraError                   3   a camera is unknown, or its register is incomplete
+|-- FootageError                  4   footage cannot be used; carries a Reason
+|-- ModelError                    5   no model, or a model that must not be used
+|   |-- ModelDamaged                  a stored model differs from its digest
+|   `-- TrainingDiverged              a non-finite number was stopped before an update
+|-- StoreError                    6   the database cannot do what is asked
+|   |-- StoreUnavailable              it does not answer; trying again later may help
+|   |-- MigrationNeeded               its schema is older or newer than this program
+|   `-- QueryRefused                  not a single reading statement over the public views
+|-- LeaseHeld                     7   another worker is doing this now
+`-- EvaluationError               8   labels, masks or footage to compare do not fit
+
+A message is one line: what happened, to which file or camera, and what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CameraError",
+    "EvaluationError",
+    "FootageError",
+    "KizashiError",
+    "LeaseHeld",
+    "MigrationNeeded",
+    "ModelDamaged",
+    "ModelError",
+    "QueryRefused",
+    "SettingsError",
+    "StoreError",
+    "StoreUnavailable",
+    "TrainingDiverged",
+]
+
+
+class KizashiError(Exception):
+    """Base of every error with a message meant for the user."""
+
+    exit_code = 1
+
+
+class SettingsError(KizashiError):
+    """A setting, an option or a file of settings is wrong."""
+
+    exit_code = 2
+
+
+class CameraError(KizashiError):
+    """A camera is unknown, or its register (purpose, owner, retention) is incomplete."""
+
+    exit_code = 3
+
+
+class FootageError(KizashiError):
+    """Footage cannot be used; `reason` is one of `pipeline.footage.admission.Reason`."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ModelError(KizashiError):
+    """There is no model to use, or the one there must not be used."""
+
+    exit_code = 5
+
+
+class ModelDamaged(ModelError):
+    """A stored model differs from the digest that was recorded for it."""
+
+
+class TrainingDiverged(ModelError):
+    """A non-finite number was met in training and stopped before the update."""
+
+
+class StoreError(KizashiError):
+    """The database cannot do what is asked."""
+
+    exit_code = 6
+
+
+class StoreUnavailable(StoreError):
+    """The database does not answer; trying again later may help."""
+
+
+class MigrationNeeded(StoreError):
+    """The schema of the database is not the one that this program needs."""
+
+
+class QueryRefused(StoreError):
+    """The text is not a single reading statement over the public views."""
+
+
+class LeaseHeld(KizashiError):
+    """Another worker holds the lease for this work."""
+
+    exit_code = 7
+
+
+class EvaluationError(KizashiError):
+    """Labels, masks and footage that are to be compared do not fit together."""
+
+    exit_code = 8

@@ -1,0 +1,151 @@
+"""Run: one model over all test videos. Gives scores of frames and alerts; keeps maps in a spool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.evaluation.alarms import AlertSpan, alert_clips, alert_spans
+from pipeline.evaluation.parts import Model, Parts, Scored
+from pipeline.evaluation.spool import MapSpool
+from pipeline.evaluation.timeline import hysteresis, newest_clip, smooth
+from pipeline.evaluation.videos import TestVideo
+from pipeline.scoring.anomaly import Anomaly
+
+__all__ = ["FUSED", "TGAN", "RowTimeline", "VideoRun", "row_names", "run_model"]
+
+FUSED = "fused"
+TGAN = "tgan"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowTimeline:
+    """What one row says of one video. F frames."""
+
+    score: NDArray[np.float64]
+    """-log10 p, smoothed causally as the threshold sees it, at every frame."""
+    raw: NDArray[np.float64]
+    """The same without smoothing."""
+    alert: NDArray[np.bool_]
+    """Whether an alert is known and its event open."""
+    alerts: tuple[AlertSpan, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoRun:
+    """What one model says of one video."""
+
+    clip_of_frame: NDArray[np.int64]
+    """Which clip's score each frame has: the newest that ended by then; 0 also without clips."""
+    clips: int
+    leading: tuple[str, ...]
+    """The expert that led, of every clip."""
+    rows: Mapping[str, RowTimeline]
+
+
+def row_names(model: Model, parts: Parts) -> tuple[str, ...]:
+    """Return the rows of a model: fused, tgan, then each expert."""
+    return (FUSED, TGAN, *(expert.name for expert in model.experts))
+
+
+def run_model(
+    model: Model,
+    videos: Sequence[TestVideo],
+    spool: MapSpool,
+    parts: Parts,
+    progress: Callable[[str], None],
+    *,
+    keep_all_maps: bool,
+) -> list[VideoRun]:
+    """Return what a model says of every video; one video's clips are in memory at a time.
+
+    Maps go to the spool: of every row when `keep_all_maps`, else of the fused row.
+    """
+    runs = []
+    rows = row_names(model, parts)
+    for index, video in enumerate(videos):
+        anomalies: list[Anomaly] = []
+        tgan: list[float] = []
+        for stretch in video.stretches:
+            for clip in parts.score(model, stretch):
+                anomalies.append(clip.anomaly)
+                tgan.append(clip.tgan_score)
+                spool.append(index, _maps(clip, parts, rows if keep_all_maps else (FUSED,)))
+        scores = _scores(anomalies, tgan, rows)
+        run = _video_run(model, video, anomalies, scores)
+        runs.append(run)
+        if not anomalies:
+            progress(f"warning: {video.name} is too short for one clip; its score is 0 throughout")
+        count = len(run.rows[FUSED].alerts)
+        progress(
+            f"scored {index + 1}/{len(videos)} {video.name}: {len(anomalies)} clips, {count} alerts"
+        )
+    return runs
+
+
+def _maps(clip: Scored, parts: Parts, rows: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    maps: dict[str, NDArray[np.float32]] = {}
+    for row in rows:
+        if row == FUSED:
+            maps[row] = clip.fused_map
+        elif row == TGAN:
+            seen = [clip.maps[name] for name in clip.maps if name in parts.tgan_experts]
+            if seen:
+                # As the fused map is the mean over all experts, so this over those of the row.
+                maps[row] = np.mean(seen, axis=0, dtype=np.float32)
+        else:
+            maps[row] = clip.maps[row]
+    return maps
+
+
+def _scores(
+    anomalies: Sequence[Anomaly], tgan: Sequence[float], rows: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    scores = {
+        row: np.array([anomaly.scores[row] for anomaly in anomalies], dtype=np.float64)
+        for row in rows
+        if row not in (FUSED, TGAN)
+    }
+    scores[FUSED] = np.array([anomaly.score for anomaly in anomalies], dtype=np.float64)
+    scores[TGAN] = np.array(tgan, dtype=np.float64)
+    return {row: scores[row] for row in rows}
+
+
+def _video_run(
+    model: Model,
+    video: TestVideo,
+    anomalies: Sequence[Anomaly],
+    scores: Mapping[str, NDArray[np.float64]],
+) -> VideoRun:
+    end_us = np.array([anomaly.clip.end_us for anomaly in anomalies], dtype=np.int64)
+    if not len(end_us):
+        nothing = np.zeros(len(video.pts_us))
+        quiet = RowTimeline(score=nothing, raw=nothing, alert=nothing.astype(np.bool_), alerts=())
+        first = np.zeros(len(video.pts_us), dtype=np.int64)
+        return VideoRun(clip_of_frame=first, clips=0, leading=(), rows=dict.fromkeys(scores, quiet))
+    clip_of_frame = newest_clip(end_us, video.pts_us)
+    # A frame before the end of the first clip has its score, but nobody was alerted yet.
+    begun = video.pts_us >= end_us[0]
+    rows = {}
+    for row, values in scores.items():
+        if np.isnan(values).any():
+            # No expert of this row in the model: no figure either.
+            continue
+        smoothed = smooth(end_us, values, model.policy)
+        spans = alert_spans(anomalies, values, model.policy, model.tail, model.budget_per_day)
+        alerting = alert_clips(end_us, hysteresis(smoothed, model.policy), spans)
+        rows[row] = RowTimeline(
+            score=smoothed[clip_of_frame],
+            raw=values[clip_of_frame],
+            alert=alerting[clip_of_frame] & begun,
+            alerts=tuple(spans),
+        )
+    return VideoRun(
+        clip_of_frame=clip_of_frame,
+        clips=len(anomalies),
+        leading=tuple(anomaly.expert for anomaly in anomalies),
+        rows=rows,
+    )

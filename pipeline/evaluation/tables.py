@@ -1,0 +1,119 @@
+"""Tables: the figures of a result as `kizashi evaluate` prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["FIGURE_NAMES", "budget_line", "format_figure", "print_result"]
+
+FIGURE_NAMES = (
+    "micro_auc",
+    "macro_auc",
+    "average_precision",
+    "eer",
+    "tpr_at_fpr_1",
+    "tpr_at_fpr_5",
+    "pixel_auroc",
+    "rbdc",
+    "tbdc",
+    "event_recall",
+    "false_alarms_per_hour",
+    "detection_delay_seconds",
+    "f1_at_threshold",
+)
+"""In the order of the columns."""
+
+_HEADINGS = {
+    "micro_auc": "micro AUC",
+    "macro_auc": "macro AUC",
+    "average_precision": "average precision",
+    "eer": "EER",
+    "tpr_at_fpr_1": "TPR at FPR 1 %",
+    "tpr_at_fpr_5": "TPR at FPR 5 %",
+    "pixel_auroc": "pixel AUROC",
+    "rbdc": "RBDC",
+    "tbdc": "TBDC",
+    "event_recall": "events found",
+    "false_alarms_per_hour": "false alarms/hour",
+    "detection_delay_seconds": "delay, seconds",
+    "f1_at_threshold": "F1 at threshold",
+}
+_SHORT_NAMES = {
+    "frame_index": "frame index",
+    "largest_frame_difference": "difference",
+    "largest_optical_flow": "optical flow",
+    "brightness_change": "brightness",
+}
+"""Headings of the trivial rows: five columns fit a terminal of 80."""
+_TWO_DECIMALS = frozenset({"false_alarms_per_hour", "detection_delay_seconds"})
+_NOT_MEASURED = "-"
+
+
+def format_figure(name: str, value: float | None) -> str:
+    """Return a number of result.json as text; `-` when there is nothing to measure.
+
+    Rates have four decimals, times and counts two.
+    """
+    if value is None:
+        return _NOT_MEASURED
+    return f"{value:.{2 if name in _TWO_DECIMALS else 4}f}"
+
+
+def budget_line(budget: Mapping[str, Any]) -> str:
+    """Return the alarm budget against what happened, as one sentence."""
+    stated = f"alarm budget: at most {budget['stated_per_day']:g} false alarms a day stated"
+    if budget["measured_per_day"] is None:
+        return f"{stated}; not measured, the test footage has no normal time"
+    low, high = budget["interval"]
+    measured = f"{budget['measured_per_day']:.1f} measured"
+    return f"{stated}, {measured} (95 % interval {low:.1f} to {high:.1f})"
+
+
+def print_result(result: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print the strict table, the trivial rows, the literature table and the budget line."""
+    out = console or Console()
+    seeds = result["seeds"]
+    over = (
+        f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}" if seeds else "given model"
+    )
+    out.print(
+        _figures_down(
+            f"Strict ({over}): causal, thresholds from training only, all frames", result["strict"]
+        )
+    )
+    out.print(_figures_down("Trivial scores, counted in the same way", result["trivial"]))
+    out.print(
+        _figures_down(
+            "As in the literature, not deployable: min-max per video, centred smoothing",
+            result["literature"],
+        )
+    )
+    out.print(Text(budget_line(result["budget"])))
+
+
+def _figures_down(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return a table with a line a figure: five rows side by side fit a terminal of 80 columns."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("", no_wrap=True)
+    for row in rows:
+        table.add_column(_SHORT_NAMES.get(row, row), justify="right")
+    micro = [figures["micro_auc"] for figures in rows.values()]
+    for heading, key in (
+        ("micro AUC", "mean"),
+        ("  sd over seeds", "sd"),
+        ("  95 % from", "low"),
+        ("  95 % to", "high"),
+    ):
+        if any(value[key] is not None for value in micro):
+            table.add_row(heading, *(format_figure(key, value[key]) for value in micro))
+    for name in FIGURE_NAMES[1:]:
+        values = [figures[name] for figures in rows.values()]
+        if any(value is not None for value in values):
+            table.add_row(_HEADINGS[name], *(format_figure(name, value) for value in values))
+    return table

@@ -1,0 +1,73 @@
+"""Files that are either old or new, never torn; and paths that stay inside their root."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import KizashiError
+
+__all__ = ["inside", "replace_file", "sha256_of_file", "sync_folder", "write_bytes", "write_json"]
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; on leaving, make it durable and put it at `path`.
+
+    When the block raises, `path` is untouched and the temporary file is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o640)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable, so that a rename survives a crash of the machine."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, durably and in one piece."""
+    with replace_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON with sorted keys, durably and in one piece."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, (text + "\n").encode("utf-8", "surrogateescape"))
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the sha256 of the bytes of a file (64 hexadecimal characters)."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def inside(root: Path, name: str | Path) -> Path:
+    """Return `root / name` resolved; KizashiError when it leads out of `root`."""
+    resolved_root = root.resolve()
+    resolved = (resolved_root / name).resolve()
+    if resolved != resolved_root and resolved_root not in resolved.parents:
+        raise KizashiError(f"{str(name)!r} leads out of {resolved_root}; use a path inside it")
+    return resolved

@@ -1,0 +1,361 @@
+"""The decoding child: runs OpenCV away from everything else, and writes frames to its pipe.
+
+Run as `python -P -s -m pipeline.footage.decode_child JSON` by `pipeline.footage.decoding`, never
+imported by it. OpenCV reports damage in one way only: FFmpeg prints lines. So descriptor 2 is
+turned into a file in memory, and what was added to it while a frame was made belongs to that frame.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import resource
+import signal
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.footage.frame_pipe import (
+    BEAT,
+    DAMAGED_FLAG,
+    END,
+    FRAME,
+    HELLO,
+    KEY_FLAG,
+    MAX_PIXELS,
+    Header,
+)
+from pipeline.footage.media_clock import MediaClock
+from pipeline.footage.names import is_picture, natural_key
+
+__all__ = ["main"]
+
+_ADDRESS_SPACE_BYTES = 3 << 30
+_WRITTEN_FILE_BYTES = 64 << 20
+_PICTURE_FILE_BYTES = 256 << 20
+_KEPT_MESSAGES = 8
+_BEAT_SECONDS = 1.0
+_OPENCV_LINES = (b"[ WARN:", b"[ERROR:", b"[ INFO:", b"[DEBUG:", b"[FATAL:")
+
+_ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
+"""FFmpeg prints where its object lies in memory: another place every time."""
+
+_Image = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Job:
+    """What the parent asks for."""
+
+    descriptor: int
+    folder: bool
+    size_px: tuple[int, int] | None
+    grey: bool
+    pictures: bool
+    start_us: int
+    end_us: int | None
+    frame_rate: float | None
+    folder_frame_rate: float
+    stall_seconds: float
+
+
+class _ErrorLines:
+    """Counts the lines that FFmpeg prints, and keeps the first few."""
+
+    def __init__(self) -> None:
+        if hasattr(os, "memfd_create"):
+            self._descriptor = os.memfd_create("decoder-messages")
+        else:
+            with tempfile.TemporaryFile() as opened:
+                self._descriptor = os.dup(opened.fileno())
+        os.dup2(self._descriptor, 2)
+        self.messages: list[str] = []
+
+    def new(self) -> int:
+        """Return how many lines were printed since the last call."""
+        size = os.fstat(self._descriptor).st_size
+        if size == 0:
+            return 0
+        text = os.pread(self._descriptor, min(size, 1 << 20), 0)
+        os.ftruncate(self._descriptor, 0)
+        # Both descriptors share one offset; without this the next line would follow a hole.
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        lines = [line for line in text.split(b"\n") if line.strip()]
+        for line in lines[: _KEPT_MESSAGES - len(self.messages)]:
+            text_line = _ADDRESS.sub("", line[:300].decode("utf-8", "replace"))
+            self.messages.append(text_line)
+        return sum(not line.startswith(_OPENCV_LINES) for line in lines)
+
+
+class _Writer:
+    """Writes messages; the watchdog is off while it waits for the reader."""
+
+    def __init__(self, descriptor: int, stall_seconds: float) -> None:
+        self._descriptor = descriptor
+        # A little later than the parent's own limit: the parent is the one that reports.
+        self._watchdog_seconds = math.ceil(stall_seconds) + 5
+        self._last = time.monotonic()
+
+    def send(self, header: Header, payload: bytes | memoryview = b"") -> None:
+        """Write one message whole."""
+        signal.alarm(0)
+        parts = [memoryview(header.pack()), memoryview(payload).cast("B")]
+        while parts:
+            written = os.writev(self._descriptor, parts)
+            while parts and written >= len(parts[0]):
+                written -= len(parts.pop(0))
+            if parts:
+                parts[0] = parts[0][written:]
+        self._last = time.monotonic()
+        # Native code cannot be interrupted from Python, but the default action of SIGALRM ends
+        # the process wherever it is, also when the parent is gone.
+        signal.alarm(self._watchdog_seconds)
+
+    def send_json(self, tag: bytes, value: dict[str, Any], damage_lines: int = 0) -> None:
+        """Write one message with a JSON payload."""
+        payload = json.dumps(value).encode()
+        self.send(Header(tag=tag, damage_lines=damage_lines, payload_bytes=len(payload)), payload)
+
+    def beat(self) -> None:
+        """Say that work goes on, once a second."""
+        if time.monotonic() - self._last >= _BEAT_SECONDS:
+            self.send(Header(tag=BEAT))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Taken:
+    """One decoded frame whose picture has not been asked for yet."""
+
+    time_us: int
+    key: bool
+    damage_lines: int
+    picture: Any
+    """Function without arguments that returns the picture, uint8 HWC BGR, or None."""
+
+
+class _Video:
+    """A video file, opened by descriptor."""
+
+    def __init__(self, descriptor: int, lines: _ErrorLines) -> None:
+        place = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+        parameters = [cv2.CAP_PROP_N_THREADS, 1]  # one thread: lines belong to the frame just made
+        self._capture = cv2.VideoCapture(f"{place}/{descriptor}", cv2.CAP_FFMPEG, parameters)
+        self._lines = lines
+        self.opened = bool(self._capture.isOpened())
+        self.width_px = self._number(cv2.CAP_PROP_FRAME_WIDTH)
+        self.height_px = self._number(cv2.CAP_PROP_FRAME_HEIGHT)
+        self.claimed_frames = self._number(cv2.CAP_PROP_FRAME_COUNT)
+        self.claimed_rate = float(self._capture.get(cv2.CAP_PROP_FPS)) if self.opened else 0.0
+        self.fourcc = self._number(cv2.CAP_PROP_FOURCC) & 0xFFFFFFFF
+
+    def _number(self, name: int) -> int:
+        value = self._capture.get(name) if self.opened else 0.0
+        return int(value) if math.isfinite(value) and abs(value) < 2**62 else 0
+
+    def frames(self) -> Iterator[_Taken]:
+        """Yield frames until there are no more."""
+        while self._capture.grab():
+            yield _Taken(
+                time_us=round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1000.0),
+                key=self._capture.get(cv2.CAP_PROP_FRAME_TYPE) == ord("I"),
+                damage_lines=self._lines.new(),
+                picture=self._picture,
+            )
+
+    def _picture(self) -> _Image | None:
+        ok, image = self._capture.retrieve()
+        return image if ok else None
+
+
+class _Folder:
+    """A folder of pictures, opened by descriptor; every picture is one frame."""
+
+    fourcc = 0
+
+    def __init__(self, descriptor: int, frame_rate: float, lines: _ErrorLines) -> None:
+        self._descriptor = descriptor
+        self._names = sorted(filter(is_picture, os.listdir(descriptor)), key=natural_key)
+        self._lines = lines
+        self.claimed_frames = len(self._names)
+        self.claimed_rate = frame_rate
+        first = next((image for image in map(self._read, self._names) if image is not None), None)
+        lines.new()
+        self.opened = first is not None
+        self.height_px: int = first.shape[0] if first is not None else 0
+        self.width_px: int = first.shape[1] if first is not None else 0
+        self.size_changed = False
+
+    def _read(self, name: str) -> _Image | None:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            descriptor = os.open(name, flags, dir_fd=self._descriptor)
+        except OSError:
+            return None
+        with open(descriptor, "rb") as opened:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode) or not 0 < about.st_size <= _PICTURE_FILE_BYTES:
+                return None
+            content = np.frombuffer(opened.read(), np.uint8)
+        try:
+            return cv2.imdecode(content, cv2.IMREAD_COLOR)
+        except cv2.error:  # larger than OPENCV_IO_MAX_IMAGE_PIXELS, or out of memory
+            return None
+
+    def frames(self) -> Iterator[_Taken]:
+        """Yield one frame a picture; stops at a picture of another size."""
+        for index, name in enumerate(self._names):
+            image = self._read(name)
+            if image is not None and image.shape[:2] != (self.height_px, self.width_px):
+                self.size_changed = True
+                return
+            blank = np.zeros((self.height_px, self.width_px, 3), np.uint8)
+            kept = blank if image is None else image
+            # A still picture that decodes is whole, whatever a library says of its metadata.
+            self._lines.new()
+            yield _Taken(
+                time_us=round(index * 1e6 / self.claimed_rate),
+                key=True,
+                damage_lines=int(image is None),
+                picture=lambda kept=kept: kept,
+            )
+
+
+class _Ticks:
+    """Chooses frames in time: the first one at or after each tick of a grid from `start_us`.
+
+    A source that is less than a third faster than the grid is passed whole: dropping one frame in
+    six would make movement stutter.
+    """
+
+    def __init__(self, start_us: int, frame_rate: float | None) -> None:
+        self._start_us = start_us
+        self._rate = frame_rate
+        self._next_us = float(start_us)
+
+    def takes(self, time_us: int, step_us: int) -> bool:
+        """Tell whether the frame is wanted."""
+        if self._rate is None:
+            return True
+        period_us = 1e6 / self._rate
+        # Containers round times; a quarter of a native step is not a matter of another frame.
+        tolerance_us = step_us / 4
+        taken = time_us >= self._next_us - tolerance_us or step_us > 0.75 * period_us
+        if taken:
+            passed = math.floor((time_us - self._start_us + tolerance_us) / period_us)
+            self._next_us = self._start_us + (passed + 1) * period_us
+        return taken
+
+
+def _shaped(image: _Image, job: _Job) -> _Image:
+    if job.grey:
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    if job.size_px is not None and (image.shape[1], image.shape[0]) != job.size_px:
+        image = cv2.resize(image, job.size_px, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(image)
+
+
+def _decode(job: _Job, writer: _Writer) -> None:
+    lines = _ErrorLines()
+    source: _Video | _Folder
+    if job.folder:
+        source = _Folder(job.descriptor, job.folder_frame_rate, lines)
+    else:
+        source = _Video(job.descriptor, lines)
+    hello = {
+        "opened": source.opened,
+        "width_px": source.width_px,
+        "height_px": source.height_px,
+        "claimed_frames": source.claimed_frames,
+        "claimed_rate": source.claimed_rate if math.isfinite(source.claimed_rate) else 0.0,
+        "fourcc": source.fourcc,
+    }
+    opening_lines = lines.new()
+    writer.send_json(HELLO, {**hello, "messages": lines.messages}, damage_lines=opening_lines)
+    if not source.opened or source.width_px * source.height_px > MAX_PIXELS:
+        return
+    clock = MediaClock(source.claimed_rate)
+    ticks = _Ticks(job.start_us, job.frame_rate)
+    ended = "end"
+    for taken in source.frames():
+        time_us, misplaced = clock.place(taken.time_us)
+        if job.end_us is not None and time_us >= job.end_us:
+            break
+        step_us = clock.step_us
+        if time_us < job.start_us or not ticks.takes(time_us, step_us):
+            writer.beat()
+            continue
+        image = _image_of(taken, job)
+        damaged = misplaced or taken.damage_lines > 0 or image is None
+        if image is None:
+            image = _shaped(np.zeros((source.height_px, source.width_px, 3), np.uint8), job)
+        header = Header(
+            tag=FRAME,
+            flags=(KEY_FLAG if taken.key else 0) | (DAMAGED_FLAG if damaged else 0),
+            channels=image.shape[2] if image.ndim == 3 else 1,
+            pts_us=time_us,
+            step_us=step_us,
+            damage_lines=taken.damage_lines,
+            height_px=image.shape[0],
+            width_px=image.shape[1],
+            payload_bytes=image.nbytes,
+        )
+        writer.send(header, image.reshape(-1).data)
+    if isinstance(source, _Folder) and source.size_changed:
+        ended = "size_changed"
+    last_lines = lines.new()
+    end = {"ended": ended, "frame_rate": clock.frame_rate, "messages": lines.messages}
+    writer.send_json(END, end, damage_lines=last_lines)
+
+
+def _image_of(taken: _Taken, job: _Job) -> _Image | None:
+    """Return what the parent wants to see of a frame; None when it cannot be made a picture."""
+    if not job.pictures:
+        return np.zeros((0, 0), np.uint8)
+    image = taken.picture()
+    return None if image is None else _shaped(image, job)
+
+
+def _limit_resources() -> None:
+    for limit, value in (
+        (resource.RLIMIT_AS, _ADDRESS_SPACE_BYTES),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, _WRITTEN_FILE_BYTES),
+    ):
+        _, hard = resource.getrlimit(limit)
+        wanted = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (wanted, wanted))
+
+
+def main() -> int:
+    """Decode what the one argument (JSON) describes; frames go to what was standard output."""
+    values = json.loads(sys.argv[1])
+    size = values.pop("size_px")
+    job = _Job(size_px=tuple(size) if size else None, **values)
+    frames_descriptor = os.dup(1)
+    os.dup2(2, 1)  # whatever prints must not get between the frames
+    _limit_resources()
+    cv2.setNumThreads(1)
+    writer = _Writer(frames_descriptor, job.stall_seconds)
+    try:
+        _decode(job, writer)
+    except BrokenPipeError:
+        return 0  # the parent has seen enough
+    except (MemoryError, OSError, ValueError, cv2.error) as error:
+        message = f"{type(error).__name__}: {error}"[:300]
+        writer.send_json(END, {"ended": "error", "frame_rate": 0.0, "messages": [message]})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""Names made from content: the same thing done twice gets the same name, and inserts nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+__all__ = ["content_id", "digest_of"]
+
+_SEPARATOR = b"\x1f"  # ASCII unit separator: cannot occur in the parts, so ("a", "bc") != ("ab", "c")
+
+
+def content_id(kind: str, *parts: str | int) -> str:
+    """Return a 32-character hexadecimal name for the thing of `kind` that `parts` determine."""
+    digest = hashlib.sha256()
+    for part in (kind, *parts):
+        digest.update(str(part).encode("utf-8", "surrogateescape"))
+        digest.update(_SEPARATOR)
+    return digest.hexdigest()[:32]
+
+
+def digest_of(value: Any) -> str:
+    """Return the sha256 (64 hexadecimal characters) of a value that JSON can hold.
+
+    Keys are sorted, so two equal configurations have one digest.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

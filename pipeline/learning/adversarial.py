@@ -1,0 +1,204 @@
+"""Training of the networks on tiles of normal footage, with checkpoints and progress."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.clips.tensors import planes_of
+from pipeline.errors import TrainingDiverged
+from pipeline.learning.presets import Preset
+from pipeline.learning.reservoir import TileReservoir
+from pipeline.learning.workspace import Workspace
+from pipeline.scoring.clip_batch import Networks
+from tgan_core.encoder_training import (
+    EncoderState,
+    encoder_step,
+    encoder_tensors,
+    load_encoder_tensors,
+    new_encoder,
+    new_encoder_state,
+)
+from tgan_core.errors import NonFiniteError
+from tgan_core.normalisation import recompute_batch_norm_statistics
+from tgan_core.training import (
+    TrainingState,
+    latent_batches,
+    load_state_tensors,
+    new_training_state,
+    state_tensors,
+    training_step,
+)
+
+__all__ = ["TileSource", "train_networks"]
+
+_CHECKPOINT_STEPS = 200
+_LOGGED_STEPS = 20
+_NORM_BATCHES = 50
+"""Batches over which the averaged generator's batch norm is measured again: its weights are an
+average, its running statistics are not."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TileSource:
+    """Batches for training, from the reservoir."""
+
+    reservoir: TileReservoir
+    background_HW: NDArray[np.uint8]
+    preset: Preset
+    seed: int
+
+    def batches(self, *, skip: int) -> Iterator[Tensor]:
+        """Yield planes_BPTSS without end, beginning with batch number `skip`."""
+        size = self.preset.tgan.optimisation.batch
+        drawn = self.reservoir.batches(size, self.background_HW, seed=self.seed, skip=skip)
+        for tiles, backgrounds in drawn:
+            yield planes_of(tiles, backgrounds, self.preset.planes)
+
+
+@dataclass(slots=True)
+class _Log:
+    """Every 20th step for the store, ten lines for people."""
+
+    progress: Progress
+    phase: str
+    steps: int
+    metrics: list[dict[str, float]]
+    _taken: list[float] = field(default_factory=list)
+
+    def step(self, number: int, seconds: float, **figures: float | None) -> None:
+        self._taken.append(seconds)
+        if number % _LOGGED_STEPS and number != self.steps:
+            return
+        numbers = {
+            key: round(value, 6)
+            for key, value in figures.items()
+            if value is not None and math.isfinite(value)
+        }
+        row = {"step": float(number), **{f"{self.phase}.{key}": v for key, v in numbers.items()}}
+        self.metrics.append(row)
+        if number % max(1, self.steps // 10) < _LOGGED_STEPS or number == self.steps:
+            pace = sum(self._taken) / len(self._taken)
+            left_minutes = pace * (self.steps - number) / 60.0
+            shown = ", ".join(f"{key} {value:.3g}" for key, value in numbers.items())
+            self.progress(
+                f"{self.phase}: step {number:,} of {self.steps:,}, {shown}, "
+                f"{pace:.2f} s a step, {left_minutes:.1f} min left"
+            )
+
+
+def train_networks(
+    source: TileSource,
+    preset: Preset,
+    seed: int,
+    device: torch.device,
+    workspace: Workspace | None,
+    progress: Progress,
+) -> tuple[Networks, list[dict[str, float]]]:
+    """Return the trained networks, frozen, and every 20th step's figures.
+
+    Raises TrainingDiverged before an update with a number that is not finite; the last checkpoint
+    in the workspace stays as it is.
+    """
+    try:
+        state, metrics = _train_generator(source, preset, seed, device, workspace, progress)
+        encoder_state = _train_encoder(state, source, preset, seed, metrics, workspace, progress)
+    except NonFiniteError as error:
+        raise TrainingDiverged(
+            f"training stopped before a broken update: {error}; the model in use stays; "
+            "train with another seed, or look at the footage"
+        ) from error
+    networks = Networks(
+        generator=state.sampler,
+        critic=state.critic,
+        encoder=encoder_state.encoder,
+        bf16=preset.tgan.optimisation.autocast == "bf16",
+    )
+    return networks.freeze(), metrics
+
+
+def _train_generator(
+    source: TileSource,
+    preset: Preset,
+    seed: int,
+    device: torch.device,
+    workspace: Workspace | None,
+    progress: Progress,
+) -> tuple[TrainingState, list[dict[str, float]]]:
+    state = new_training_state(preset.tgan, seed, device)
+    metrics: list[dict[str, float]] = []
+    kept = workspace.latest("generator") if workspace else None
+    if kept is not None:
+        load_state_tensors(state, kept.tensors)
+        metrics = [dict(row) for row in kept.metrics]
+        progress(f"generator: going on from step {state.step:,}")
+    log = _Log(progress, "generator", preset.generator_steps, metrics)
+    batches = source.batches(skip=state.step)
+    while state.step < preset.generator_steps:
+        figures = training_step(state, next(batches).to(device))
+        log.step(
+            figures.step,
+            figures.seconds,
+            critic_loss=figures.critic_loss,
+            generator_loss=figures.generator_loss,
+            largest_singular_value=figures.largest_singular_value,
+        )
+        last = state.step == preset.generator_steps
+        if workspace and (last or state.step % _CHECKPOINT_STEPS == 0):
+            workspace.save("generator", state.step, state_tensors(state), metrics)
+    _measure_norms(state, seed, preset)
+    return state, metrics
+
+
+def _measure_norms(state: TrainingState, seed: int, preset: Preset) -> None:
+    """Measure the sampler's batch norm anew, with latents that do not move the state's own chance."""
+    chance = torch.Generator().manual_seed(seed + 1)
+    size = (preset.tgan.optimisation.batch, preset.tgan.geometry.latent)
+    latents = (
+        (torch.rand(size, generator=chance) * 2.0 - 1.0).to(state.device)
+        for _ in range(_NORM_BATCHES)
+    )
+    recompute_batch_norm_statistics(state.sampler, latents)
+
+
+def _train_encoder(
+    trained: TrainingState,
+    source: TileSource,
+    preset: Preset,
+    seed: int,
+    metrics: list[dict[str, float]],
+    workspace: Workspace | None,
+    progress: Progress,
+) -> EncoderState:
+    encoder = new_encoder(preset.tgan.geometry, seed, trained.device)
+    state = new_encoder_state(encoder, preset.encoder_learning_rate)
+    kept = workspace.latest("encoder") if workspace else None
+    if kept is not None:
+        load_encoder_tensors(state, kept.tensors)
+        metrics[:] = [dict(row) for row in kept.metrics]
+        progress(f"encoder: going on from step {state.step:,}")
+    log = _Log(progress, "encoder", preset.encoder_steps, metrics)
+    # The encoder's batches go on where the generator's ended, so that both see all of the tiles.
+    batches = source.batches(skip=preset.generator_steps + state.step)
+    while state.step < preset.encoder_steps:
+        figures = encoder_step(
+            state,
+            trained.sampler,
+            trained.critic,
+            next(batches).to(trained.device),
+            autocast=preset.tgan.optimisation.autocast,
+        )
+        log.step(figures.step, figures.seconds, loss=figures.loss, pixel_error=figures.pixel_error)
+        last = state.step == preset.encoder_steps
+        if workspace and (last or state.step % _CHECKPOINT_STEPS == 0):
+            workspace.save("encoder", state.step, encoder_tensors(state), metrics)
+    return state

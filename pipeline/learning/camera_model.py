@@ -1,0 +1,226 @@
+"""CameraModel: everything learnt for one camera, on disk in one folder with one digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline.alerts.budget import EventTail
+from pipeline.alerts.events import EventPolicy
+from pipeline.clips.reader import ClipReader
+from pipeline.clips.tiles import TileGrid
+from pipeline.errors import ModelDamaged
+from pipeline.footage.frames import View
+from pipeline.learning.presets import Preset, preset_from_dict
+from pipeline.scoring.calibration import PlaceStatistics
+from pipeline.scoring.clip_batch import ClipBatch, LatentStatistics, Networks
+from pipeline.scoring.experts import Expert, experts_named
+from pipeline.scoring.fusion import Calibration
+from tgan_core.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
+from tgan_core.critic import Critic
+from tgan_core.encoder import Encoder
+from tgan_core.errors import CheckpointError, NonFiniteError
+from tgan_core.video_generator import VideoGenerator
+
+__all__ = ["CameraModel", "Sight", "choose_device", "load_camera_model", "new_networks"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sight:
+    """How a model looks at clips: the part of it that exists before calibration."""
+
+    preset: Preset
+    view: View
+    background_HW: NDArray[np.uint8]
+    networks: Networks
+    latent_statistics: LatentStatistics | None = None
+
+    @property
+    def grid(self) -> TileGrid:
+        """Where tiles lie for reconstruction, and how many cells the score grid has."""
+        return TileGrid(
+            height_px=self.view.height_px,
+            width_px=self.view.width_px,
+            tile_px=self.preset.tgan.geometry.tile_px,
+            stride_px=self.preset.tile_stride_px,
+        )
+
+    def reader(self, masks: tuple[tuple[tuple[float, float], ...], ...] = ()) -> ClipReader:
+        """Return what reads clips for this model, with privacy masks burnt in."""
+        reader = ClipReader(
+            view=self.view,
+            frames=self.preset.tgan.geometry.frames,
+            planes=self.preset.planes,
+            background_HW=self.background_HW,
+        )
+        return reader.with_masks(masks)
+
+    def batch(self, reader: ClipReader, windows_NTHW: NDArray[np.uint8]) -> ClipBatch:
+        """Return clips ready for the experts."""
+        grey = windows_NTHW
+        if grey.ndim == 5:
+            # Rec. 601 luma; optical flow wants one grey plane.
+            grey = (grey @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+        return ClipBatch(
+            reader.planes_NPTHW(windows_NTHW).to(self.networks.device),
+            self.grid,
+            self.networks,
+            self.latent_statistics,
+            grey,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CameraModel:
+    """Networks, background, calibration and alarm policy of one camera."""
+
+    sight: Sight
+    calibration: Calibration
+    policy: EventPolicy
+    tail: EventTail
+    budget_per_day: float
+    held_out_seconds: float
+    figures: Mapping[str, Any]
+    """Of training: seconds a stage, losses at the end, seed, how much footage."""
+    digest: str = ""
+    """Of the stored files; empty until saved."""
+
+    @property
+    def preset(self) -> Preset:
+        """What it was trained with."""
+        return self.sight.preset
+
+    @property
+    def experts(self) -> tuple[Expert, ...]:
+        """The experts it scores with."""
+        return experts_named(self.preset.experts)
+
+    def calibration_summary(self) -> dict[str, Any]:
+        """Return what people want to know of the calibration, as values that JSON can hold."""
+        return {
+            "budget_per_day": self.budget_per_day,
+            "held_out_seconds": self.held_out_seconds,
+            "experts": [expert.name for expert in self.experts],
+            "policy": asdict(self.policy),
+            "tail": asdict(self.tail),
+        }
+
+    def save(self, folder: Path) -> str:
+        """Write the model durably into `folder`; return its digest."""
+        manifest = {
+            "kind": "kizashi-camera-model",
+            "preset": self.preset.to_dict(),
+            "view": {
+                "width_px": self.sight.view.width_px,
+                "height_px": self.sight.view.height_px,
+                "frame_rate": self.sight.view.frame_rate,
+                "grey": self.sight.view.grey,
+            },
+            "tails": self.calibration.to_dict(),
+            "two_sided": {t: place.two_sided for t, place in self.calibration.places.items()},
+            "calibration": self.calibration_summary(),
+            "figures": dict(self.figures),
+        }
+        return save_checkpoint(folder, _tensors_of(self), manifest)
+
+
+def _tensors_of(model: CameraModel) -> dict[str, Tensor]:
+    networks = model.sight.networks
+    tensors = {
+        f"{name}.{key}": value
+        for name in ("generator", "critic", "encoder")
+        for key, value in getattr(networks, name).state_dict().items()
+    }
+    tensors["background"] = torch.from_numpy(model.sight.background_HW)
+    latent = model.sight.latent_statistics
+    if latent is not None:
+        tensors["latent.mean"], tensors["latent.spread"] = latent.mean_KZ, latent.spread_KZ
+    for term, place in model.calibration.places.items():
+        tensors[f"place.{term}.mean"] = torch.from_numpy(place.mean_GW)
+        tensors[f"place.{term}.spread"] = torch.from_numpy(place.spread_GW)
+    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device for `auto`, `cpu` or `cuda`."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def new_networks(preset: Preset, device: torch.device) -> Networks:
+    """Return untrained networks of a preset, frozen."""
+    geometry = preset.tgan.geometry
+    return Networks(
+        generator=VideoGenerator(geometry).to(device),
+        critic=Critic(geometry).to(device),
+        encoder=Encoder(geometry).to(device),
+        bf16=preset.tgan.optimisation.autocast == "bf16",
+    ).freeze()
+
+
+def load_camera_model(
+    folder: Path, digest: str | None = None, *, device: str = "auto"
+) -> CameraModel:
+    """Return the model stored in `folder`, verified against `digest` before anything of it is used.
+
+    `digest` None takes what the folder says of itself (a model given by hand to `evaluate`).
+    Raises ModelDamaged when a byte differs, a tensor is missing, or a number is not finite.
+    """
+    try:
+        trusted = digest or checkpoint_digest(folder)
+        tensors, manifest = load_checkpoint(folder, trusted)
+        return _assemble(tensors, manifest, choose_device(device), trusted)
+    except (CheckpointError, NonFiniteError, KeyError, TypeError, RuntimeError) as error:
+        raise ModelDamaged(
+            f"model {folder}: {error}; roll back to an earlier model or train again"
+        ) from error
+
+
+def _assemble(
+    tensors: Mapping[str, Tensor], manifest: Mapping[str, Any], device: torch.device, digest: str
+) -> CameraModel:
+    preset = preset_from_dict(manifest["preset"])
+    networks = new_networks(preset, device)
+    for name in ("generator", "critic", "encoder"):
+        network: nn.Module = getattr(networks, name)
+        prefix = f"{name}."
+        state = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+        network.load_state_dict(state, strict=True)
+    latent = None
+    if "latent.mean" in tensors:
+        latent = LatentStatistics(
+            mean_KZ=tensors["latent.mean"].to(device), spread_KZ=tensors["latent.spread"].to(device)
+        )
+    places = {
+        term: PlaceStatistics(
+            mean_GW=tensors[f"place.{term}.mean"].numpy(),
+            spread_GW=tensors[f"place.{term}.spread"].numpy(),
+            two_sided=two_sided,
+        )
+        for term, two_sided in manifest["two_sided"].items()
+    }
+    summary = manifest["calibration"]
+    return CameraModel(
+        sight=Sight(
+            preset=preset,
+            view=View(**manifest["view"]),
+            background_HW=tensors["background"].numpy(),
+            networks=networks,
+            latent_statistics=latent,
+        ),
+        calibration=Calibration.from_dict(manifest["tails"], places),
+        policy=EventPolicy(**summary["policy"]),
+        tail=EventTail(**summary["tail"]),
+        budget_per_day=summary["budget_per_day"],
+        held_out_seconds=summary["held_out_seconds"],
+        figures=manifest["figures"],
+        digest=digest,
+    )

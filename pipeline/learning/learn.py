@@ -1,0 +1,215 @@
+"""Learning one camera's normal operation, from footage to a calibrated model.
+
+Order: background -> tiles -> generator and critic (TGAN) -> encoder (f-AnoGAN) -> statistics per place
+-> calibration and alarm policy on held-out clips. Every pass streams the footage again; what stays in
+memory is the reservoir of tiles and one batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pipeline.camera import Polygon
+from pipeline.clips.reader import ClipReader, Stretch, view_for
+from pipeline.errors import FootageError
+from pipeline.footage.admission import Reason
+from pipeline.footage.frames import View, WorkingFrame, working_frames
+from pipeline.identity import digest_of
+from pipeline.learning.adversarial import TileSource, train_networks
+from pipeline.learning.background import learn_background
+from pipeline.learning.camera_model import CameraModel, Sight, choose_device
+from pipeline.learning.normality import calibrate_on_held_out, learn_latents, learn_places
+from pipeline.learning.presets import Preset
+from pipeline.learning.reservoir import TileReservoir
+from pipeline.learning.workspace import Workspace
+from pipeline.scoring.experts import experts_named
+from pipeline.timebase import seconds
+
+__all__ = ["Split", "learn", "split_held_out"]
+
+Progress = Callable[[str], None]
+
+_BACKGROUND_FRAME_RATE = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """Normal footage to learn from, and held-out normal footage to calibrate on."""
+
+    training: tuple[Stretch, ...]
+    held_out: tuple[Stretch, ...]
+
+
+def split_held_out(stretches: Sequence[Stretch]) -> Split:
+    """Hold out every fifth footage, or the last fifth of each segment when there are fewer than five.
+
+    No window lies on both sides.
+    """
+    names = list(dict.fromkeys(stretch.footage.footage_id for stretch in stretches))
+    if len(names) >= 5:
+        chosen = set(names[4::5])
+        return Split(
+            training=tuple(s for s in stretches if s.footage.footage_id not in chosen),
+            held_out=tuple(s for s in stretches if s.footage.footage_id in chosen),
+        )
+    training, held_out = [], []
+    for stretch in stretches:
+        start_us, end_us = stretch.segment.start_us, stretch.segment.end_us
+        cut_us = start_us + (end_us - start_us) * 4 // 5
+        training.append(stretch.part(start_us, cut_us))
+        held_out.append(stretch.part(cut_us, end_us))
+    return Split(training=tuple(training), held_out=tuple(held_out))
+
+
+def learn(
+    stretches: Sequence[Stretch],
+    *,
+    preset: Preset,
+    seed: int,
+    budget_per_day: float = 1.0,
+    masks: tuple[Polygon, ...] = (),
+    device: str = "auto",
+    workspace: Path | None = None,
+    progress: Progress = lambda line: None,
+) -> CameraModel:
+    """Return the calibrated model of a camera from stretches of normal footage, in order of time.
+
+    `workspace` is a folder where training leaves checkpoints: after a kill, the same call goes on
+    from the last one and ends in the same model. None keeps nothing.
+    Raises FootageError (too_short) when there is too little footage, and TrainingDiverged when a
+    number stops being finite.
+    """
+    if not stretches:
+        raise FootageError(
+            "no normal footage to learn from; ingest some first", reason=Reason.TOO_SHORT
+        )
+    stages = _Stages(progress)
+    split = split_held_out(stretches)
+    reader = _reader(split, preset, masks)
+    stages.done("background", f"median of {reader.view.width_px} x {reader.view.height_px} px")
+    reservoir, windows = _fill_reservoir(split, reader, preset, seed)
+    stages.done("tiles", f"{len(reservoir):,} tiles of {windows:,} windows")
+
+    where = choose_device(device)
+    kept = Workspace(workspace, _job(stretches, preset, seed, masks)) if workspace else None
+    source = TileSource(reservoir, reader.background_HW, preset, seed)
+    networks, metrics = train_networks(source, preset, seed, where, kept, progress)
+    stages.done("networks", f"{preset.generator_steps:,} + {preset.encoder_steps:,} steps")
+
+    # The masks belong to the camera, not to the model: they are given again when scoring.
+    sight = Sight(
+        preset=preset,
+        view=replace(reader.view, masks=()),
+        background_HW=reader.background_HW,
+        networks=networks,
+    )
+    experts = experts_named(preset.experts)
+    stride = reader.frames * max(1, -(-windows // preset.place_windows))
+    latents = learn_latents(split.training, sight, reader, stride=stride)
+    sight = replace(sight, latent_statistics=latents)
+    places = learn_places(split.training, sight, reader, experts, stride=stride)
+    stages.done("places", f"every {stride}th frame of training footage")
+    result = calibrate_on_held_out(
+        split.held_out, sight, reader, experts, places, budget_per_day=budget_per_day
+    )
+    score = result.policy.alert_score
+    stages.done("calibration", f"{result.clips:,} held-out clips, alerts from {score:.2f}")
+    return CameraModel(
+        sight=sight,
+        calibration=result.calibration,
+        policy=result.policy,
+        tail=result.tail,
+        budget_per_day=budget_per_day,
+        held_out_seconds=result.seconds,
+        figures={
+            "seed": seed,
+            "stage_seconds": stages.seconds,
+            "training_seconds": _length_seconds(split.training),
+            "footage": list(dict.fromkeys(s.footage.footage_id for s in stretches)),
+            "metrics": metrics,
+            "device": where.type,
+        },
+    )
+
+
+@dataclass(slots=True)
+class _Stages:
+    """Says what is done and how long each stage took."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+    _last: float = field(default_factory=time.monotonic)
+
+    def done(self, stage: str, line: str) -> None:
+        now = time.monotonic()
+        self.seconds[stage], self._last = round(now - self._last, 3), now
+        self.progress(f"{stage}: {line} ({self.seconds[stage]:.0f} s)")
+
+
+def _length_seconds(stretches: Sequence[Stretch]) -> float:
+    return sum(seconds(s.segment.end_us - s.segment.start_us) for s in stretches)
+
+
+def _job(
+    stretches: Sequence[Stretch], preset: Preset, seed: int, masks: tuple[Polygon, ...]
+) -> str:
+    """Return the name of a training job: everything that its result depends on."""
+    footage = [[s.footage.sha256, s.segment.start_us, s.segment.end_us] for s in stretches]
+    polygons = [[list(corner) for corner in polygon] for polygon in masks]
+    return digest_of(
+        {"preset": preset.to_dict(), "seed": seed, "footage": footage, "masks": polygons}
+    )
+
+
+def _reader(split: Split, preset: Preset, masks: tuple[Polygon, ...]) -> ClipReader:
+    view = view_for(
+        split.training[0].footage,
+        width_px=preset.working_width_px,
+        frame_rate=preset.frame_rate,
+        grey=preset.grey,
+    )
+    view = replace(view, masks=masks)
+    slow = replace(view, frame_rate=min(view.frame_rate, _BACKGROUND_FRAME_RATE))
+    return ClipReader(
+        view=view,
+        frames=preset.tgan.geometry.frames,
+        planes=preset.planes,
+        background_HW=learn_background(
+            frame.image for stretch in split.training for frame in _frames(stretch, slow)
+        ),
+    )
+
+
+def _frames(stretch: Stretch, view: View) -> Iterator[WorkingFrame]:
+    segment = stretch.segment
+    return working_frames(stretch.source, view, start_us=segment.start_us, end_us=segment.end_us)
+
+
+def _fill_reservoir(
+    split: Split, reader: ClipReader, preset: Preset, seed: int
+) -> tuple[TileReservoir, int]:
+    """Return the filled reservoir and how many windows lie side by side in the training footage."""
+    reservoir = TileReservoir(
+        capacity=preset.reservoir_tiles,
+        tile_px=preset.tgan.geometry.tile_px,
+        tiles_per_window=preset.tiles_per_window,
+        moving_share=preset.moving_share,
+        seed=seed,
+    )
+    count = 0
+    for stretch in split.training:
+        # Windows overlap by half, so that a movement across a border is seen whole in one of them.
+        for _, window in reader.clips(stretch, stride=max(1, reader.frames // 2)):
+            motion = window.mean(axis=-1, dtype="float32") if window.ndim == 4 else None
+            reservoir.add_window(window, motion)
+            count += 1
+    if not len(reservoir):
+        raise FootageError(
+            f"no window of {reader.frames} frames at {reader.view.frame_rate:g} frames a second in "
+            "the footage; give longer footage",
+            reason=Reason.TOO_SHORT,
+        )
+    return reservoir, max(1, count // 2)

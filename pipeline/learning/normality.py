@@ -1,0 +1,156 @@
+"""What trained networks say of normal footage: statistics per place, calibration, alarm policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.alerts.budget import EventTail
+from pipeline.alerts.events import EventPolicy
+from pipeline.clips.reader import ClipReader, Stretch
+from pipeline.clips.windows import Clip
+from pipeline.errors import FootageError
+from pipeline.footage.admission import Reason
+from pipeline.learning.camera_model import Sight
+from pipeline.scoring.anomaly import Anomaly, Place
+from pipeline.scoring.calibration import PlaceStatistics
+from pipeline.scoring.clip_batch import LatentStatistics
+from pipeline.scoring.experts import Expert
+from pipeline.scoring.fusion import Calibration, calibrate, fit_place_statistics
+from pipeline.scoring.policy import fit_policy
+from pipeline.scoring.scorer import BATCH_CLIPS
+from pipeline.timebase import seconds
+
+__all__ = ["HeldOutResult", "calibrate_on_held_out", "learn_latents", "learn_places"]
+
+_MINIMUM_HELD_OUT_CLIPS = 20
+
+Maps = dict[str, NDArray[np.float32]]
+
+
+def learn_latents(
+    stretches: Sequence[Stretch], sight: Sight, reader: ClipReader, *, stride: int
+) -> LatentStatistics:
+    """Return mean and spread of the latent at each tile over windows of training footage."""
+    latents = [
+        sight.batch(reader, windows).latent_NKZ.cpu()
+        for stretch in stretches
+        for _, windows in reader.batches(stretch, stride=stride, size=BATCH_CLIPS)
+    ]
+    latent_NKZ = torch.cat(latents)
+    spread_KZ = latent_NKZ.std(dim=0, unbiased=False)
+    # A latent number that hardly ever moves at a place must not shout at its first move there.
+    floor = 0.25 * spread_KZ.mean() + 1e-3
+    device = sight.networks.device
+    return LatentStatistics(
+        mean_KZ=latent_NKZ.mean(dim=0).to(device),
+        spread_KZ=(spread_KZ.square() + floor.square()).sqrt().to(device),
+    )
+
+
+def learn_places(
+    stretches: Sequence[Stretch],
+    sight: Sight,
+    reader: ClipReader,
+    experts: Sequence[Expert],
+    *,
+    stride: int,
+) -> dict[str, PlaceStatistics]:
+    """Return the statistics per place of every term over windows of training footage."""
+    collected: dict[str, list[NDArray[np.float32]]] = {t: [] for e in experts for t in e.terms}
+    for stretch in stretches:
+        for _, maps in _maps(stretch, sight, reader, experts, stride):
+            for term, values in maps.items():
+                collected[term].append(values)
+    return fit_place_statistics(experts, collected)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldOutResult:
+    """What held-out normal footage fixes."""
+
+    calibration: Calibration
+    policy: EventPolicy
+    tail: EventTail
+    seconds: float
+    """Of held-out footage."""
+    clips: int
+
+
+def calibrate_on_held_out(
+    stretches: Sequence[Stretch],
+    sight: Sight,
+    reader: ClipReader,
+    experts: Sequence[Expert],
+    places: dict[str, PlaceStatistics],
+    *,
+    budget_per_day: float,
+) -> HeldOutResult:
+    """Return calibration and alarm policy; FootageError when there are fewer than 20 clips."""
+    parts: list[list[Clip]] = []
+
+    def held_out_maps() -> Iterator[Maps]:
+        for stretch in stretches:
+            parts.append([])
+            for clips, maps in _maps(stretch, sight, reader, experts, sight.preset.clip_stride):
+                parts[-1].extend(clips)
+                yield maps
+        count = sum(len(part) for part in parts)
+        if count < _MINIMUM_HELD_OUT_CLIPS:
+            raise FootageError(
+                f"only {count} held-out clips of normal footage, {_MINIMUM_HELD_OUT_CLIPS} needed; "
+                "give longer footage (a few minutes at least)",
+                reason=Reason.TOO_SHORT,
+            )
+
+    calibration, scores = calibrate(experts, places, held_out_maps)
+    length_seconds = sum(seconds(s.segment.end_us - s.segment.start_us) for s in stretches)
+    policy, tail = fit_policy(
+        _anomalies(parts, scores), seconds=length_seconds, budget_per_day=budget_per_day
+    )
+    return HeldOutResult(
+        calibration=calibration,
+        policy=policy,
+        tail=tail,
+        seconds=length_seconds,
+        clips=len(scores),
+    )
+
+
+def _maps(
+    stretch: Stretch, sight: Sight, reader: ClipReader, experts: Sequence[Expert], stride: int
+) -> Iterator[tuple[list[Clip], Maps]]:
+    for clips, windows in reader.batches(stretch, stride=stride, size=BATCH_CLIPS):
+        batch = sight.batch(reader, windows)
+        maps: Maps = {}
+        for expert in experts:
+            maps.update(expert.term_maps(batch))
+        yield clips, maps
+
+
+def _anomalies(
+    parts: Sequence[Sequence[Clip]], scores: NDArray[np.float64]
+) -> Iterator[list[Anomaly]]:
+    """Yield the anomalies of each held-out stretch; only time and score matter to the policy."""
+    nowhere = Place(x=0.0, y=0.0, width=1.0, height=1.0)
+    position = 0
+    for clips in parts:
+        here = scores[position : position + len(clips)]
+        position += len(clips)
+        yield [
+            Anomaly(
+                anomaly_id=clip.clip_id,
+                clip=clip,
+                score=float(score),
+                p_value=10.0 ** -float(score),
+                place=nowhere,
+                model_id="",
+                scores={},
+                expert="",
+            )
+            for clip, score in zip(clips, here, strict=True)
+        ]

@@ -1,0 +1,41 @@
+"""The registry of models: which camera uses which, since when, and whether the file is intact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["ModelRecord", "ModelState"]
+
+
+class ModelState(StrEnum):
+    """Life of a model. A camera has at most one that is active."""
+
+    CANDIDATE = "candidate"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRecord:
+    """What the store knows of one stored model."""
+
+    model_id: str
+    """First 32 characters of the digest."""
+    camera: str
+    state: ModelState
+    preset: str
+    path: str
+    """Folder of the model, relative to the site folder."""
+    digest: str
+    """sha256 over the digests of the model's files; recomputed at every load."""
+    created_utc: datetime
+    calibration_id: str
+    """content_id("calibration", digest of the calibration)."""
+    calibration: Mapping[str, Any]
+    """Summary for people: held-out seconds, threshold, budget, stated and expected rates."""
+    manifest: Mapping[str, Any]
+    """Configuration, seed, footage ids it learnt from, figures of training."""

@@ -1,0 +1,133 @@
+"""Train a model for one camera of a site, register it and make it the active one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.assembly import Site
+from pipeline.camera import check_camera
+from pipeline.clips.reader import Stretch
+from pipeline.errors import CameraError, FootageError
+from pipeline.footage.admission import Reason
+from pipeline.identity import content_id, digest_of
+from pipeline.learning.camera_model import CameraModel, load_camera_model
+from pipeline.learning.learn import learn
+from pipeline.learning.presets import preset_named
+from pipeline.learning.registry import ModelRecord, ModelState
+from pipeline.store.contract import Store
+from pipeline.store.leases import lease_kept
+
+__all__ = ["load_active_model", "stretches_of", "train_camera"]
+
+_LEASE_SECONDS = 120.0
+
+
+def train_camera(
+    site: Site,
+    camera_name: str,
+    *,
+    preset: str | None = None,
+    seed: int | None = None,
+    effort: float = 1.0,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> ModelRecord:
+    """Learn what is normal from the footage of a camera in [since, until), all of it taken as normal.
+
+    `effort` multiplies the preset's training steps. The new model becomes the active one; the one
+    before stays, retired. Killed in the middle, the same call goes on from its last checkpoint.
+    """
+    camera = check_camera(site.store.camera(camera_name))
+    stretches = stretches_of(site, camera_name, since=since, until=until)
+    chosen = preset_named(preset or site.settings.preset).with_effort(effort)
+    workspace = site.models_folder / camera_name / "training"
+    with lease_kept(site.store, f"train/{camera_name}", _LEASE_SECONDS):
+        model = learn(
+            stretches,
+            preset=chosen,
+            seed=site.settings.seed if seed is None else seed,
+            budget_per_day=camera.budget_per_day,
+            masks=camera.privacy_masks,
+            device=site.settings.device,
+            workspace=workspace,
+            progress=progress,
+        )
+        record = _register(site, camera_name, model, workspace)
+        # Only now: until the model is registered, the checkpoints are what a restart goes on from.
+        shutil.rmtree(workspace, ignore_errors=True)
+    progress(f"model {record.model_id[:12]} of camera {camera_name} is active")
+    return record
+
+
+def _register(site: Site, camera_name: str, model: CameraModel, workspace: Path) -> ModelRecord:
+    # Saved beside the checkpoints first, and moved to its final name by content: a kill in between
+    # leaves either nothing or the whole model at that name.
+    fresh = workspace / "model"
+    shutil.rmtree(fresh, ignore_errors=True)
+    digest = model.save(fresh)
+    model_id = digest[:32]
+    folder = site.models_folder / camera_name / model_id
+    if not folder.exists():
+        os.replace(fresh, folder)
+    summary = model.calibration_summary()
+    figures = {key: value for key, value in model.figures.items() if key != "metrics"}
+    record = ModelRecord(
+        model_id=model_id,
+        camera=camera_name,
+        state=ModelState.CANDIDATE,
+        preset=model.preset.name,
+        path=folder.relative_to(site.folder).as_posix(),
+        digest=digest,
+        created_utc=site.clock.now_utc(),
+        calibration_id=content_id("calibration", digest_of({"model": digest, **summary})),
+        calibration=summary,
+        manifest={"preset": model.preset.to_dict(), **figures},
+    )
+    site.store.add_model(record, model.figures["metrics"])
+    site.store.promote(model_id, site.clock.now_utc())
+    site.store.audit("kizashi", "promote", model_id, {"camera": camera_name, "by": "training"})
+    return record
+
+
+def stretches_of(
+    site: Site,
+    camera_name: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Stretch]:
+    """Return the segments of a camera in [since, until) with their files; FootageError when none."""
+    segments = site.store.segments(camera_name, since, until)
+    if not segments:
+        raise FootageError(
+            f"camera {camera_name}: no usable footage yet; run: kizashi ingest {camera_name}",
+            reason=Reason.TOO_SHORT,
+        )
+    footage = {item.footage_id: item for item in site.store.footage_of(camera_name, since, until)}
+    root = site.source_of(site.store.camera(camera_name))
+    return [
+        Stretch(
+            source=root / footage[segment.footage_id].path,
+            footage=footage[segment.footage_id],
+            segment=segment,
+        )
+        for segment in segments
+    ]
+
+
+def load_active_model(
+    site: Site, store: Store, camera_name: str
+) -> tuple[ModelRecord, CameraModel]:
+    """Return the active model of a camera, verified; CameraError saying how to get one when none."""
+    record = store.active_model(camera_name)
+    if record is None:
+        raise CameraError(
+            f"camera {camera_name} has no active model yet; run: kizashi train {camera_name}"
+        )
+    model = load_camera_model(site.folder / record.path, record.digest, device=site.settings.device)
+    return record, model

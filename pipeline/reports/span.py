@@ -1,0 +1,35 @@
+"""Span: the stretch of time that a report covers when nobody names one."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pipeline.assembly import Site
+from pipeline.errors import SettingsError
+
+__all__ = ["report_span"]
+
+_DAY = timedelta(days=1)
+
+
+def report_span(
+    site: Site,
+    camera_name: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> tuple[datetime, datetime]:
+    """Return [since, until) with what is missing filled in: 24 hours up to now, or up to the end of
+    the camera's footage when none of it is that new (an archive)."""
+    end = until or _end_of_footage(site, camera_name)
+    start = since or end - _DAY
+    if not start < end:
+        raise SettingsError(f"--since {start.isoformat()} is not before --until {end.isoformat()}")
+    return start, end
+
+
+def _end_of_footage(site: Site, camera_name: str) -> datetime:
+    now = site.clock.now_utc()
+    if site.store.segments(camera_name, now - _DAY, now):
+        return now
+    return max((segment.end_utc for segment in site.store.segments(camera_name)), default=now)

@@ -1,0 +1,135 @@
+"""A batch of clips with what several experts need of it, each computed once.
+
+Shapes: N clips, P planes, T frames, H x W pixels, grid of G x W cells, K tiles, Z latent numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.clips.tiles import TileGrid, cut_tiles, stitch_tiles
+from tgan_core.critic import Critic
+from tgan_core.encoder import Encoder
+from tgan_core.video_generator import VideoGenerator
+
+__all__ = ["ClipBatch", "LatentStatistics", "Networks", "to_cells"]
+
+_TILES_AT_ONCE = 256
+"""Tiles reconstructed in one go: larger batches gain nothing on two cores and cost memory."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Networks:
+    """The networks of one camera, frozen, in eval mode, on one device."""
+
+    generator: VideoGenerator
+    critic: Critic
+    encoder: Encoder
+    bf16: bool
+
+    def freeze(self) -> Networks:
+        """Put every network into eval mode without gradients; return self."""
+        for network in (self.generator, self.critic, self.encoder):
+            network.eval().requires_grad_(False)
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.critic.parameters()).device
+
+    @contextmanager
+    def precision(self) -> Iterator[None]:
+        """Run what is inside without gradients, in bf16 where the preset says so."""
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16),
+        ):
+            yield
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LatentStatistics:
+    """Mean and spread of the encoder's latent at each tile of the grid, in normal operation."""
+
+    mean_KZ: Tensor
+    spread_KZ: Tensor
+
+
+class ClipBatch:
+    """Clips on their way through the experts. Everything is computed on first use and kept."""
+
+    def __init__(
+        self,
+        planes_NPTHW: Tensor,
+        grid: TileGrid,
+        networks: Networks,
+        latent_statistics: LatentStatistics | None,
+        grey_NTHW: NDArray[np.uint8],
+    ) -> None:
+        self.planes_NPTHW = planes_NPTHW
+        self.grid = grid
+        self.networks = networks
+        self.latent_statistics = latent_statistics
+        self.grey_NTHW = grey_NTHW
+
+    def __len__(self) -> int:
+        return len(self.planes_NPTHW)
+
+    @cached_property
+    def critic_features(self) -> list[Tensor]:
+        """Activations of the critic over whole frames, from the first layer to the last."""
+        with self.networks.precision():
+            return self.networks.critic.features(self.planes_NPTHW)
+
+    @cached_property
+    def critic_map_NGW(self) -> NDArray[np.float32]:
+        """Critic output over whole frames on the score grid; larger is more like normal."""
+        with self.networks.precision():
+            scores_NHW = self.networks.critic.score_map_from_features(self.critic_features).float()
+        # The critic's last layer spans 4 x 4 cells: 3 fewer each way, put back at the edges.
+        padded = F.pad(scores_NHW.unsqueeze(1), (1, 2, 1, 2), mode="replicate")
+        return to_cells(padded, self.grid)
+
+    @cached_property
+    def latent_NKZ(self) -> Tensor:
+        """Latent of every tile, by the encoder."""
+        with self.networks.precision():
+            tiles = cut_tiles(self.planes_NPTHW, self.grid)
+            parts = [self.networks.encoder(part) for part in torch.split(tiles, _TILES_AT_ONCE)]
+            latent_MZ = torch.cat(parts).float()
+            return latent_MZ.reshape(len(self), -1, latent_MZ.shape[1])
+
+    @cached_property
+    def reconstruction_NPTHW(self) -> Tensor:
+        """What the generator makes of the latents, stitched to whole frames."""
+        with self.networks.precision():
+            latents = self.latent_NKZ.flatten(0, 1)
+            parts = [self.networks.generator(part) for part in torch.split(latents, _TILES_AT_ONCE)]
+            return stitch_tiles(torch.cat(parts).float(), self.grid)
+
+    @cached_property
+    def reconstruction_features(self) -> list[Tensor]:
+        """Activations of the critic over the reconstruction."""
+        with self.networks.precision():
+            return self.networks.critic.features(self.reconstruction_NPTHW)
+
+
+def to_cells(maps_NCHW: Tensor, grid: TileGrid) -> NDArray[np.float32]:
+    """Return maps_NGW on the score grid: the mean over C, averaged down or interpolated up."""
+    rows, columns = grid.cells
+    maps = maps_NCHW.float().mean(dim=1, keepdim=True)
+    if maps.shape[-2] >= rows and maps.shape[-1] >= columns:
+        resized = F.adaptive_avg_pool2d(maps, (rows, columns))
+    else:
+        resized = F.interpolate(maps, (rows, columns), mode="bilinear", align_corners=False)
+    return resized.squeeze(1).cpu().numpy().astype(np.float32)

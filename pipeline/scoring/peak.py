@@ -1,0 +1,79 @@
+"""The pictures behind an alert: what was seen at the peak, what the model made of it, and where."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.alerts.evidence import PeakPicture
+from pipeline.camera import Polygon
+from pipeline.clips.reader import Stretch
+from pipeline.clips.tensors import pictures_of
+from pipeline.errors import FootageError
+from pipeline.footage.admission import Reason
+from pipeline.footage.frames import View, working_frames
+from pipeline.learning.camera_model import CameraModel
+from pipeline.scoring.anomaly import Anomaly
+from pipeline.scoring.scorer import score_stretch
+
+__all__ = ["picture_of"]
+
+
+def picture_of(
+    model: CameraModel, stretch: Stretch, peak: Anomaly, masks: tuple[Polygon, ...]
+) -> PeakPicture:
+    """Return the pictures of the clip `peak`, decoded again with the privacy masks burnt in.
+
+    The heat map is the strangeness map of the expert that led. Input, reconstruction and difference
+    are of the clip's last frame at working size.
+    """
+    short = stretch.part(peak.clip.start_us, peak.clip.end_us + 1)
+    sight = model.sight
+    reader = sight.reader(masks)
+    batches = list(reader.batches(short, stride=1, size=1))
+    scored = list(score_stretch(model, short, model_id=peak.model_id, reader=reader))
+    if not batches or not scored:
+        raise FootageError(
+            f"{stretch.footage.path}: the clip of an alert cannot be decoded again; "
+            "was the file replaced since it was ingested?",
+            reason=Reason.UNREADABLE,
+        )
+    _, windows = batches[-1]
+    batch = sight.batch(reader, windows)
+    drawn = pictures_of(
+        batch.reconstruction_NPTHW.cpu(),
+        torch.from_numpy(sight.background_HW),
+        model.preset.planes,
+    )[0, -1].numpy()
+    seen = windows[0, -1]
+    difference = np.abs(seen.astype(np.int16) - drawn.astype(np.int16)).astype(np.uint8)
+    return PeakPicture(
+        frame_HWC=_full_frame(stretch, peak.clip.end_us, masks),
+        heat_HW=scored[-1].maps[peak.expert],
+        input_HW=_grey(seen),
+        reconstruction_HW=_grey(drawn),
+        difference_HW=_grey(difference),
+        place=peak.place,
+    )
+
+
+def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return picture if picture.ndim == 2 else picture.mean(axis=2).round().astype(np.uint8)
+
+
+def _full_frame(stretch: Stretch, at_us: int, masks: tuple[Polygon, ...]) -> NDArray[np.uint8]:
+    """Return the frame at media time `at_us` in its original size and colours."""
+    footage = stretch.footage
+    view = View(
+        width_px=footage.width_px,
+        height_px=footage.height_px,
+        frame_rate=max(1.0, footage.frame_rate),
+        grey=False,
+        masks=masks,
+    )
+    for frame in working_frames(stretch.source, view, start_us=at_us, end_us=at_us + 1_000_000):
+        return frame.image
+    raise FootageError(
+        f"{footage.path}: no frame at {at_us / 1e6:.3f} s any more", reason=Reason.UNREADABLE
+    )

@@ -1,0 +1,165 @@
+"""Score what a camera has seen since last time, join it to events, let the budget choose alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from pipeline.alerts.alerts import Alert, alerts_from_events
+from pipeline.alerts.events import Event, join_anomalies
+from pipeline.alerts.evidence import Evidence, write_evidence
+from pipeline.assembly import Site
+from pipeline.camera import Camera, check_camera
+from pipeline.clips.reader import Stretch
+from pipeline.footage.segments import Segment
+from pipeline.learning.camera_model import CameraModel
+from pipeline.learning.registry import ModelRecord
+from pipeline.learning.train_camera import load_active_model
+from pipeline.scoring.anomaly import Anomaly
+from pipeline.scoring.peak import picture_of
+from pipeline.scoring.scorer import score_stretch
+from pipeline.store.leases import lease_kept
+from pipeline.timebase import seconds
+
+__all__ = ["ScoreSummary", "score_camera"]
+
+_LEASE_SECONDS = 120.0
+_ROWS_AT_ONCE = 256
+_LOOK_BACK = timedelta(minutes=10)
+"""How long before the first new clip events are joined again: far beyond the smoothing and the
+merge gap, so that what was joined before comes out the same."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoreSummary:
+    """What one scoring run did."""
+
+    segments: int
+    clips: int
+    footage_seconds: float
+    events: int
+    """New ones."""
+    alerts: int
+    """New ones."""
+
+
+def score_camera(
+    site: Site,
+    camera_name: str,
+    *,
+    since: datetime | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> ScoreSummary:
+    """Score every segment that the camera's active model has not scored (and that ends after
+    `since`), then bring events and alerts up to date.
+
+    Doing it again adds nothing. Killed in the middle, the next call scores what is missing.
+    """
+    camera = check_camera(site.store.camera(camera_name))
+    record, model = load_active_model(site, site.store, camera_name)
+    run = _ScoringRun(site, camera, record, model)
+    totals = ScoreSummary(segments=0, clips=0, footage_seconds=0.0, events=0, alerts=0)
+    with lease_kept(site.store, f"score/{camera_name}", _LEASE_SECONDS):
+        for segment in site.store.unscored_segments(camera_name, record.model_id):
+            if since is not None and segment.end_utc <= since:
+                continue
+            clips = run.score(segment)
+            events, alerts = run.join_around(segment)
+            # The mark comes last: killed anywhere before it, all of this is done again and adds
+            # only what is missing.
+            site.store.mark_scored(segment.segment_id, record.model_id, clips, site.clock.now_utc())
+            length = seconds(segment.end_us - segment.start_us)
+            totals = ScoreSummary(
+                segments=totals.segments + 1,
+                clips=totals.clips + clips,
+                footage_seconds=totals.footage_seconds + length,
+                events=totals.events + events,
+                alerts=totals.alerts + alerts,
+            )
+            path = run.stretch(segment).footage.path
+            progress(f"scored {path} {length:.1f} s, {clips} clips, {alerts} new alerts")
+    return totals
+
+
+class _ScoringRun:
+    """One camera with its active model, while its segments are scored."""
+
+    def __init__(self, site: Site, camera: Camera, record: ModelRecord, model: CameraModel) -> None:
+        self.site = site
+        self.camera = camera
+        self.record = record
+        self.model = model
+        self.reader = model.sight.reader(camera.privacy_masks)
+        self.root = site.source_of(camera)
+
+    def stretch(self, segment: Segment) -> Stretch:
+        """Return the segment with its file."""
+        footage = self.site.store.footage(segment.footage_id)
+        return Stretch(source=self.root / footage.path, footage=footage, segment=segment)
+
+    def score(self, segment: Segment) -> int:
+        """Store the anomalies of a segment; return how many clips it has."""
+        count = 0
+        scored = score_stretch(
+            self.model,
+            self.stretch(segment),
+            model_id=self.record.model_id,
+            reader=self.reader,
+        )
+        rows = (item.anomaly for item in scored)
+        while group := list(islice(rows, _ROWS_AT_ONCE)):
+            self.site.store.add_anomalies(group)
+            count += len(group)
+        return count
+
+    def join_around(self, segment: Segment) -> tuple[int, int]:
+        """Bring events and alerts around a segment up to date; return how many are new."""
+        since, until = self._span_to_join(segment)
+        stored = self.site.store.anomalies(self.camera.name, self.record.model_id, since, until)
+        events = list(join_anomalies(stored, self.model.policy))
+        new_events = self.site.store.put_events(events)
+        alerts = alerts_from_events(
+            events, self.model.policy, self.model.tail, self.camera.budget_per_day
+        )
+        by_id = {event.event_id: event for event in events}
+        new_alerts = 0
+        for alert in alerts:
+            evidence = self._evidence(alert, by_id[alert.event_id])
+            new_alerts += self.site.store.add_alert(alert, evidence)
+        return new_events, new_alerts
+
+    def _evidence(self, alert: Alert, event: Event) -> Sequence[Evidence]:
+        known = self.site.store.evidence(alert.alert_id)
+        if known:
+            return known
+        peak = self._peak_of(event)
+        stretch = self.stretch(self.site.store.segment(peak.clip.segment_id))
+        return write_evidence(
+            alert,
+            camera=self.camera,
+            source=stretch.source,
+            segment=stretch.segment,
+            footage=stretch.footage,
+            picture=picture_of(self.model, stretch, peak, self.camera.privacy_masks),
+            evidence_folder=self.site.evidence_folder,
+            site_folder=self.site.folder,
+        )
+
+    def _peak_of(self, event: Event) -> Anomaly:
+        at_peak = self.site.store.anomalies(
+            self.camera.name,
+            self.record.model_id,
+            event.peak_utc,
+            event.peak_utc + timedelta(microseconds=1),
+        )
+        return next(a for a in at_peak if a.anomaly_id == event.peak_anomaly_id)
+
+    def _span_to_join(self, segment: Segment) -> tuple[datetime, datetime]:
+        since, until = segment.start_utc - _LOOK_BACK, segment.end_utc + _LOOK_BACK
+        for event in self.site.store.events(self.camera.name, since, until):
+            # An event must be joined from its beginning, or it would get another name.
+            since = min(since, event.start_utc - _LOOK_BACK)
+            until = max(until, event.end_utc + _LOOK_BACK)
+        return since, until

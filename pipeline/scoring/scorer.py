@@ -1,0 +1,100 @@
+"""Scoring: every clip of a stretch of footage becomes an anomaly with its maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import find_objects, label
+
+from pipeline.camera import Polygon
+from pipeline.clips.reader import ClipReader, Stretch
+from pipeline.clips.windows import Clip
+from pipeline.identity import content_id
+from pipeline.scoring.anomaly import Anomaly, Place
+from pipeline.scoring.fusion import CalibratedClips, fuse
+
+if TYPE_CHECKING:
+    from pipeline.learning.camera_model import CameraModel
+
+__all__ = ["BATCH_CLIPS", "ScoredClip", "place_of", "score_stretch"]
+
+BATCH_CLIPS = 8
+"""Clips that go through the networks together: more gain nothing on two cores, and memory grows."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoredClip:
+    """An anomaly with the maps behind it."""
+
+    anomaly: Anomaly
+    tgan_score: float
+    """Fused over the experts that look through the networks, -log10 p; NaN when there is none."""
+    maps: Mapping[str, NDArray[np.float32]]
+    """Expert -> strangeness on the score grid (rows, columns), >= 0."""
+    fused_map: NDArray[np.float32]
+    """Mean over experts."""
+
+
+def score_stretch(
+    model: CameraModel,
+    stretch: Stretch,
+    *,
+    model_id: str,
+    masks: tuple[Polygon, ...] = (),
+    reader: ClipReader | None = None,
+) -> Iterator[ScoredClip]:
+    """Yield the scored clips of a stretch in order of time.
+
+    The score of a clip uses no frame after its end. `reader` None takes the model's own.
+    """
+    sight = model.sight
+    chosen = reader or sight.reader(masks)
+    stride = model.preset.clip_stride
+    for clips, windows in chosen.batches(stretch, stride=stride, size=BATCH_CLIPS):
+        batch = sight.batch(chosen, windows)
+        maps: dict[str, NDArray[np.float32]] = {}
+        for expert in model.experts:
+            maps.update(expert.term_maps(batch))
+        calibrated = fuse(model.experts, model.calibration, maps)
+        for index, clip in enumerate(clips):
+            yield _scored(clip, index, calibrated, model_id)
+
+
+def _scored(clip: Clip, index: int, calibrated: CalibratedClips, model_id: str) -> ScoredClip:
+    scores = {name: round(float(values[index]), 6) for name, values in calibrated.experts.items()}
+    expert = max(scores, key=lambda name: scores[name])
+    score = round(float(calibrated.fused[index]), 6)
+    return ScoredClip(
+        anomaly=Anomaly(
+            anomaly_id=content_id("anomaly", clip.clip_id, model_id),
+            clip=clip,
+            model_id=model_id,
+            scores=scores,
+            score=score,
+            p_value=10.0**-score,
+            expert=expert,
+            place=place_of(calibrated.maps[expert][index]),
+        ),
+        tgan_score=float(calibrated.tgan[index]),
+        maps={name: values[index] for name, values in calibrated.maps.items()},
+        fused_map=calibrated.fused_map[index],
+    )
+
+
+def place_of(map_GW: NDArray[np.float32]) -> Place:
+    """Return the box around the strangest cell and the cells joined to it of at least half its value."""
+    rows, columns = map_GW.shape
+    peak = np.unravel_index(int(np.argmax(map_GW)), map_GW.shape)
+    regions, _ = label(map_GW >= 0.5 * map_GW[peak])
+    # `find_objects` lists the slices of region 1, 2, ...; the peak is in one of them by definition.
+    vertical, horizontal = find_objects(regions)[regions[peak] - 1]
+    return Place(
+        x=horizontal.start / columns,
+        y=vertical.start / rows,
+        width=(horizontal.stop - horizontal.start) / columns,
+        height=(vertical.stop - vertical.start) / rows,
+    )

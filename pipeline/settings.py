@@ -1,0 +1,71 @@
+"""Settings of one site: `kizashi.toml` in its folder, overridden by KIZASHI_* in the environment."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import SettingsError
+
+__all__ = ["SETTINGS_FILE", "Settings", "load_settings"]
+
+SETTINGS_FILE = "kizashi.toml"
+
+
+class Settings(BaseSettings):
+    """Everything that is the same for all cameras of a site."""
+
+    model_config = SettingsConfigDict(env_prefix="KIZASHI_", extra="forbid", frozen=True)
+
+    database_url: SecretStr | None = None
+    """SQLAlchemy URL; None means `kizashi.db` (SQLite) in the site folder. It may hold a password,
+    so nothing prints it."""
+    preset: str = Field(default="compact", pattern="^(compact|standard|full|paper)$")
+    """Size of the models: compact (two CPU cores), standard, full (GPU), paper (as published)."""
+    device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$")
+    """Where networks run; auto takes a GPU when there is one."""
+    language: str = Field(default="en", pattern="^(en|ja)$")
+    """Language of reports."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of training."""
+    folder_frame_rate: float = Field(default=10.0, gt=0, le=240)
+    """Frames a second of footage that is a folder of pictures."""
+    stall_seconds: float = Field(default=30.0, gt=0)
+    """A decoder that gives nothing for this long is stopped."""
+    stable_seconds: float = Field(default=2.0, ge=0)
+    """A file that changed within this time is still being written, and waits."""
+    ingest_interval_seconds: int = Field(default=300, ge=10)
+    """Schedule of the ingest-and-score flow."""
+    report_interval_seconds: int = Field(default=86_400, ge=60)
+    """Schedule of the report flow."""
+    train_interval_seconds: int = Field(default=604_800, ge=60)
+    """Schedule of the training flow."""
+
+
+def load_settings(folder: Path) -> Settings:
+    """Return the settings of the site in `folder`; defaults where neither file nor environment says.
+
+    Raises SettingsError naming the file and the setting that is wrong. Values are not repeated in
+    the message: one of them may be a secret.
+    """
+    path = folder / SETTINGS_FILE
+    values: dict[str, Any] = {}
+    if path.exists():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(f"{path}: not readable as TOML ({error}); correct the file") from error
+    try:
+        # The environment wins over the file, as operators expect of a container.
+        environment = Settings().model_dump(exclude_unset=True)
+        return Settings(**{**values, **environment})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
+        )
+        # `from None`: pydantic's own text repeats the value.
+        raise SettingsError(f"{path} or KIZASHI_*: {problems}") from None

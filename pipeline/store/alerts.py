@@ -1,0 +1,197 @@
+"""Events, alerts with their evidence, verdicts, and the outbox of deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from pipeline.alerts.alerts import Alert
+from pipeline.alerts.events import Event
+from pipeline.alerts.evidence import Evidence
+from pipeline.errors import StoreError
+from pipeline.store.contract import Review
+from pipeline.store.parts import StorePart, overlapping
+from pipeline.store.rows import (
+    alert_of,
+    alert_row,
+    event_of,
+    event_row,
+    evidence_of,
+    plain_row,
+    review_of,
+)
+from pipeline.store.schema import (
+    REVIEW_VERDICTS,
+    AlertRow,
+    DeliveryRow,
+    EventRow,
+    EvidenceRow,
+    ReviewRow,
+)
+from pipeline.store.types import PlainText
+from pipeline.store.upsert import insert_new, insert_or_update
+
+__all__ = ["AlertTable"]
+
+_PLACE = ("expert", "place_x", "place_y", "place_width", "place_height")
+_EVENT_GROWS = ("end_utc", "peak_utc", "peak_score", "peak_anomaly_id", "clips", "closed", *_PLACE)
+_ALERT_GROWS = (
+    "end_utc",
+    "peak_utc",
+    "score",
+    "p_value",
+    "expected_per_day",
+    "severity",
+    *_PLACE,
+)
+_SHORTEST_PREFIX = 6
+
+
+class AlertTable(StorePart):
+    """Events, alerts, evidence, reviews and deliveries."""
+
+    def put_events(self, events: Sequence[Event]) -> int:
+        """See `Store`."""
+        rows = [event_row(event) for event in events]
+        return self._sessions.write(
+            lambda session: insert_or_update(
+                session, EventRow, rows, update=_EVENT_GROWS, newer_by="clips"
+            )
+        )
+
+    def events(
+        self, camera: str, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[Event]:
+        """See `Store`."""
+        query = (
+            select(EventRow)
+            .where(EventRow.camera == camera, *overlapping(EventRow, since, until))
+            .order_by(EventRow.start_utc, EventRow.event_id)
+        )
+        return self._sessions.read(lambda session: [event_of(r) for r in session.scalars(query)])
+
+    def add_alert(self, alert: Alert, evidence: Sequence[Evidence]) -> int:
+        """See `Store`."""
+        files = [plain_row(file) for file in evidence]
+        pending = {
+            "alert_id": alert.alert_id,
+            "sink": None,
+            "attempts": 0,
+            "last_attempt_utc": None,
+            "last_error": None,
+            "delivered_utc": None,
+        }
+
+        def work(session: Session) -> int:
+            new = insert_or_update(
+                session, AlertRow, [alert_row(alert)], update=_ALERT_GROWS, newer_by="end_utc"
+            )
+            insert_or_update(session, EvidenceRow, files, update=("path", "sha256", "size_bytes"))
+            insert_new(session, DeliveryRow, [pending])
+            return new
+
+        return self._sessions.write(work)
+
+    def alert(self, alert_id: str) -> Alert:
+        """See `Store`. StoreError when none or several begin so."""
+        # substr and not LIKE, whose wildcards and letter case would find others.
+        beginning = func.substr(AlertRow.alert_id, 1, len(alert_id), type_=PlainText()) == alert_id
+        query = select(AlertRow).where(beginning).order_by(AlertRow.alert_id).limit(2)
+
+        def work(session: Session) -> Alert:
+            exact = session.get(AlertRow, alert_id)
+            if exact is not None:
+                return alert_of(exact)
+            if len(alert_id) < _SHORTEST_PREFIX:
+                raise StoreError(
+                    f"no alert {alert_id!r}; give its id or at least the first"
+                    f" {_SHORTEST_PREFIX} characters of it"
+                )
+            found = session.scalars(query).all()
+            if len(found) != 1:
+                problem = "several alerts begin with" if found else "no alert is or begins with"
+                raise StoreError(f"{problem} {alert_id!r}; list them with: kizashi alerts")
+            return alert_of(found[0])
+
+        return self._sessions.read(work)
+
+    def alerts(
+        self,
+        camera: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Sequence[Alert]:
+        """See `Store`."""
+        query = (
+            select(AlertRow)
+            .where(*overlapping(AlertRow, since, until))
+            .order_by(AlertRow.start_utc, AlertRow.alert_id)
+        )
+        if camera is not None:
+            query = query.where(AlertRow.camera == camera)
+        return self._sessions.read(lambda session: [alert_of(r) for r in session.scalars(query)])
+
+    def evidence(self, alert_id: str) -> Sequence[Evidence]:
+        """See `Store`."""
+        query = (
+            select(EvidenceRow).where(EvidenceRow.alert_id == alert_id).order_by(EvidenceRow.kind)
+        )
+        return self._sessions.read(
+            lambda session: [evidence_of(row) for row in session.scalars(query)]
+        )
+
+    def add_review(self, review: Review) -> int:
+        """See `Store`. StoreError when the alert or the verdict is unknown."""
+        if review.verdict not in REVIEW_VERDICTS:
+            raise StoreError(
+                f"verdict {review.verdict!r}: give one of {', '.join(REVIEW_VERDICTS)}"
+            )
+        row = plain_row(review)
+
+        def work(session: Session) -> int:
+            if session.get(AlertRow, review.alert_id) is None:
+                raise StoreError(f"no alert {review.alert_id!r}; list them with: kizashi alerts")
+            return insert_new(session, ReviewRow, [row])
+
+        return self._sessions.write(work)
+
+    def reviews(self, alert_id: str) -> Sequence[Review]:
+        """See `Store`."""
+        query = (
+            select(ReviewRow)
+            .where(ReviewRow.alert_id == alert_id)
+            .order_by(ReviewRow.at_utc, ReviewRow.review_id)
+        )
+        return self._sessions.read(lambda session: [review_of(r) for r in session.scalars(query)])
+
+    def pending_deliveries(self, limit: int) -> Sequence[Alert]:
+        """See `Store`."""
+        query = (
+            select(AlertRow)
+            .join(DeliveryRow, DeliveryRow.alert_id == AlertRow.alert_id)
+            .where(DeliveryRow.delivered_utc.is_(None))
+            .order_by(AlertRow.start_utc, AlertRow.alert_id)
+            .limit(limit)
+        )
+        return self._sessions.read(lambda session: [alert_of(r) for r in session.scalars(query)])
+
+    def record_delivery(
+        self, alert_id: str, sink: str, at_utc: datetime, error: str | None
+    ) -> None:
+        """See `Store`. A failure after the receipt counts as an attempt and takes nothing back."""
+
+        def work(session: Session) -> None:
+            row = session.get(DeliveryRow, alert_id, with_for_update=True)
+            if row is None:
+                raise StoreError(
+                    f"no alert {alert_id!r} waits for delivery; record the alert first"
+                )
+            row.sink, row.last_attempt_utc, row.last_error = sink, at_utc, error
+            row.attempts += 1
+            if error is None and row.delivered_utc is None:
+                row.delivered_utc = at_utc
+
+        self._sessions.write(work)

@@ -1,0 +1,88 @@
+"""Anomalies: one row for each clip and model, and the mark that a segment is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, select, tuple_
+from sqlalchemy.orm import Session
+
+from pipeline.footage.segments import Segment
+from pipeline.scoring.anomaly import Anomaly
+from pipeline.store.parts import StorePart
+from pipeline.store.rows import anomaly_of, anomaly_row, segment_of
+from pipeline.store.schema import AnomalyRow, ScoredSegmentRow, SegmentRow
+from pipeline.store.upsert import insert_new
+
+__all__ = ["ScoreTable"]
+
+_PAGE_ROWS = 2_000
+
+
+class ScoreTable(StorePart):
+    """Anomalies and scored segments."""
+
+    def add_anomalies(self, anomalies: Iterable[Anomaly]) -> int:
+        """See `Store`. The iterable is exhausted before the transaction begins: it may be the
+        network that scores, and nothing waits for a network with the database locked."""
+        rows = [anomaly_row(anomaly) for anomaly in anomalies]
+        return self._sessions.write(lambda session: insert_new(session, AnomalyRow, rows))
+
+    def mark_scored(self, segment_id: str, model_id: str, clips: int, at_utc: datetime) -> int:
+        """See `Store`."""
+        row = {"segment_id": segment_id, "model_id": model_id, "clips": clips, "at_utc": at_utc}
+        return self._sessions.write(lambda session: insert_new(session, ScoredSegmentRow, [row]))
+
+    def unscored_segments(self, camera: str, model_id: str) -> Sequence[Segment]:
+        """See `Store`."""
+        scored = select(ScoredSegmentRow.segment_id).where(
+            ScoredSegmentRow.segment_id == SegmentRow.segment_id,
+            ScoredSegmentRow.model_id == model_id,
+        )
+        query = (
+            select(SegmentRow)
+            .where(SegmentRow.camera == camera, ~scored.exists())
+            .order_by(SegmentRow.start_utc, SegmentRow.segment_id)
+        )
+        return self._sessions.read(lambda session: [segment_of(r) for r in session.scalars(query)])
+
+    def anomalies(
+        self,
+        camera: str,
+        model_id: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[Anomaly]:
+        """See `Store`. Each page is a short transaction of its own, so a reader that takes its
+        time holds nothing, and may write in between."""
+        query = (
+            select(AnomalyRow)
+            .where(AnomalyRow.camera == camera)
+            .order_by(AnomalyRow.end_utc, AnomalyRow.anomaly_id)
+            .limit(_PAGE_ROWS)
+        )
+        if model_id is not None:
+            query = query.where(AnomalyRow.model_id == model_id)
+        if since is not None:
+            query = query.where(AnomalyRow.end_utc >= since)
+        if until is not None:
+            query = query.where(AnomalyRow.end_utc < until)
+        return self._pages(query)
+
+    def _pages(self, query: Select[AnomalyRow]) -> Iterator[Anomaly]:
+        position = tuple_(AnomalyRow.end_utc, AnomalyRow.anomaly_id)
+        page_query = query
+        while True:
+            page = self._page(page_query)
+            yield from page
+            if len(page) < _PAGE_ROWS:
+                return
+            last = page[-1]
+            page_query = query.where(position > (last.clip.end_utc, last.anomaly_id))
+
+    def _page(self, query: Select[AnomalyRow]) -> list[Anomaly]:
+        def work(session: Session) -> list[Anomaly]:
+            return [anomaly_of(row) for row in session.scalars(query)]
+
+        return self._sessions.read(work)

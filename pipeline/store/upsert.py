@@ -1,0 +1,84 @@
+"""Inserting what is not there yet, on both databases, in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, CursorResult, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from pipeline.store.schema import Base
+
+__all__ = ["insert_new", "insert_or_update"]
+
+Row = Mapping[str, Any]
+_CHUNK_ROWS = 1_000
+"""Rows in one round of the driver. Each row is a statement of its own with at most 20 parameters,
+far below SQLite's 32,766."""
+
+
+def insert_new(session: Session, kind: type[Base], rows: Sequence[Row]) -> int:
+    """Insert the rows whose key is not there yet; return how many were new."""
+    new = 0
+    for chunk in _chunks(kind, rows):
+        # With its target named: another unique constraint that is broken still raises.
+        statement = _insert(session, kind).on_conflict_do_nothing(index_elements=_key(kind))
+        result = session.execute(statement, chunk, execution_options={"preserve_rowcount": True})
+        new += cast(CursorResult[Any], result).rowcount
+    return new
+
+
+def insert_or_update(
+    session: Session,
+    kind: type[Base],
+    rows: Sequence[Row],
+    *,
+    update: Sequence[str],
+    newer_by: str | None = None,
+) -> int:
+    """Insert rows, and bring the columns `update` of those that are there up to date; return how
+    many were new.
+
+    `newer_by` names a column that only grows: a row with a smaller value than the one stored comes
+    from a worker that was overtaken, and changes nothing.
+    """
+    new = insert_new(session, kind, rows)
+    if new < len(rows):
+        statement = _insert(session, kind)
+        condition: ColumnElement[bool] | None = None
+        if newer_by is not None:
+            condition = statement.excluded[newer_by] >= _table(kind).c[newer_by]
+        statement = statement.on_conflict_do_update(
+            index_elements=_key(kind),
+            set_={name: statement.excluded[name] for name in update},
+            where=condition,
+        )
+        for chunk in _chunks(kind, rows):
+            session.execute(statement, chunk)
+    return new
+
+
+def _insert(session: Session, kind: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(_table(kind))
+    return sqlite.insert(_table(kind))
+
+
+def _table(kind: type[Base]) -> Table:
+    return cast(Table, kind.__table__)
+
+
+def _key(kind: type[Base]) -> list[str]:
+    return [column.name for column in _table(kind).primary_key]
+
+
+def _chunks(kind: type[Base], rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Yield the rows by key, each key once: two workers that insert the same rows in one order
+    cannot wait for each other."""
+    names = _key(kind)
+    by_key = {tuple(row[name] for name in names): row for row in rows}
+    ordered = [by_key[key] for key in sorted(by_key)]
+    for start in range(0, len(ordered), _CHUNK_ROWS):
+        yield ordered[start : start + _CHUNK_ROWS]

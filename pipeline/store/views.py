@@ -1,0 +1,319 @@
+"""The public views: what people and tools query. docs/sql.md describes every column.
+
+They are an interface: a column may be added in a new migration, and is not renamed or dropped.
+The text is the same for both databases but for four words, written in capitals with brackets:
+
+EPOCH_US[t]    whole microseconds since 1970 of a time
+UTC_OF_US[n]   the time of a whole number of seconds, given in microseconds since 1970
+HOUR_OF[t]     the beginning of the UTC hour that holds a time
+DAY_BEFORE[t]  24 hours earlier
+
+Names that begin with `kz_inner_` are for `pipeline.store.query_sqlite`, which trusts them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+__all__ = ["INNER_PREFIX", "PUBLIC_VIEWS", "view_texts"]
+
+INNER_PREFIX = "kz_inner_"
+
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "sqlite": {
+        "EPOCH_US": (
+            r"(CAST(strftime('%s', \1) AS BIGINT) * 1000000 + CAST(substr(\1, 21) AS BIGINT))"
+        ),
+        "UTC_OF_US": r"(strftime('%Y-%m-%d %H:%M:%S', (\1) / 1000000, 'unixepoch') || '.000000')",
+        "HOUR_OF": r"(substr(\1, 1, 13) || ':00:00.000000')",
+        "DAY_BEFORE": r"(strftime('%Y-%m-%d %H:%M:%S', \1, '-1 day') || substr(\1, 20))",
+    },
+    "postgresql": {
+        "EPOCH_US": r"CAST(extract(epoch FROM \1) * 1000000 AS BIGINT)",
+        "UTC_OF_US": r"to_timestamp((\1) / 1000000)",
+        "HOUR_OF": r"date_trunc('hour', \1, 'UTC')",
+        "DAY_BEFORE": r"(\1 - INTERVAL '24 hours')",
+    },
+}
+
+_FLAGGED_CLIPS = """
+SELECT
+    a.alert_id,
+    a.camera,
+    a.severity,
+    a.start_utc,
+    a.end_utc,
+    a.peak_utc,
+    CAST(EPOCH_US[a.end_utc] - EPOCH_US[a.start_utc] AS DOUBLE PRECISION) / 1000000
+        AS duration_seconds,
+    a.score,
+    a.p_value,
+    a.expected_per_day,
+    a.expert,
+    a.place_x,
+    a.place_y,
+    a.place_width,
+    a.place_height,
+    clip.path AS clip_path,
+    heat_map.path AS heat_map_path,
+    strip.path AS strip_path,
+    peak_frame.path AS peak_frame_path,
+    review.verdict,
+    review.reviewer,
+    a.model_id,
+    m.preset,
+    f.path AS footage_path,
+    f.sha256 AS footage_sha256
+FROM alerts AS a
+JOIN models AS m ON m.model_id = a.model_id
+JOIN events AS e ON e.event_id = a.event_id
+JOIN anomalies AS peak ON peak.anomaly_id = e.peak_anomaly_id
+JOIN segments AS s ON s.segment_id = peak.segment_id
+JOIN footage AS f ON f.footage_id = s.footage_id
+LEFT JOIN evidence AS clip ON clip.alert_id = a.alert_id AND clip.kind = 'clip'
+LEFT JOIN evidence AS heat_map
+    ON heat_map.alert_id = a.alert_id AND heat_map.kind = 'heat_map'
+LEFT JOIN evidence AS strip ON strip.alert_id = a.alert_id AND strip.kind = 'strip'
+LEFT JOIN evidence AS peak_frame
+    ON peak_frame.alert_id = a.alert_id AND peak_frame.kind = 'peak_frame'
+LEFT JOIN reviews AS review ON review.review_id = (
+    SELECT r.review_id FROM reviews AS r
+    WHERE r.alert_id = a.alert_id
+    ORDER BY r.at_utc DESC, r.review_id DESC
+    LIMIT 1
+)
+"""
+
+_OPEN_ALERTS = """
+SELECT
+    alert_id, camera, severity, start_utc, end_utc, peak_utc, duration_seconds, score, p_value,
+    expected_per_day, expert, place_x, place_y, place_width, place_height, clip_path,
+    heat_map_path, strip_path, peak_frame_path, model_id, preset, footage_path, footage_sha256
+FROM flagged_clips
+WHERE verdict IS NULL
+"""
+
+# A stretch that crosses the end of an hour is cut there, again and again until its own end.
+_CAMERA_HOURS = """
+WITH RECURSIVE kz_inner_stretches(camera, seen, from_us, until_us) AS (
+    SELECT camera, 1, EPOCH_US[start_utc], EPOCH_US[end_utc] FROM segments
+    UNION ALL
+    SELECT camera, 0, EPOCH_US[start_utc], EPOCH_US[end_utc] FROM blind_intervals
+    UNION ALL
+    SELECT camera, seen, (from_us / 3600000000 + 1) * 3600000000, until_us
+    FROM kz_inner_stretches
+    WHERE until_us > (from_us / 3600000000 + 1) * 3600000000
+)
+SELECT
+    parts.camera,
+    parts.hour_utc,
+    CAST(sum(parts.seen_us) AS DOUBLE PRECISION) / 1000000 AS seen_seconds,
+    CAST(sum(parts.blind_us) AS DOUBLE PRECISION) / 1000000 AS blind_seconds,
+    CAST(sum(parts.clips) AS BIGINT) AS clips,
+    CAST(sum(parts.alerts) AS BIGINT) AS alerts
+FROM (
+    SELECT
+        cut.camera,
+        UTC_OF_US[cut.hour * 3600000000] AS hour_utc,
+        sum(CASE WHEN cut.seen = 1 THEN cut.length_us ELSE 0 END) AS seen_us,
+        sum(CASE WHEN cut.seen = 0 THEN cut.length_us ELSE 0 END) AS blind_us,
+        0 AS clips,
+        0 AS alerts
+    FROM (
+        SELECT
+            camera,
+            seen,
+            from_us / 3600000000 AS hour,
+            CASE
+                WHEN until_us > (from_us / 3600000000 + 1) * 3600000000
+                    THEN (from_us / 3600000000 + 1) * 3600000000 - from_us
+                ELSE until_us - from_us
+            END AS length_us
+        FROM kz_inner_stretches
+    ) AS cut
+    GROUP BY cut.camera, cut.hour
+    UNION ALL
+    SELECT scored.camera, scored.hour_utc, 0, 0, max(scored.clips), 0
+    FROM (
+        SELECT camera, HOUR_OF[end_utc] AS hour_utc, count(*) AS clips
+        FROM anomalies
+        GROUP BY camera, HOUR_OF[end_utc], model_id
+    ) AS scored
+    GROUP BY scored.camera, scored.hour_utc
+    UNION ALL
+    SELECT camera, HOUR_OF[start_utc], 0, 0, 0, count(*)
+    FROM alerts
+    GROUP BY camera, HOUR_OF[start_utc]
+) AS parts
+GROUP BY parts.camera, parts.hour_utc
+"""
+
+_CAMERA_HEALTH = """
+SELECT
+    h.camera,
+    h.last_footage_end_utc,
+    h.last_scored_utc,
+    (
+        SELECT m.model_id FROM models AS m WHERE m.camera = h.camera AND m.state = 'active'
+    ) AS active_model_id,
+    (
+        SELECT m.created_utc FROM models AS m WHERE m.camera = h.camera AND m.state = 'active'
+    ) AS active_model_created_utc,
+    (
+        SELECT count(*) FROM segments AS s
+        WHERE s.camera = h.camera AND NOT EXISTS (
+            SELECT 1 FROM scored_segments AS d
+            JOIN models AS m ON m.model_id = d.model_id
+            WHERE d.segment_id = s.segment_id AND m.state = 'active'
+        )
+    ) AS segments_to_score,
+    (
+        SELECT count(*) FROM footage AS f WHERE f.camera = h.camera AND f.verdict = 'refused'
+    ) AS footage_refused,
+    (
+        SELECT count(*) FROM open_alerts AS o WHERE o.camera = h.camera
+    ) AS open_alerts,
+    (
+        SELECT count(*) FROM alerts AS a
+        WHERE a.camera = h.camera AND a.start_utc >= h.day_utc
+    ) AS alerts_last_day,
+    CAST(h.seen_us AS DOUBLE PRECISION) / 1000000 AS seen_seconds_last_day,
+    CAST(h.blind_us AS DOUBLE PRECISION) / 1000000 AS blind_seconds_last_day,
+    CASE WHEN h.seen_us + h.blind_us > 0
+        THEN CAST(h.blind_us AS DOUBLE PRECISION) / CAST(h.seen_us + h.blind_us AS DOUBLE PRECISION)
+    END AS blind_share_last_day
+FROM (
+    SELECT
+        d.camera,
+        d.last_footage_end_utc,
+        d.last_scored_utc,
+        d.day_utc,
+        COALESCE((
+            SELECT sum(
+                EPOCH_US[s.end_utc]
+                - CASE WHEN s.start_utc < d.day_utc
+                    THEN EPOCH_US[d.day_utc] ELSE EPOCH_US[s.start_utc] END
+            )
+            FROM segments AS s WHERE s.camera = d.camera AND s.end_utc > d.day_utc
+        ), 0) AS seen_us,
+        COALESCE((
+            SELECT sum(
+                EPOCH_US[b.end_utc]
+                - CASE WHEN b.start_utc < d.day_utc
+                    THEN EPOCH_US[d.day_utc] ELSE EPOCH_US[b.start_utc] END
+            )
+            FROM blind_intervals AS b WHERE b.camera = d.camera AND b.end_utc > d.day_utc
+        ), 0) AS blind_us
+    FROM (
+        SELECT
+            l.camera,
+            l.last_footage_end_utc,
+            l.last_scored_utc,
+            DAY_BEFORE[l.last_footage_end_utc] AS day_utc
+        FROM (
+            SELECT
+                c.name AS camera,
+                (
+                    SELECT max(f.end_utc) FROM footage AS f WHERE f.camera = c.name
+                ) AS last_footage_end_utc,
+                (
+                    SELECT max(p.end_utc) FROM anomalies AS p WHERE p.camera = c.name
+                ) AS last_scored_utc
+            FROM cameras AS c
+            -- Names are never empty. Asked for count(*) only, SQLite reads no column of `cameras`
+            -- otherwise, and then asks its authorizer about it without saying for which view.
+            WHERE c.name <> ''
+        ) AS l
+    ) AS d
+) AS h
+"""
+
+_MODEL_PERFORMANCE = """
+SELECT
+    m.model_id,
+    m.camera,
+    m.preset,
+    m.state,
+    m.created_utc,
+    m.activated_utc,
+    m.retired_utc,
+    COALESCE(scored.clips, 0) AS clips_scored,
+    COALESCE(scored.hours, 0) AS hours_scored,
+    COALESCE(judged.alerts, 0) AS alerts,
+    COALESCE(judged.anomaly, 0) AS verdict_anomaly,
+    COALESCE(judged.known_harmless, 0) AS verdict_known_harmless,
+    COALESCE(judged.false_alarm, 0) AS verdict_false_alarm,
+    COALESCE(judged.unreviewed, 0) AS unreviewed,
+    CASE WHEN judged.alerts > judged.unreviewed
+        THEN CAST(judged.anomaly AS DOUBLE PRECISION) / (judged.alerts - judged.unreviewed)
+    END AS precision,
+    CASE WHEN scored.hours > 0 THEN COALESCE(judged.alerts, 0) * 24 / scored.hours END
+        AS alerts_per_day,
+    k.budget_per_day
+FROM models AS m
+JOIN calibrations AS k ON k.calibration_id = m.calibration_id
+LEFT JOIN (
+    SELECT
+        d.model_id,
+        CAST(sum(d.clips) AS BIGINT) AS clips,
+        CAST(sum(s.end_us - s.start_us) AS DOUBLE PRECISION) / 3600000000 AS hours
+    FROM scored_segments AS d
+    JOIN segments AS s ON s.segment_id = d.segment_id
+    GROUP BY d.model_id
+) AS scored ON scored.model_id = m.model_id
+LEFT JOIN (
+    SELECT
+        c.model_id,
+        count(*) AS alerts,
+        count(CASE WHEN c.verdict = 'anomaly' THEN 1 END) AS anomaly,
+        count(CASE WHEN c.verdict = 'known_harmless' THEN 1 END) AS known_harmless,
+        count(CASE WHEN c.verdict = 'false_alarm' THEN 1 END) AS false_alarm,
+        count(CASE WHEN c.verdict IS NULL THEN 1 END) AS unreviewed
+    FROM flagged_clips AS c
+    GROUP BY c.model_id
+) AS judged ON judged.model_id = m.model_id
+"""
+
+_RUNS = """
+SELECT
+    r.run_id,
+    r.model_id,
+    r.camera,
+    r.preset,
+    m.state,
+    r.seed,
+    r.footage_count,
+    r.footage_seconds,
+    r.work_seconds,
+    r.finished_utc,
+    r.logged_steps,
+    r.last_step,
+    CAST(r.last_figures AS TEXT) AS last_figures,
+    k.held_out_seconds,
+    k.budget_per_day
+FROM training_runs AS r
+JOIN models AS m ON m.model_id = r.model_id
+JOIN calibrations AS k ON k.calibration_id = m.calibration_id
+"""
+
+PUBLIC_VIEWS: Mapping[str, str] = {
+    "flagged_clips": _FLAGGED_CLIPS,
+    "open_alerts": _OPEN_ALERTS,
+    "camera_hours": _CAMERA_HOURS,
+    "camera_health": _CAMERA_HEALTH,
+    "model_performance": _MODEL_PERFORMANCE,
+    "runs": _RUNS,
+}
+"""Name -> text, before the words above are replaced; a view comes after those it reads."""
+
+
+def view_texts(dialect: str) -> Mapping[str, str]:
+    """Return name -> SELECT of every public view for "sqlite" or "postgresql"."""
+    return {name: _in_dialect(text, dialect) for name, text in PUBLIC_VIEWS.items()}
+
+
+def _in_dialect(text: str, dialect: str) -> str:
+    for word, meaning in _WORDS[dialect].items():
+        text = re.sub(word + r"\[([^\[\]]+)\]", meaning, text)
+    return text.strip()

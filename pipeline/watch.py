@@ -1,0 +1,60 @@
+"""Watch: one round over a camera. Take in what arrived, score it, deliver the alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.assembly import Site
+
+__all__ = ["WatchSummary", "watch_camera"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WatchSummary:
+    """What one round did."""
+
+    camera: str
+    admitted: int
+    refused: int
+    clips: int
+    """Scored in this round; 0 while the camera has no active model."""
+    alerts: int
+    """New ones."""
+    has_model: bool
+    undelivered: int
+    """Alerts of the site that wait for the next round."""
+
+
+def watch_camera(
+    site: Site, camera_name: str, *, progress: Callable[[str], None] = lambda line: None
+) -> WatchSummary:
+    """Ingest, score and deliver for one camera.
+
+    A camera without an active model is ingested only, and `progress` says so: footage that arrives
+    before the first training is what the training learns from.
+    """
+    from pipeline.alerts.delivery import deliver_pending
+    from pipeline.footage.ingest import ingest_camera
+    from pipeline.scoring.score_camera import score_camera
+
+    taken = ingest_camera(site, camera_name, progress=progress)
+    has_model = site.store.active_model(camera_name) is not None
+    clips = alerts = 0
+    if has_model:
+        scored = score_camera(site, camera_name, progress=progress)
+        clips, alerts = scored.clips, scored.alerts
+    else:
+        progress(f"camera {camera_name} has no active model yet: run kizashi train {camera_name}")
+    delivery = deliver_pending(site)
+    if delivery.failed:
+        progress(f"{delivery.failed} alerts could not be delivered; the next round tries again")
+    return WatchSummary(
+        camera=camera_name,
+        admitted=taken.admitted,
+        refused=taken.refused,
+        clips=clips,
+        alerts=alerts,
+        has_model=has_model,
+        undelivered=delivery.failed,
+    )

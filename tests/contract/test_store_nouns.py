@@ -1,0 +1,488 @@
+"""Every store returns what it was given, in order, and adds nothing the second time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from pipeline.alerts.reviews import VERDICTS
+from pipeline.camera import ClockSource
+from pipeline.errors import CameraError, StoreError
+from pipeline.footage.admission import Reason
+from pipeline.learning.registry import ModelState
+from pipeline.store.contract import Store
+from pipeline.store.schema import REVIEW_VERDICTS
+from pipeline.store.sql import SqlStore
+from tests.store_dump import dump
+from tests.store_samples import (
+    METRICS,
+    MORNING,
+    SECOND_US,
+    alert,
+    anomaly,
+    blind,
+    camera,
+    event,
+    evidence,
+    fill,
+    footage,
+    line,
+    model,
+    refused,
+    review,
+    segment,
+)
+
+pytest_plugins = ("tests.store_fixtures",)
+
+HOUR = timedelta(hours=1)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def test_a_whole_line_comes_back_as_it_was(store: Store) -> None:
+    one = fill(store)
+    assert store.camera("press-1") == one.camera
+    assert store.footage(one.footage.footage_id) == one.footage
+    assert store.segment(one.segment.segment_id) == one.segment
+    assert store.segments("press-1") == [one.segment]
+    assert store.blind("press-1") == [one.blind]
+    assert store.active_model("press-1") == replace(one.model, state=ModelState.ACTIVE)
+    assert store.training_metrics(one.model.model_id) == METRICS
+    assert list(store.anomalies("press-1")) == one.anomalies
+    assert store.events("press-1") == [one.event]
+    assert store.alert(one.alert.alert_id) == one.alert
+    assert store.evidence(one.alert.alert_id) == one.evidence
+    assert [said.verdict for said in store.reviews(one.alert.alert_id)] == [
+        "false_alarm",
+        "anomaly",
+    ]
+
+
+def test_recording_a_whole_line_again_adds_no_row(store: SqlStore) -> None:
+    fill(store)
+    counts, content = store.row_counts(), dump(store)
+    fill(store)
+    assert store.row_counts() == {**counts, "audit_log": counts["audit_log"] + 1}
+    again = dump(store)
+    assert again.pop("audit_log") == content.pop("audit_log") * 2
+    assert again == content
+
+
+ADDING: dict[str, tuple[int, Callable[[Store], int]]] = {
+    "footage": (3, lambda s: s.add_footage(line().footage, [line().segment], [line().blind])),
+    "model": (5, lambda s: s.add_model(line().model, METRICS)),
+    "anomalies": (20, lambda s: s.add_anomalies(iter(line().anomalies))),
+    "scored": (
+        1, lambda s: s.mark_scored(line().segment.segment_id, line().model.model_id, 9, MORNING),
+    ),
+    "events": (1, lambda s: s.put_events([line().event])),
+    "alert": (1, lambda s: s.add_alert(line().alert, line().evidence)),
+    "review": (1, lambda s: s.add_review(review(line().alert))),
+}  # fmt: skip
+
+
+def test_every_add_returns_its_new_rows_and_0_the_second_time(store: Store) -> None:
+    store.put_camera(camera())
+    for name, (new, add) in ADDING.items():
+        assert (name, add(store), add(store)) == (name, new, 0)
+
+
+def test_rows_that_are_partly_known_count_only_the_new_ones(store: Store) -> None:
+    one = line()
+    store.put_camera(one.camera)
+    store.add_footage(one.footage, [one.segment], [])
+    store.add_model(one.model, [])
+    assert store.add_anomalies(one.anomalies[:7]) == 7
+    assert store.add_anomalies(one.anomalies) == 13
+    assert store.add_anomalies([*one.anomalies, *one.anomalies]) == 0
+
+
+def test_the_same_thing_twice_in_one_call_is_one_row(store: Store) -> None:
+    one = line()
+    store.put_camera(one.camera)
+    store.add_footage(one.footage, [one.segment, one.segment], [one.blind, one.blind])
+    store.add_model(one.model, [])
+    assert store.add_anomalies([*one.anomalies, *one.anomalies]) == 20
+    longer = replace(one.event, clips=5)
+    assert store.put_events([one.event, longer]) == 1
+    assert store.events("press-1") == [longer]
+
+
+def test_a_known_footage_adds_nothing_whatever_its_path(store: Store) -> None:
+    one = fill(store)
+    moved = replace(one.footage, path="elsewhere.mp4")
+    other = segment(one.footage, 1, 2)
+    assert store.add_footage(moved, [other], [blind(one.footage, 3, 4)]) == 0
+    assert store.footage(one.footage.footage_id) == one.footage
+    assert store.segments("press-1") == [one.segment]
+
+
+def test_cameras_come_by_name_in_the_order_of_code_points(store: Store) -> None:
+    names = ["press_1", "press-2", "a", "press-1", "press10", "z"]
+    for name in names:
+        store.put_camera(camera(name))
+    assert [known.name for known in store.cameras()] == sorted(names)
+
+
+def test_every_kind_of_clock_and_a_start_of_a_sequence_come_back(store: Store) -> None:
+    for clock in ClockSource:
+        put = camera(clock=clock, sequence_start_utc=MORNING, privacy_masks=())
+        store.put_camera(put)
+        assert store.camera("press-1") == put
+
+
+def test_a_changed_purpose_is_kept_as_history_and_the_same_one_is_not(store: SqlStore) -> None:
+    store.put_camera(camera())
+    store.put_camera(camera())
+    store.put_camera(camera(budget_per_day=9.0))
+    store.put_camera(camera(purpose="see people in the closed zone"))
+    store.put_camera(camera())
+    history = dump(store)["purposes"]
+    assert sorted((row["revision"], row["purpose"]) for row in history) == [
+        (1, "see jams of the press"),
+        (2, "see people in the closed zone"),
+        (3, "see jams of the press"),
+    ]
+
+
+def test_an_unknown_camera_is_refused_with_the_known_ones(store: Store) -> None:
+    with pytest.raises(CameraError, match="kizashi camera add"):
+        store.camera("nowhere")
+    store.put_camera(camera("b"))
+    store.put_camera(camera("a"))
+    with pytest.raises(CameraError, match="no camera 'nowhere'; known: a, b"):
+        store.camera("nowhere")
+
+
+def test_a_camera_without_a_purpose_is_not_registered(store: Store) -> None:
+    with pytest.raises(CameraError, match="purpose"):
+        store.put_camera(camera(purpose=" "))
+    assert store.cameras() == []
+
+
+UNKNOWN: dict[str, Callable[[Store], object]] = {
+    "footage": lambda s: s.footage("0" * 32),
+    "segment": lambda s: s.segment("0" * 32),
+    "alert": lambda s: s.alert("0" * 32),
+    "promote": lambda s: s.promote("0" * 32, MORNING),
+    "review": lambda s: s.add_review(review(line().alert)),
+    "delivery": lambda s: s.record_delivery("0" * 32, "file", MORNING, None),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_unknown_id_is_a_store_error_of_one_line(store: Store, name: str) -> None:
+    with pytest.raises(StoreError, match=r"^[^\n]+$"):
+        UNKNOWN[name](store)
+
+
+def test_lists_of_an_unknown_camera_are_empty(store: Store) -> None:
+    assert store.footage_ids("x") == set()
+    assert store.footage_of("x") == store.segments("x") == store.blind("x") == []
+    assert store.models("x") == store.events("x") == store.alerts("x") == []
+    assert store.active_model("x") is None
+    assert list(store.anomalies("x")) == []
+    assert store.unscored_segments("x", "m") == []
+    assert store.evidence("x") == store.reviews("x") == store.training_metrics("x") == []
+
+
+def test_footage_comes_by_time_and_refused_footage_last_without_bounds(store: Store) -> None:
+    store.put_camera(camera())
+    films = [footage(number=number) for number in (2, 0, 1)]
+    for film in [refused(), *films]:
+        store.add_footage(film, [], [])
+    by_time = sorted(films, key=lambda film: film.path)
+    assert store.footage_of("press-1") == [*by_time, refused()]
+    assert store.footage_of("press-1", MORNING) == by_time
+    assert store.footage_of("press-1", until=MORNING + HOUR) == [by_time[0]]
+    assert store.footage_ids("press-1") == {film.footage_id for film in [refused(), *films]}
+
+
+def test_half_open_stretches_overlap_only_where_they_share_time(store: Store) -> None:
+    store.put_camera(camera())
+    film = footage()
+    good, bad = segment(film), blind(film)  # seen [0, 60) s, blind [60, 100) s
+    store.add_footage(film, [good], [bad])
+    border = good.end_utc
+    assert store.segments("press-1", until=good.start_utc) == []
+    assert store.segments("press-1", until=good.start_utc + MICROSECOND) == [good]
+    assert store.segments("press-1", since=border - MICROSECOND) == [good]
+    assert store.segments("press-1", since=border) == []
+    assert store.blind("press-1", until=border) == []
+    assert store.blind("press-1", since=border, until=border + MICROSECOND) == [bad]
+    assert store.footage_of("press-1", border, border + MICROSECOND) == [film]
+
+
+def test_events_and_alerts_hold_their_last_moment(store: Store) -> None:
+    one = fill(store)
+    end, start = one.event.end_utc, one.event.start_utc
+    assert store.events("press-1", since=end) == [one.event]
+    assert store.alerts("press-1", since=end) == [one.alert]
+    assert store.events("press-1", since=end + MICROSECOND) == []
+    assert store.alerts("press-1", since=end + MICROSECOND) == []
+    assert store.events("press-1", until=start) == store.alerts("press-1", until=start) == []
+    assert store.alerts(since=start, until=start + MICROSECOND) == [one.alert]
+
+
+def test_times_keep_their_microseconds_and_come_back_in_utc(store: Store) -> None:
+    store.put_camera(camera())
+    tokyo = timezone(timedelta(hours=9))
+    moments = [
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(2026, 3, 29, 1, 59, 59, 999999, tzinfo=UTC),
+        datetime(2026, 1, 31, 0, 0, 0, 1, tzinfo=tokyo),
+        datetime(9999, 12, 31, 23, 0, 0, 5, tzinfo=UTC),
+    ]
+    for number, moment in enumerate(moments):
+        film = footage(number=number, start_utc=moment)
+        store.add_footage(film, [], [])
+        back = store.footage(film.footage_id).start_utc
+        assert back == moment
+        assert back is not None
+        assert back.utcoffset() == timedelta(0)
+
+
+def test_a_naive_time_is_refused_and_nothing_is_recorded(store: Store) -> None:
+    store.put_camera(camera())
+    with pytest.raises(ValueError, match="no time zone"):
+        store.add_footage(footage(start_utc=datetime(2026, 1, 31)), [], [])
+    with pytest.raises(ValueError, match="no time zone"):
+        store.segments("press-1", since=datetime(2026, 1, 31))
+    assert store.footage_of("press-1") == []
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("where", ["score", "p_value", "scores", "place"])
+def test_a_number_that_is_none_is_refused_in_scores(
+    store: Store, number: float, where: str
+) -> None:
+    one = line()
+    store.put_camera(one.camera)
+    store.add_footage(one.footage, [one.segment], [])
+    store.add_model(one.model, [])
+    bad = one.anomalies[3]
+    changed: dict[str, object] = {
+        "score": number,
+        "p_value": number,
+        "scores": {"critic": number},
+        "place": replace(bad.place, x=number),
+    }
+    with pytest.raises(ValueError, match="finite"):
+        store.add_anomalies([one.anomalies[0], replace(bad, **{where: changed[where]})])  # type: ignore[arg-type]
+    assert list(store.anomalies("press-1")) == []
+
+
+def test_doubles_come_back_to_the_last_bit(store: Store) -> None:
+    one = line()
+    store.put_camera(one.camera)
+    store.add_footage(one.footage, [one.segment], [])
+    store.add_model(one.model, [])
+    numbers = [0.1 + 0.2, 1 / 3, 5e-324, 1.7976931348623157e308, 1e-17, 2.0**60 + 1, 0.0, 300.0]
+    put = [
+        replace(anomaly(one.segment, one.model, n), score=x, scores={"critic": x})
+        for n, x in enumerate(numbers)
+    ]
+    store.add_anomalies(put)
+    back = list(store.anomalies("press-1"))
+    assert [(a.score, dict(a.scores)) for a in back] == [(x, {"critic": x}) for x in numbers]
+
+
+def test_models_come_oldest_first_and_by_state(store: Store) -> None:
+    store.put_camera(camera())
+    records = [model(number=number) for number in range(3)]
+    for record in reversed(records):
+        store.add_model(record, [])
+    assert store.models("press-1") == records
+    assert store.active_model("press-1") is None
+    store.promote(records[1].model_id, MORNING)
+    store.promote(records[2].model_id, MORNING + HOUR)
+    assert [known.state for known in store.models("press-1")] == [
+        ModelState.CANDIDATE,
+        ModelState.RETIRED,
+        ModelState.ACTIVE,
+    ]
+    assert [m.model_id for m in store.models("press-1", ModelState.CANDIDATE)] == [
+        records[0].model_id
+    ]
+    store.promote(records[1].model_id, MORNING + 2 * HOUR)  # roll back
+    store.promote(records[1].model_id, MORNING + 3 * HOUR)
+    active = store.active_model("press-1")
+    assert active is not None
+    assert active.model_id == records[1].model_id
+
+
+def test_a_second_active_model_of_a_camera_cannot_be_recorded(store: SqlStore) -> None:
+    store.put_camera(camera())
+    store.add_model(model(number=1, state=ModelState.ACTIVE), METRICS)
+    before = store.row_counts()
+    with pytest.raises(StoreError):
+        store.add_model(model(number=2, state=ModelState.ACTIVE), METRICS)
+    assert store.row_counts() == before
+
+
+def test_segments_stay_unscored_until_the_mark_of_that_model(store: Store) -> None:
+    store.put_camera(camera())
+    films = [footage(number=number) for number in range(3)]
+    good = [segment(film) for film in films]
+    for film, one in zip(reversed(films), reversed(good), strict=True):
+        store.add_footage(film, [one], [])
+    first, second = model(number=1), model(number=2)
+    store.add_model(first, [])
+    store.add_model(second, [])
+    assert store.unscored_segments("press-1", first.model_id) == good
+    assert store.mark_scored(good[1].segment_id, first.model_id, 7, MORNING) == 1
+    assert store.mark_scored(good[1].segment_id, first.model_id, 9, MORNING) == 0
+    assert store.unscored_segments("press-1", first.model_id) == [good[0], good[2]]
+    assert store.unscored_segments("press-1", second.model_id) == good
+
+
+def test_anomalies_stream_in_order_of_clip_end_within_their_bounds(store: Store) -> None:
+    one = fill(store)
+    other = model(number=5)
+    store.add_model(other, [])
+    of_other = [anomaly(one.segment, other, number) for number in range(20)]
+    store.add_anomalies(reversed(of_other))
+    both = sorted([*one.anomalies, *of_other], key=lambda a: (a.clip.end_utc, a.anomaly_id))
+    assert list(store.anomalies("press-1")) == both
+    assert list(store.anomalies("press-1", other.model_id)) == of_other
+    fifth, eighth = of_other[5].clip.end_utc, of_other[8].clip.end_utc
+    assert list(store.anomalies("press-1", other.model_id, fifth, eighth)) == of_other[5:8]
+
+
+def test_a_long_stream_gives_each_anomaly_once_and_lets_its_reader_write(store: Store) -> None:
+    one = line()
+    film = footage(duration_us=3000 * SECOND_US)
+    long = segment(film, 0, 3000 * SECOND_US)
+    store.put_camera(one.camera)
+    store.add_footage(film, [long], [])
+    store.add_model(one.model, [])
+    put = [anomaly(long, one.model, number, score=0.0, p_value=1.0) for number in range(5_000)]
+    assert store.add_anomalies(put) == 5_000
+    seen = []
+    for number, found in enumerate(store.anomalies("press-1")):
+        seen.append(found.anomaly_id)
+        if number % 1_000 == 0:
+            store.audit("test", "read", str(number), {})
+    assert seen == [item.anomaly_id for item in put]
+
+
+def test_an_event_that_goes_on_is_brought_up_to_date_and_keeps_its_name(store: Store) -> None:
+    one = fill(store)
+    last = one.anomalies[15]
+    longer = replace(
+        one.event, end_utc=MORNING + HOUR, peak_anomaly_id=last.anomaly_id, peak_score=9.5,
+        peak_utc=last.clip.end_utc, clips=8, closed=True, expert="reconstruction",
+        place=replace(one.event.place, x=0.75),
+    )  # fmt: skip
+    assert store.put_events([longer]) == 0
+    assert store.events("press-1") == [longer]
+
+
+def test_an_overtaken_worker_does_not_shorten_an_event_or_an_alert(store: Store) -> None:
+    one = fill(store)
+    longer = replace(one.event, end_utc=one.event.end_utc + HOUR, clips=8, closed=True)
+    store.put_events([longer])
+    store.add_alert(alert(longer), one.evidence)
+    store.put_events([one.event])
+    store.add_alert(one.alert, one.evidence)
+    assert store.events("press-1") == [longer]
+    assert store.alerts("press-1") == [alert(longer)]
+
+
+def test_an_alert_that_goes_on_is_brought_up_to_date_with_its_evidence(store: SqlStore) -> None:
+    one = fill(store)
+    counts = store.row_counts()
+    longer = alert(
+        one.event, end_utc=MORNING + HOUR, peak_utc=MORNING + HOUR, score=12.0, p_value=1e-12,
+        expected_per_day=0.001,
+    )  # fmt: skip
+    remade = [replace(file, sha256="f" * 64, size_bytes=77) for file in one.evidence]
+    assert store.add_alert(longer, remade) == 0
+    assert store.alert(one.alert.alert_id) == longer
+    assert store.evidence(one.alert.alert_id) == remade
+    assert store.row_counts() == counts
+
+
+def test_alerts_of_all_cameras_come_by_time(store: Store) -> None:
+    second, first = fill(store, "press-2"), fill(store, "press-1")
+    assert store.alerts() == sorted(
+        [first.alert, second.alert], key=lambda a: (a.start_utc, a.alert_id)
+    )
+    assert store.alerts("press-2") == [second.alert]
+
+
+def test_an_alert_is_found_by_a_unique_beginning_of_its_id(store: Store) -> None:
+    one = fill(store)
+    twin = alert(one.event, alert_id=one.alert.alert_id[:8] + "z" * 24)
+    store.add_alert(twin, [])
+    assert store.alert(one.alert.alert_id[:9]) == one.alert
+    with pytest.raises(StoreError, match="several alerts begin"):
+        store.alert(one.alert.alert_id[:8])
+    with pytest.raises(StoreError, match="at least the first 6"):
+        store.alert(one.alert.alert_id[:5])
+    for wildcard in ("______", "%%%%%%", one.alert.alert_id[:5] + "_", "*" * 6):
+        with pytest.raises(StoreError, match="no alert"):
+            store.alert(wildcard)
+
+
+def test_an_alert_waits_for_delivery_until_its_receipt(store: Store) -> None:
+    lines = [fill(store, name) for name in ("a", "b")]
+    later = fill(store, "c").event
+    waiting = [
+        alert(replace(event(one.anomalies[n], one.anomalies[19], clips=9)))
+        for one in lines
+        for n in (1, 2)
+    ]
+    for one in lines:
+        store.put_events([event(one.anomalies[n], one.anomalies[19], clips=9) for n in (1, 2)])
+    for item in waiting:
+        store.add_alert(item, evidence(item))
+    oldest_first = sorted(waiting, key=lambda a: (a.start_utc, a.alert_id))
+    assert later.event_id not in {a.event_id for a in oldest_first}
+    assert store.pending_deliveries(10) == oldest_first
+    assert store.pending_deliveries(2) == oldest_first[:2]
+    chosen = oldest_first[0].alert_id
+    store.record_delivery(chosen, "file", MORNING, "disk full")
+    assert store.pending_deliveries(10) == oldest_first
+    store.record_delivery(chosen, "file", MORNING + HOUR, None)
+    store.record_delivery(chosen, "file", MORNING + 2 * HOUR, "came too late")
+    assert store.pending_deliveries(10) == oldest_first[1:]
+
+
+def test_the_latest_verdict_counts_and_none_is_lost(store: Store) -> None:
+    one = fill(store, reviewed=False)
+    late, early = review(one.alert, "false_alarm", 9), review(one.alert, "known_harmless", 1)
+    store.add_review(late)
+    store.add_review(early)
+    assert store.reviews(one.alert.alert_id) == [early, late]
+    _, rows = store.query("SELECT verdict, reviewer FROM flagged_clips")
+    assert rows == [("false_alarm", "sato")]
+
+
+def test_an_unknown_verdict_is_refused(store: Store) -> None:
+    one = fill(store)
+    with pytest.raises(StoreError, match="anomaly, known_harmless, false_alarm"):
+        store.add_review(review(one.alert, "maybe"))
+
+
+def test_the_verdicts_of_the_store_are_those_of_the_reviews() -> None:
+    assert REVIEW_VERDICTS == VERDICTS
+
+
+def test_every_reason_can_be_stored(store: Store) -> None:
+    store.put_camera(camera())
+    film = footage()
+    stretches = [blind(film, n, n + 1, reason) for n, reason in enumerate(Reason)]
+    store.add_footage(film, [], stretches)
+    assert store.blind("press-1") == stretches
+
+
+def test_blind_time_without_footage_is_recorded(store: Store) -> None:
+    store.put_camera(camera())
+    gap = replace(blind(footage()), footage_id=None, reason=Reason.NOT_RECORDED)
+    store.add_footage(footage(number=1), [], [gap])
+    assert store.blind("press-1") == [gap]

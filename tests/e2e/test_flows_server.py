@@ -1,0 +1,271 @@
+"""The flows on a real Prefect server: scheduled runs, runs of the functions, what they leave."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from pipeline.assembly import open_site
+from pipeline.camera import Camera
+from pipeline.cli import main
+
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(240)]
+
+ROOT = Path(__file__).parents[2]
+
+
+class Started:
+    """A process of ours with all that it starts; its output goes to a file."""
+
+    def __init__(self, arguments: list[str], log: Path, environment: dict[str, str]) -> None:
+        self.log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                cwd=log.parent,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def check_alive(self) -> None:
+        code = self.process.poll()
+        assert code is None, f"ended with {code}: {self.text()}"
+
+    def text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def stop(self) -> None:
+        """Ask the process to end, then end whatever is left in the session that it began."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait(timeout=10)
+
+
+def wait_for(what: str, ready: Any, process: Started, seconds: float) -> Any:
+    """Return the first true answer of `ready`, while `process` lives."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := ready():
+            return answer
+        process.check_alive()
+        time.sleep(0.25)
+    raise AssertionError(f"no {what} within {seconds} s: {process.text()[-4000:]}")
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment of the processes: a Prefect home of their own, nothing sent anywhere."""
+    return {
+        **os.environ,
+        "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect-home")),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+@pytest.fixture(scope="module")
+def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a Prefect server on a free port of the loopback interface."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
+    arguments = [
+        "prefect",
+        "server",
+        "start",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-ui",
+    ]
+    process = Started(arguments, tmp_path_factory.mktemp("server") / "server.log", environment)
+    try:
+        wait_for("server", lambda: answers(url), process, 120)
+        yield url
+    finally:
+        process.stop()
+
+
+def make_site(folder: Path) -> Path:
+    """Make a site with one camera that has a clip, and one that has none."""
+    (folder / "belt").mkdir(parents=True)
+    (folder / "quiet").mkdir()
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=3"]
+        + ["-pix_fmt", "yuv420p", str(folder / "belt" / "2026-01-31T08-00-00Z.mp4")],
+        check=True,
+    )
+    (folder / "kizashi.toml").write_text(
+        "stable_seconds = 0\ningest_interval_seconds = 10\n", encoding="utf-8"
+    )
+    site = open_site(folder)
+    for name in ("belt", "quiet"):
+        site.store.put_camera(
+            Camera(name=name, source=Path(name), purpose="test", owner="test", retention_days=1)
+        )
+    site.close()
+    return folder
+
+
+def rows_in(folder: Path) -> dict[str, int]:
+    site = open_site(folder)
+    counts = dict(site.store.row_counts())
+    site.close()
+    return counts
+
+
+def runs_of(server: str, flow: str) -> list[dict[str, Any]]:
+    answer = httpx.post(
+        f"{server}/flow_runs/filter",
+        json={"flows": {"name": {"any_": [flow]}}, "sort": "EXPECTED_START_TIME_ASC"},
+        timeout=10,
+    )
+    runs: list[dict[str, Any]] = answer.raise_for_status().json()
+    return runs
+
+
+def log_of(server: str, run: dict[str, Any]) -> list[str]:
+    answer = httpx.post(
+        f"{server}/logs/filter",
+        json={"logs": {"flow_run_id": {"any_": [run["id"]]}}, "limit": 200},
+        timeout=10,
+    )
+    return [line["message"] for line in answer.raise_for_status().json()]
+
+
+def test_a_scheduled_run_takes_in_what_arrived(
+    server: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    folder = make_site(tmp_path / "site")
+    arguments = ["pipeline.cli", "--site", str(folder), "serve"]
+    served = Started(arguments, tmp_path / "serve.log", {**environment, "PREFECT_API_URL": server})
+
+    def completed() -> dict[str, Any] | None:
+        done = [r for r in runs_of(server, "kizashi-watch") if r["state_type"] == "COMPLETED"]
+        assert not [r for r in runs_of(server, "kizashi-watch") if r["state_type"] == "FAILED"]
+        return next(iter(done), None)
+
+    try:
+        run = wait_for("completed run", completed, served, 120)
+    finally:
+        served.stop()
+
+    assert run["auto_scheduled"] is True
+    assert run["parameters"] == {"site": str(folder), "cameras": []}
+    log = log_of(server, run)
+    assert "camera belt has no active model yet: run kizashi train belt" in log
+    counts = rows_in(folder)
+    assert counts["footage"] == 1
+    assert counts["segments"] >= 1
+    said = served.text()
+    assert "kizashi-watch" in said
+    assert "every 0:00:10" in said
+
+
+def test_serving_a_site_again_leaves_one_schedule_with_the_new_interval(
+    server: str, tmp_path: Path
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.deployments import deployments_of
+    from pipeline.settings import Settings
+
+    with temporary_settings({PREFECT_API_URL: server}):
+        for seconds in (3600, 7200):
+            settings = Settings(ingest_interval_seconds=seconds)
+            watch = next(
+                item
+                for item in deployments_of(tmp_path, settings)
+                if item.flow_name == "kizashi-watch"
+            )
+            watch.apply()
+    deployment = httpx.get(f"{server}/deployments/name/kizashi-watch/{watch.name}", timeout=10)
+    schedules = deployment.raise_for_status().json()["schedules"]
+    assert [(s["slug"], s["active"], s["schedule"]["interval"]) for s in schedules] == [
+        ("interval", True, 7200.0)
+    ]
+    assert schedules[0]["schedule"]["timezone"] == "UTC"
+
+
+def test_a_flow_run_twice_adds_nothing_and_publishes_a_table(server: str, tmp_path: Path) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.ingest import ingest
+
+    folder = make_site(tmp_path / "site")
+    with temporary_settings({PREFECT_API_URL: server}):
+        ingest(str(folder))
+        first = rows_in(folder)
+        ingest(str(folder), ["belt", "quiet"])
+    assert first["footage"] == 1
+    assert rows_in(folder) == first
+    artifact = httpx.get(f"{server}/artifacts/kizashi-ingest/latest", timeout=10)
+    table = artifact.raise_for_status().json()["data"]
+    assert '"camera": "belt"' in table
+    assert '"known": 1' in table
+
+
+def test_a_camera_that_fails_does_not_stop_the_others_and_the_run_says_which(
+    server: str, tmp_path: Path, error_logs: list[str]
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.cameras import SomeCamerasFailed
+    from flows.ingest import ingest
+
+    folder = make_site(tmp_path / "site")
+    with (
+        temporary_settings({PREFECT_API_URL: server}),
+        pytest.raises(SomeCamerasFailed) as failure,
+    ):
+        ingest(str(folder), ["unknown", "belt"])
+    assert str(failure.value).startswith("1 of 2 cameras failed: unknown: ")
+    assert rows_in(folder)["footage"] == 1
+    error_logs.clear()  # Prefect reports failed runs at ERROR, as it should
+
+
+def test_serving_without_a_server_is_one_line_with_what_to_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        silent = f"http://127.0.0.1:{free.getsockname()[1]}/api"
+    folder = make_site(tmp_path / "site")
+    with temporary_settings({PREFECT_API_URL: silent}):
+        code = main(["--site", str(folder), "serve"])
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert silent in err
+    assert "prefect server start" in err
+    assert "prefect config set PREFECT_API_URL=" in err

@@ -1,0 +1,66 @@
+"""Calibration: a value means the same everywhere, and its p-value is honest."""
+
+import numpy as np
+import pytest
+
+from pipeline.scoring.calibration import TailModel, clip_statistic, fit_places, fit_tail
+
+RANDOM = np.random.default_rng(0)
+
+
+def test_a_busy_place_and_a_quiet_one_are_judged_alike() -> None:
+    values = RANDOM.normal(0.0, 1.0, (500, 12, 16)).astype(np.float32)
+    values[:, :, 8:] = values[:, :, 8:] * 5.0 + 20.0
+    places = fit_places(values, two_sided=False)
+    probe = values.mean(axis=0, keepdims=True).copy()
+    probe[0, 6, 3] += 4.0
+    probe[0, 6, 12] += 20.0
+    strange = places.strangeness(probe)[0]
+    assert strange[6, 3] == pytest.approx(strange[6, 12], rel=0.5)
+    assert strange[6, 3] > 2.0
+
+
+def test_small_values_are_strange_only_when_two_sided() -> None:
+    values = RANDOM.normal(10.0, 1.0, (200, 4, 4)).astype(np.float32)
+    low = np.zeros((1, 4, 4), np.float32)
+    assert fit_places(values, two_sided=True).strangeness(low).min() > 5
+    assert fit_places(values, two_sided=False).strangeness(low).max() < -5
+
+
+def test_a_place_without_any_change_does_not_divide_by_zero() -> None:
+    places = fit_places(np.zeros((50, 4, 4), np.float32), two_sided=True)
+    assert np.isfinite(places.strangeness(np.ones((1, 4, 4), np.float32))).all()
+
+
+def test_one_small_object_is_not_drowned_by_a_quiet_frame() -> None:
+    strange = np.zeros((2, 14, 24), np.float32)
+    strange[1, 3:5, 4:6] = 8.0
+    assert clip_statistic(strange).tolist() == [0.0, 8.0]
+
+
+def test_p_values_of_fresh_normal_values_are_uniform() -> None:
+    tail = fit_tail(RANDOM.normal(size=4000))
+    p = 10.0 ** -tail.surprise(RANDOM.normal(size=20000))
+    for level in (0.5, 0.2, 0.1, 0.05, 0.01):
+        assert (p <= level).mean() == pytest.approx(level, rel=0.25)
+
+
+def test_surprise_grows_without_end_beyond_what_was_seen() -> None:
+    tail = fit_tail(RANDOM.normal(size=300))
+    values = np.linspace(-5.0, 60.0, 500)
+    surprise = tail.surprise(values)
+    assert (np.diff(surprise) >= 0).all()
+    assert surprise[0] >= 0
+    assert surprise[-1] > 20
+
+
+def test_a_tail_survives_being_written_down() -> None:
+    tail = fit_tail(RANDOM.normal(size=100))
+    assert TailModel.from_dict(tail.to_dict()) == tail
+
+
+def test_too_few_or_non_finite_values_are_refused() -> None:
+    with pytest.raises(ValueError, match="held-out"):
+        fit_tail(np.zeros(5))
+    with pytest.raises(ValueError, match="finite"):
+        fit_tail(np.array([np.nan] * 30))

@@ -1,0 +1,85 @@
+"""Fusion: from maps to one p-value, fixed on normal footage, and the place it points at."""
+
+import numpy as np
+import pytest
+
+from pipeline.scoring.calibration import PlaceStatistics
+from pipeline.scoring.experts import EXPERTS, experts_named
+from pipeline.scoring.fusion import Calibration, calibrate, fit_place_statistics, fuse
+from pipeline.scoring.scorer import place_of
+
+RANDOM = np.random.default_rng(0)
+CHOSEN = experts_named(("critic", "reconstruction"))
+TERMS = [term for expert in CHOSEN for term in expert.terms]
+
+
+def _maps(count: int) -> dict[str, np.ndarray]:
+    return {t: RANDOM.normal(5.0, 1.0, (count, 14, 24)).astype(np.float32) for t in TERMS}
+
+
+@pytest.fixture(scope="module")
+def calibration() -> Calibration:
+    training = _maps(300)
+    places = fit_place_statistics(CHOSEN, {term: [training[term]] for term in TERMS})
+    made, _ = calibrate(CHOSEN, places, lambda: (_maps(50) for _ in range(20)))
+    return made
+
+
+def test_normal_clips_get_uniform_p_values(calibration: Calibration) -> None:
+    fused = fuse(CHOSEN, calibration, _maps(2000)).fused
+    for level in (0.5, 0.1, 0.02):
+        assert (fused >= -np.log10(level)).mean() == pytest.approx(level, rel=0.35)
+
+
+def test_a_small_strange_place_is_found_by_one_term_alone(calibration: Calibration) -> None:
+    maps = _maps(10)
+    maps["latent"][3, 4:6, 7:9] += 12.0
+    fused = fuse(CHOSEN, calibration, maps)
+    assert fused.fused.argmax() == 3
+    assert fused.fused[3] > 4.0
+    assert fused.experts["reconstruction"][3] > fused.experts["critic"][3]
+    place = place_of(fused.maps["reconstruction"][3])
+    assert place.x * 24 == pytest.approx(7, abs=1)
+    assert place.y * 14 == pytest.approx(4, abs=1)
+    assert place.width * 24 == pytest.approx(2, abs=1)
+
+
+def test_an_expert_with_three_terms_is_not_louder_than_one_with_one(
+    calibration: Calibration,
+) -> None:
+    fused = fuse(CHOSEN, calibration, _maps(3000))
+    assert fused.experts["critic"].mean() == pytest.approx(
+        fused.experts["reconstruction"].mean(), rel=0.15
+    )
+
+
+def test_without_an_expert_of_the_networks_the_tgan_score_is_unknown() -> None:
+    motion = experts_named(("motion",))
+    terms = list(EXPERTS["motion"].terms)
+    maps = {t: RANDOM.normal(size=(100, 4, 6)).astype(np.float32) for t in terms}
+    places = fit_place_statistics(motion, {t: [maps[t]] for t in terms})
+    made, _ = calibrate(motion, places, lambda: [maps])
+    assert np.isnan(fuse(motion, made, maps).tgan).all()
+
+
+def test_a_calibration_survives_being_written_down(calibration: Calibration) -> None:
+    places: dict[str, PlaceStatistics] = dict(calibration.places)
+    again = Calibration.from_dict(calibration.to_dict(), places)
+    maps = _maps(5)
+    np.testing.assert_array_equal(
+        fuse(CHOSEN, again, maps).fused, fuse(CHOSEN, calibration, maps).fused
+    )
+
+
+def test_an_unknown_expert_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="clairvoyance"):
+        experts_named(("clairvoyance",))
+
+
+def test_a_place_lies_within_the_picture_even_at_its_edge() -> None:
+    flat = np.zeros((14, 24), np.float32)
+    flat[13, 23] = 3.0
+    place = place_of(flat)
+    assert place.x + place.width == pytest.approx(1.0)
+    assert place.y + place.height == pytest.approx(1.0)
+    assert place.width == pytest.approx(1 / 24)

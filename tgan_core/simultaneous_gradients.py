@@ -1,0 +1,81 @@
+"""The gradients of both players at one point, from one generated batch (section 4, alg. 1)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tgan_core.config import OptimisationConfig
+from tgan_core.critic import Critic
+from tgan_core.objectives import losses, r1_penalty
+from tgan_core.video_generator import VideoGenerator
+
+__all__ = ["PlayerGradients", "simultaneous_gradients"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlayerGradients:
+    """What both players would follow; nothing has been updated yet."""
+
+    generator: list[Tensor]
+    """In the order of the generator's parameters."""
+    critic: list[Tensor]
+    """In the order of the critic's parameters, gradient penalty included."""
+    figures: dict[str, Tensor]
+    """Scalars: critic loss, generator loss, real score, fake score, maybe gradient penalty."""
+
+
+def simultaneous_gradients(
+    generator: VideoGenerator,
+    critic: Critic,
+    latent_BZ: Tensor,
+    real_BCTHW: Tensor,
+    optimisation: OptimisationConfig,
+    *,
+    step: int,
+) -> PlayerGradients:
+    """Gradients of both losses with the same generated batch, networks in train mode.
+
+    `step`, counted from 1, says whether the lazy gradient penalty is due. Only the running
+    statistics of batch norm change.
+    """
+    generator.train()
+    critic.train()
+    generator_weights, critic_weights = list(generator.parameters()), list(critic.parameters())
+    bf16 = optimisation.autocast == "bf16"
+    with torch.autocast(latent_BZ.device.type, torch.bfloat16, enabled=bf16):
+        generated_BCTHW = generator(latent_BZ)
+        # The graph is cut here: the critic's part is walked before the generator's.
+        fake_BCTHW = generated_BCTHW.detach().requires_grad_()
+        # Fake before real, in separate passes: batch norm sees them one after the other.
+        fake_score_B = critic(fake_BCTHW)
+        real_score_B = critic(real_BCTHW)
+    both = losses(optimisation.objective, real_score_B, fake_score_B)
+    if optimisation.objective == "wasserstein":
+        # mean D(fake) stands in both losses with opposite signs, so one pass serves both.
+        *critic_slopes, slope = torch.autograd.grad(both.critic, [*critic_weights, fake_BCTHW])
+        fake_slope_BCTHW = -slope
+    else:
+        (fake_slope_BCTHW,) = torch.autograd.grad(both.generator, [fake_BCTHW], retain_graph=True)
+        critic_slopes = list(torch.autograd.grad(both.critic, critic_weights))
+    figures = {
+        "critic loss": both.critic.detach(),
+        "generator loss": both.generator.detach(),
+        "real score": real_score_B.detach().mean(),
+        "fake score": fake_score_B.detach().mean(),
+    }
+    if optimisation.r1_weight and step % optimisation.r1_every == 0:
+        penalty = r1_penalty(critic, real_BCTHW)
+        weighted = 0.5 * optimisation.r1_weight * optimisation.r1_every * penalty
+        # The head's bias shifts all scores alike: it has no part in a slope.
+        extra = torch.autograd.grad(weighted, critic_weights, allow_unused=True)
+        critic_slopes = [
+            slope if more is None else slope + more
+            for slope, more in zip(critic_slopes, extra, strict=True)
+        ]
+        figures["gradient penalty"] = penalty.detach()
+    return PlayerGradients(
+        generator=list(torch.autograd.grad(generated_BCTHW, generator_weights, fake_slope_BCTHW)),
+        critic=critic_slopes,
+        figures=figures,
+    )

@@ -1,0 +1,314 @@
+"""One step of the game between generator and critic, and the loop around it (section 4)."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tgan_core.config import OptimisationConfig, TganConfig
+from tgan_core.critic import Critic
+from tgan_core.errors import CheckpointError, NonFiniteError
+from tgan_core.initialisation import initialise_
+from tgan_core.resumption import Trained, load_tensors, saved_tensors
+from tgan_core.shapes import check_shape
+from tgan_core.simultaneous_gradients import PlayerGradients, simultaneous_gradients
+from tgan_core.singular_value_clipping import ClippingReport, clip_critic_
+from tgan_core.video_generator import VideoGenerator
+
+__all__ = [
+    "StepFigures",
+    "TrainingState",
+    "latent_batches",
+    "load_state_tensors",
+    "new_training_state",
+    "state_tensors",
+    "train",
+    "training_step",
+]
+
+
+@dataclass(kw_only=True, slots=True)
+class TrainingState:
+    """Everything that the next step depends on, apart from the clips; changed in place."""
+
+    config: TganConfig
+    generator: VideoGenerator
+    critic: Critic
+    ema_generator: VideoGenerator | None
+    """Moving average of the generator's weights; None when the recipe keeps none."""
+    generator_optimiser: torch.optim.Optimizer
+    critic_optimiser: torch.optim.Optimizer
+    random: torch.Generator
+    """Source of latents; lives on the CPU so that all devices draw the same ones."""
+    step: int = 0
+    """Steps taken so far."""
+
+    @property
+    def sampler(self) -> VideoGenerator:
+        """The generator to draw and reconstruct with: the average when there is one."""
+        return self.generator if self.ema_generator is None else self.ema_generator
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks live."""
+        return next(self.critic.parameters()).device
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepFigures:
+    """What one step looked like; all scores and losses are means over the batch."""
+
+    step: int
+    """Number of the step, counted from 1."""
+    critic_loss: float
+    """Without the gradient penalty. Wasserstein: its negative estimates the distance."""
+    generator_loss: float
+    real_score: float
+    fake_score: float
+    r1_penalty: float | None
+    """Mean squared critic gradient at real clips; None when this step had no penalty."""
+    share_at_one: float | None
+    """Share of the critic's singular values at one; None when this step did not clip."""
+    largest_singular_value: float | None
+    """The critic's largest one before clipping; None when this step did not clip."""
+    seconds: float
+    """Time the step took."""
+
+
+def new_training_state(
+    config: TganConfig, seed: int, device: torch.device | str = "cpu"
+) -> TrainingState:
+    """Fresh networks and optimisers; equal seeds give equal weights on every device."""
+    random = torch.Generator().manual_seed(seed)
+    # The constructors of torch draw weights of their own: they must not move the global chance.
+    with torch.random.fork_rng(devices=[]):
+        generator, critic = VideoGenerator(config.geometry), Critic(config.geometry)
+        ema_generator = VideoGenerator(config.geometry) if config.optimisation.ema_decay else None
+    scheme = config.optimisation.initialisation
+    initialise_(generator.temporal, scheme, random)
+    initialise_(generator.image, "uniform", random)
+    initialise_(critic, scheme, random)
+    for network in (generator, critic):
+        _place(network, config.optimisation, device)
+    if ema_generator is not None:
+        ema_generator.load_state_dict(generator.state_dict())
+        _place(ema_generator, config.optimisation, device).requires_grad_(False).eval()
+    rates = config.optimisation
+    return TrainingState(
+        config=config,
+        generator=generator,
+        critic=critic,
+        ema_generator=ema_generator,
+        generator_optimiser=_optimiser(generator, rates, rates.generator_learning_rate),
+        critic_optimiser=_optimiser(critic, rates, rates.critic_learning_rate),
+        random=random,
+    )
+
+
+def train(
+    state: TrainingState,
+    batches: Iterator[Tensor],
+    steps: int,
+    on_step: Callable[[StepFigures], None] | None = None,
+) -> int:
+    """Takes up to `steps` further steps and returns how many: fewer only if `batches` ends."""
+    taken = 0
+    while taken < steps and (video_BCTHW := next(batches, None)) is not None:
+        figures = training_step(state, video_BCTHW)
+        taken += 1
+        if on_step is not None:
+            on_step(figures)
+    return taken
+
+
+def training_step(
+    state: TrainingState, video_BCTHW: Tensor, *, clock: Callable[[], float] = time.perf_counter
+) -> StepFigures:
+    """One simultaneous step of both players on one batch of real clips, float in [-1, 1].
+
+    Both gradients are taken at the same point with the same generated batch. Raises
+    NonFiniteError, naming step and tensor, before any update: the state is then as before the
+    call. Raises ValueError for a batch of the wrong shape or range.
+    """
+    started = clock()
+    number = state.step + 1
+    real_BCTHW = _checked_batch(state, video_BCTHW, number)
+    kept_random = state.random.get_state()
+    kept_buffers = [buffer.clone() for buffer in _buffers(state)]
+    try:
+        gradients = simultaneous_gradients(
+            state.generator,
+            state.critic,
+            next(latent_batches(state, batch=real_BCTHW.shape[0], batches=1)),
+            real_BCTHW,
+            state.config.optimisation,
+            step=number,
+        )
+        _assert_finite(state, gradients, number)
+    except BaseException:
+        state.random.set_state(kept_random)
+        for buffer, kept in zip(_buffers(state), kept_buffers, strict=True):
+            buffer.copy_(kept)
+        raise
+    _update(state.generator_optimiser, state.generator, gradients.generator)
+    _update(state.critic_optimiser, state.critic, gradients.critic)
+    state.step = number
+    clip_every = state.config.optimisation.clip_every
+    report = clip_critic_(state.critic) if clip_every and number % clip_every == 0 else None
+    _average(state)
+    return _figures(gradients, report, number, clock() - started)
+
+
+def latent_batches(
+    state: TrainingState, *, batches: int, batch: int | None = None
+) -> Iterator[Tensor]:
+    """Batches of latent_BZ from U(-1, 1), drawn from the state's own source of chance."""
+    size = (batch or state.config.optimisation.batch, state.config.geometry.latent)
+    for _ in range(batches):
+        latent_BZ = torch.empty(size).uniform_(-1.0, 1.0, generator=state.random)
+        yield latent_BZ.to(state.device)
+
+
+def _checked_batch(state: TrainingState, video_BCTHW: Tensor, number: int) -> Tensor:
+    geometry = state.config.geometry
+    size = (geometry.channels, geometry.frames, geometry.tile_px, geometry.tile_px)
+    check_shape(video_BCTHW, (None, *size), "video_BCTHW")
+    if video_BCTHW.shape[0] < 2:
+        raise ValueError("a training batch needs at least 2 clips")
+    lowest, highest = (float(bound) for bound in torch.aminmax(video_BCTHW))
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        raise NonFiniteError("video_BCTHW", step=number)
+    if lowest < -1.0 or highest > 1.0:
+        raise ValueError(f"video_BCTHW has values from {lowest} to {highest}, outside [-1, 1]")
+    layout = torch.contiguous_format
+    if state.config.optimisation.channels_last:
+        layout = torch.channels_last_3d
+    return video_BCTHW.to(state.device, torch.float32).contiguous(memory_format=layout)
+
+
+def _assert_finite(state: TrainingState, gradients: PlayerGradients, number: int) -> None:
+    """Looks at losses, gradients and the optimisers' memory; all of them enter the update."""
+    named: dict[str, Tensor] = dict(gradients.figures)
+    for player, network, optimiser, values in (
+        ("generator", state.generator, state.generator_optimiser, gradients.generator),
+        ("critic", state.critic, state.critic_optimiser, gradients.critic),
+    ):
+        for (name, weight), gradient in zip(network.named_parameters(), values, strict=True):
+            named[f"gradient of {player}.{name}"] = gradient
+            for key, memory in optimiser.state[weight].items():
+                named[f"optimiser {key} of {player}.{name}"] = memory
+    norms = torch._foreach_norm([value.float() for value in named.values()])
+    finite = torch.isfinite(torch.stack([norm.to(state.device) for norm in norms])).tolist()
+    for name, is_finite in zip(named, finite, strict=True):
+        if not is_finite:
+            raise NonFiniteError(name, step=number)
+
+
+def _update(optimiser: torch.optim.Optimizer, network: nn.Module, values: list[Tensor]) -> None:
+    for weight, gradient in zip(network.parameters(), values, strict=True):
+        weight.grad = gradient
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+
+
+@torch.no_grad()
+def _average(state: TrainingState) -> None:
+    """Moves the average towards the generator; young averages move faster, or the random
+    first weights would stay in them for thousands of steps."""
+    if state.ema_generator is None:
+        return
+    decay = min(state.config.optimisation.ema_decay, (1 + state.step) / (10 + state.step))
+    averages: list[Tensor] = list(state.ema_generator.parameters())
+    current: list[Tensor] = list(state.generator.parameters())
+    torch._foreach_lerp_(averages, current, 1 - decay)
+    for average, buffer in zip(
+        state.ema_generator.buffers(), state.generator.buffers(), strict=True
+    ):
+        average.copy_(buffer)
+
+
+def _figures(
+    gradients: PlayerGradients, report: ClippingReport | None, number: int, seconds: float
+) -> StepFigures:
+    values = {name: float(value) for name, value in gradients.figures.items()}
+    return StepFigures(
+        step=number,
+        critic_loss=values["critic loss"],
+        generator_loss=values["generator loss"],
+        real_score=values["real score"],
+        fake_score=values["fake score"],
+        r1_penalty=values.get("gradient penalty"),
+        share_at_one=None if report is None else report.share_at_one,
+        largest_singular_value=None if report is None else report.largest_before,
+        seconds=seconds,
+    )
+
+
+def state_tensors(state: TrainingState) -> dict[str, Tensor]:
+    """Copies of everything the next step depends on, by unique names, ready for a checkpoint."""
+    return saved_tensors(_trained(state)) | {
+        "step": torch.tensor(state.step),
+        "random": state.random.get_state(),
+    }
+
+
+def load_state_tensors(state: TrainingState, tensors: Mapping[str, Tensor]) -> None:
+    """Puts what `state_tensors` gave into a state of the same recipe.
+
+    On the CPU training then goes on bit for bit. Raises CheckpointError, with the state
+    untouched, for a missing, surplus or misshapen tensor.
+    """
+    rest = dict(tensors)
+    try:
+        step, random = int(rest.pop("step")), rest.pop("random").cpu()
+        torch.Generator().set_state(random)
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise CheckpointError("training state", f"no usable step or chance: {error}") from error
+    load_tensors(_trained(state), rest, begun=step > 0)
+    state.step = step
+    state.random.set_state(random)
+
+
+def _trained(state: TrainingState) -> Trained:
+    average: dict[str, tuple[nn.Module, None]] = {}
+    if state.ema_generator is not None:
+        average["ema_generator"] = (state.ema_generator, None)
+    return {
+        "generator": (state.generator, state.generator_optimiser),
+        "critic": (state.critic, state.critic_optimiser),
+        **average,
+    }
+
+
+def _buffers(state: TrainingState) -> Iterable[Tensor]:
+    yield from state.generator.buffers()
+    yield from state.critic.buffers()
+
+
+def _place(
+    network: nn.Module, optimisation: OptimisationConfig, device: torch.device | str
+) -> nn.Module:
+    network.to(device)
+    if optimisation.channels_last:
+        for weight in network.parameters():
+            if weight.dim() == 5:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last_3d)
+            elif weight.dim() == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+    return network
+
+
+def _optimiser(
+    network: nn.Module, optimisation: OptimisationConfig, learning_rate: float
+) -> torch.optim.Optimizer:
+    if optimisation.optimiser == "adam":
+        return torch.optim.Adam(
+            network.parameters(), lr=learning_rate, betas=(0.0, 0.9), foreach=True
+        )
+    # Chainer's rule has the same constants: alpha .99, eps 1e-8 outside the root.
+    return torch.optim.RMSprop(
+        network.parameters(), lr=learning_rate, alpha=0.99, eps=1e-8, foreach=True
+    )
