@@ -68,7 +68,7 @@ def footage_site(
     """Open a site in `folder` with one camera whose source is `folder / "in"`."""
     now = FakeClock(datetime.now(UTC) + timedelta(hours=1))
     source = folder / "in"
-    source.mkdir(exist_ok=True)
+    source.mkdir(exist_ok=True)  # or a link to a folder
     site = open_site(folder / "site", clock=now)
     site.store.put_camera(
         Camera(

@@ -41,7 +41,9 @@ _AROUND_SECONDS = 2.0
 _LONGEST_SECONDS = 20.0
 _FASTEST_FRAME_RATE = 15.0
 """Of the clip: movement is clear, and a report of many clips stays small."""
-_LONG_SIDE_PX = 640
+_LONG_SIDE_PX = 480
+"""Of clip and heat map. OpenCV's VP8 takes 30 ms a frame of 640 x 480 and lets
+nobody choose a faster setting; the peak frame keeps the full size."""
 _SHORTEST_LONG_SIDE_PX = 320
 _STRIP_HEIGHT_PX = 160
 _GAP_PX = 4
@@ -206,9 +208,6 @@ def _described(alert: Alert, folder: Path, site_folder: Path) -> list[Evidence]:
     return described
 
 
-# pictures ------------------------------------------------------------------------------------
-
-
 def _write_pictures(folder: Path, picture: PeakPicture, masks: Sequence[Polygon]) -> None:
     frame_BGR = burn_masks(np.ascontiguousarray(picture.frame_HWC[:, :, ::-1]), tuple(masks))
     _write_picture(folder / _FILES[EvidenceKind.PEAK_FRAME], frame_BGR)
@@ -263,9 +262,6 @@ def _strip(picture: PeakPicture, masks: Sequence[Polygon]) -> Picture:
     return np.concatenate(parts[:-1], axis=1)
 
 
-# clip ----------------------------------------------------------------------------------------
-
-
 def _span_of(alert: Alert, segment: Segment, footage: Footage) -> _Span:
     """Return what the clip shows: the event with seconds around it, at most 20 s about the peak."""
 
@@ -304,7 +300,10 @@ def _clip_frames(
     shown: Picture | None = None
     ticks = 0
     with open_decoder(
-        source, start_us=span.start_us, end_us=span.end_us, folder_frame_rate=footage.frame_rate
+        source,
+        start_us=span.start_us,
+        end_us=span.end_us,
+        folder_frame_rate=footage.frame_rate or 10.0,
     ) as frames:
         for frame in frames:
             if frame.damaged and shown is not None:

@@ -1,8 +1,8 @@
 """Alarms: alerts of a test video held against its labels, at the threshold as shipped.
 
-An alert touches a labelled interval when the frames that it was made from do: from the first frame
-of its first clip to the end of its last. An interval is found when an alert touches it; an alert
-that touches none is a false alarm.
+An alert is right when a labelled frame is among those that it was raised on: from the first frame
+of its first clip to the moment at which it was known. Else it is a false alarm, whatever happens
+later: somebody was called for nothing. A labelled interval is found when a right alert lasts into it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ from pipeline.evaluation.labels import Interval
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.timebase import MICROSECONDS_PER_SECOND, seconds
 
-__all__ = ["AlarmCount", "AlertSpan", "alert_clips", "alert_spans", "count_alarms", "normal_hours"]
+__all__ = [
+    "AlarmCount",
+    "AlertSpan",
+    "alert_clips",
+    "alert_spans",
+    "count_alarms",
+    "known_at_us",
+    "normal_hours",
+    "right_alerts",
+]
 
 _LOOK_BACK = timedelta(minutes=10)
 """Far beyond smoothing and merge gap: what lies before it cannot change an event."""
@@ -43,8 +52,12 @@ class AlertSpan:
     score: float
     expert: str
 
+    def raised_on(self, interval: Interval) -> bool:
+        """Tell whether a frame of the interval was seen by the time the alert was known."""
+        return self.first_frame_us < interval.end_us and self.known_us >= interval.start_us
+
     def touches(self, interval: Interval) -> bool:
-        """Tell whether frames that it was made from lie in a labelled interval."""
+        """Tell whether a frame of the interval is among those of the whole alert."""
         return self.first_frame_us < interval.end_us and self.end_us >= interval.start_us
 
 
@@ -134,19 +147,28 @@ def alert_clips(
     return inside & opened
 
 
+def right_alerts(spans: Sequence[AlertSpan], intervals: Sequence[Interval]) -> list[AlertSpan]:
+    """Return the alerts of one video that are no false alarms."""
+    return [span for span in spans if any(span.raised_on(interval) for interval in intervals)]
+
+
+def known_at_us(right: Sequence[AlertSpan], interval: Interval) -> int | None:
+    """Return when the first right alert that touches an interval was known; None when missed."""
+    return min((span.known_us for span in right if span.touches(interval)), default=None)
+
+
 def count_alarms(spans: Sequence[AlertSpan], intervals: Sequence[Interval]) -> AlarmCount:
     """Return how the alerts of one video and its labelled intervals meet."""
+    right = right_alerts(spans, intervals)
     delays = []
     for interval in intervals:
-        known = [span.known_us for span in spans if span.touches(interval)]
-        if known:
-            delays.append(seconds(max(0, min(known) - interval.start_us)))
+        known_us = known_at_us(right, interval)
+        if known_us is not None:
+            delays.append(seconds(max(0, known_us - interval.start_us)))
     return AlarmCount(
         intervals=len(intervals),
         found=len(delays),
-        false_alarms=sum(
-            not any(span.touches(interval) for interval in intervals) for span in spans
-        ),
+        false_alarms=len(spans) - len(right),
         delay_seconds=tuple(delays),
     )
 

@@ -59,7 +59,7 @@ def write_report(
         .get_template(_TEMPLATE)
         .render(
             result=result,
-            figure_names=FIGURE_NAMES,
+            figure_names={table: _measured(result[table]) for table in ("strict", "literature")},
             best_trivial=_best_trivial(result["trivial"]),
             curves=curves,
             threshold=threshold,
@@ -95,6 +95,15 @@ def _both(key: str) -> Markup:
 def _figure(value: float | None, name: str) -> str:
     text = format_figure(name, value)
     return "–" if text == "-" else text
+
+
+def _measured(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the figures that at least one row of a table has, the micro AUC always."""
+    return [
+        name
+        for name in FIGURE_NAMES
+        if name == "micro_auc" or any(figures[name] is not None for figures in rows.values())
+    ]
 
 
 def _best_trivial(rows: Mapping[str, Mapping[str, Any]]) -> tuple[str, float] | None:

@@ -60,9 +60,9 @@ class Figures:
     rbdc: float | None = None
     tbdc: float | None = None
     event_recall: float | None = None
-    """Share of labelled intervals that an alert was raised for."""
+    """Share of labelled intervals that a right alert lasts into."""
     false_alarms_per_hour: float | None = None
-    """Alerts that touch no labelled interval, for each hour of normal test footage."""
+    """Alerts raised on normal frames, for each hour of normal test footage."""
     detection_delay_seconds: float | None = None
     """Mean time from the start of a found interval to the moment its alert was known."""
     f1_at_threshold: float | None = None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import EvaluationError
+from pipeline.evaluation.alarms import known_at_us, right_alerts
 from pipeline.evaluation.parts import Parts
 from pipeline.evaluation.pictures import heat_overlay, png_data_uri, shrink
 from pipeline.evaluation.run import FUSED, VideoRun
@@ -27,11 +28,11 @@ class Kind(StrEnum):
     """Why a moment is shown."""
 
     FOUND = "found"
-    """A labelled interval with an alert: the clearest ones."""
+    """A labelled interval with a right alert: the clearest ones."""
     MISSED = "missed"
-    """A labelled interval without an alert: those furthest below the threshold."""
+    """A labelled interval without one: those furthest below the threshold."""
     FALSE_ALARM = "false_alarm"
-    """An alert that touches no labelled interval: the highest ones."""
+    """An alert raised on normal frames: the highest ones."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,9 +80,9 @@ def choose_moments(videos: Sequence[TestVideo], runs: Sequence[VideoRun]) -> lis
     false_alarms: list[Moment] = []
     for index, (video, run) in enumerate(zip(videos, runs, strict=True)):
         timeline = run.rows[FUSED]
+        right = right_alerts(timeline.alerts, video.intervals)
         for interval in video.intervals:
-            touching = [span for span in timeline.alerts if span.touches(interval)]
-            known = min((span.known_us for span in touching), default=None)
+            known = known_at_us(right, interval)
             inside = np.flatnonzero(
                 (video.pts_us >= interval.start_us) & (video.pts_us < interval.end_us)
             )
@@ -97,7 +98,7 @@ def choose_moments(videos: Sequence[TestVideo], runs: Sequence[VideoRun]) -> lis
             )
             (missed if known is None else found).append(moment)
         for span in timeline.alerts:
-            if not any(span.touches(interval) for interval in video.intervals):
+            if span not in right:
                 false_alarms.append(
                     Moment(
                         kind=Kind.FALSE_ALARM,

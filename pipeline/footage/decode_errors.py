@@ -23,7 +23,7 @@ def cannot_open(name: str, messages: tuple[str, ...], *, damage_lines: int) -> F
             "finished; record again or repair it",
             reason=Reason.DAMAGED,
         )
-    if "not on whitelist" in text:
+    if "not on whitelist" in text or "m3u8" in text:
         return FootageError(
             f"{name}: not a video but a list of other files; give the videos themselves",
             reason=Reason.NOT_VIDEO,

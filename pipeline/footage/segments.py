@@ -88,9 +88,9 @@ class Coverage:
       a second, and five steps, without damage: DAMAGED.
     - A run of good frames shorter than one second is TOO_SHORT.
 
-    With `lossy` (MPEG-TS) a step of more than one and a half typical ones may mean that packets were
-    lost, after which decoders build on pictures that they never had and say nothing (measured with
-    OpenCV 5.0.0): all until the next whole picture is DAMAGED.
+    With `lossy` (MPEG-TS) a step of more than one and a half typical ones may mean that packets
+    were lost, after which decoders build on pictures that they never had and say nothing (measured
+    with OpenCV 5.0.0): all until the next whole picture is DAMAGED.
     """
 
     def __init__(self, *, lossy: bool = False) -> None:

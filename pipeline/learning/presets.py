@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.clips.tensors import plane_count
 from pipeline.errors import SettingsError
@@ -66,6 +66,11 @@ class Preset:
             encoder_steps=max(1, round(self.encoder_steps * effort)),
         )
 
+    def with_arithmetic(self, autocast: Literal["none", "bf16"]) -> Preset:
+        """Return the preset with the arithmetic of its convolutions chosen for a device."""
+        optimisation = replace(self.tgan.optimisation, autocast=autocast)
+        return replace(self, tgan=replace(self.tgan, optimisation=optimisation))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the preset as values that JSON can hold."""
         values = {key: value for key, value in asdict(self).items() if key != "tgan"}
@@ -97,15 +102,15 @@ def _compact() -> Preset:
         working_width_px=192,
         frame_rate=10.0,
         clip_stride=2,
-        tile_stride_px=16,
+        tile_stride_px=24,
         reservoir_tiles=24_000,
         tiles_per_window=12,
         moving_share=0.75,
-        generator_steps=3_000,
-        encoder_steps=1_500,
+        generator_steps=2_400,
+        encoder_steps=1_200,
         encoder_learning_rate=2e-4,
-        place_windows=800,
-        experts=("critic", "reconstruction"),
+        place_windows=500,
+        experts=("critic", "reconstruction", "motion"),
         tgan=TganConfig(
             geometry=GeometryConfig(
                 frames=8,
@@ -122,7 +127,7 @@ def _compact() -> Preset:
                 optimiser="adam",
                 generator_learning_rate=2e-4,
                 critic_learning_rate=2e-4,
-                batch=64,
+                batch=32,
                 clip_every=1,
                 r1_weight=1.0,
                 r1_every=8,

@@ -70,7 +70,8 @@ def clip_statistic(strangeness_NGW: NDArray[np.float32]) -> NDArray[np.float64]:
     flat = strangeness_NGW.reshape(len(strangeness_NGW), -1)
     count = min(_STRANGEST_CELLS, flat.shape[1])
     strangest = np.partition(flat, flat.shape[1] - count, axis=1)[:, -count:]
-    return strangest.mean(axis=1, dtype=np.float64)
+    statistic: NDArray[np.float64] = strangest.mean(axis=1, dtype=np.float64)
+    return statistic
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

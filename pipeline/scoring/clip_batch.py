@@ -37,9 +37,14 @@ class Networks:
     bf16: bool
 
     def freeze(self) -> Networks:
-        """Put every network into eval mode without gradients; return self."""
+        """Put every network into eval mode without gradients, its weights with the channels of a
+        pixel together (nearly twice as fast on a CPU); return self."""
         for network in (self.generator, self.critic, self.encoder):
             network.eval().requires_grad_(False)
+            for weight in network.parameters():
+                if weight.dim() in (4, 5):
+                    layout = torch.channels_last if weight.dim() == 4 else torch.channels_last_3d
+                    weight.data = weight.data.contiguous(memory_format=layout)
         return self
 
     @property

@@ -10,7 +10,7 @@ statement only. Then the statement runs read-only, with a time limit, and as the
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
@@ -62,20 +62,19 @@ def read_postgresql(
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return the column names and at most `row_limit` rows of one reading statement."""
     try:
-        pooled = sessions.engine.raw_connection()
+        # Given back at the end, rolled back.
+        with sessions.engine.connect() as pooled:
+            connection = cast("psycopg.Connection[Any]", pooled.connection.driver_connection)
+            try:
+                _limit(connection, timeout_seconds)
+                _check(connection, text)
+                return _run(connection, text, row_limit)
+            except psycopg.Error as error:
+                if connection.closed:
+                    pooled.invalidate()
+                raise _refusal(error, sessions, timeout_seconds) from error
     except SQLAlchemyError as error:
         raise_explained(error, sessions.address)
-    connection: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
-    try:
-        _limit(connection, timeout_seconds)
-        _check(connection, text)
-        return _run(connection, text, row_limit)
-    except psycopg.Error as error:
-        raise _refusal(error, sessions, timeout_seconds) from error
-    finally:
-        if connection.closed:
-            pooled.invalidate()
-        pooled.close()  # gives it back, rolled back
 
 
 def _limit(connection: psycopg.Connection[Any], timeout_seconds: float) -> None:

@@ -4,6 +4,9 @@ cameras <- purposes                                  footage <- segments, blind_
 cameras <- models -> calibrations                    models <- training_runs <- training_metrics
 segments, models <- anomalies, scored_segments       anomalies <- events <- alerts
 alerts <- evidence, reviews, deliveries              leases, audit_log stand alone
+
+Indices over time have the end and not the start: what is asked for is nearly always recent, and
+`end > since` leaves little where `start < until` leaves everything.
 """
 
 from __future__ import annotations
@@ -100,7 +103,7 @@ class FootageRow(Base):
     __table_args__ = (
         one_of("verdict", Verdict),
         one_of("reason", Reason),
-        Index(None, "camera", "start_utc"),
+        Index(None, "camera", "end_utc"),
     )
 
     footage_id: Mapped[Key]
@@ -124,7 +127,7 @@ class SegmentRow(Base):
     """`pipeline.footage.segments.Segment`."""
 
     __tablename__ = "segments"
-    __table_args__ = (Index(None, "camera", "start_utc"), Index(None, "footage_id"))
+    __table_args__ = (Index(None, "camera", "end_utc"), Index(None, "footage_id"))
 
     segment_id: Mapped[Key]
     footage_id: Mapped[FootageKey]
@@ -140,7 +143,7 @@ class BlindRow(Base):
     """`pipeline.footage.segments.Blind`."""
 
     __tablename__ = "blind_intervals"
-    __table_args__ = (one_of("reason", Reason), Index(None, "camera", "start_utc"))
+    __table_args__ = (one_of("reason", Reason), Index(None, "camera", "end_utc"))
 
     blind_id: Mapped[Key]
     camera: Mapped[CameraKey]
@@ -261,7 +264,7 @@ class EventRow(HasPlace, Base):
     """`pipeline.alerts.events.Event`."""
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "camera", "start_utc"),)
+    __table_args__ = (Index(None, "camera", "end_utc"),)
 
     event_id: Mapped[Key]
     camera: Mapped[CameraKey]

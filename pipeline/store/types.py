@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, DateTime, Dialect, Double, Text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from pipeline.errors import StoreError
@@ -103,14 +102,14 @@ class FiniteFloat(TypeDecorator[float]):
 
 
 class JsonValue(TypeDecorator[Any]):
-    """A value that JSON can hold, without NaN and infinities (ValueError) and NUL (StoreError)."""
+    """A value that JSON can hold, without NaN and infinities (ValueError) and NUL (StoreError).
+
+    On PostgreSQL it is JSON and not JSONB, which keeps numbers as decimals: there the double
+    3.602879701896397e+16 comes back as the integer 36028797018963970, which is another number.
+    """
 
     impl = JSON
     cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        wanted: TypeEngine[Any] = JSONB() if dialect.name == "postgresql" else JSON()
-        return dialect.type_descriptor(wanted)
 
     def process_bind_param(self, value: Any | None, dialect: Dialect) -> Any:
         return _storable(value)

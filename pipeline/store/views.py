@@ -149,84 +149,76 @@ FROM (
 GROUP BY parts.camera, parts.hour_utc
 """
 
+# Sums for all cameras at once: a subquery for each camera was worked out again for every segment.
 _CAMERA_HEALTH = """
-SELECT
-    h.camera,
-    h.last_footage_end_utc,
-    h.last_scored_utc,
-    (
-        SELECT m.model_id FROM models AS m WHERE m.camera = h.camera AND m.state = 'active'
-    ) AS active_model_id,
-    (
-        SELECT m.created_utc FROM models AS m WHERE m.camera = h.camera AND m.state = 'active'
-    ) AS active_model_created_utc,
-    (
-        SELECT count(*) FROM segments AS s
-        WHERE s.camera = h.camera AND NOT EXISTS (
-            SELECT 1 FROM scored_segments AS d
-            JOIN models AS m ON m.model_id = d.model_id
-            WHERE d.segment_id = s.segment_id AND m.state = 'active'
-        )
-    ) AS segments_to_score,
-    (
-        SELECT count(*) FROM footage AS f WHERE f.camera = h.camera AND f.verdict = 'refused'
-    ) AS footage_refused,
-    (
-        SELECT count(*) FROM open_alerts AS o WHERE o.camera = h.camera
-    ) AS open_alerts,
-    (
-        SELECT count(*) FROM alerts AS a
-        WHERE a.camera = h.camera AND a.start_utc >= h.day_utc
-    ) AS alerts_last_day,
-    CAST(h.seen_us AS DOUBLE PRECISION) / 1000000 AS seen_seconds_last_day,
-    CAST(h.blind_us AS DOUBLE PRECISION) / 1000000 AS blind_seconds_last_day,
-    CASE WHEN h.seen_us + h.blind_us > 0
-        THEN CAST(h.blind_us AS DOUBLE PRECISION) / CAST(h.seen_us + h.blind_us AS DOUBLE PRECISION)
-    END AS blind_share_last_day
-FROM (
+WITH kz_inner_days AS (
     SELECT
-        d.camera,
-        d.last_footage_end_utc,
-        d.last_scored_utc,
-        d.day_utc,
-        COALESCE((
-            SELECT sum(
-                EPOCH_US[s.end_utc]
-                - CASE WHEN s.start_utc < d.day_utc
-                    THEN EPOCH_US[d.day_utc] ELSE EPOCH_US[s.start_utc] END
-            )
-            FROM segments AS s WHERE s.camera = d.camera AND s.end_utc > d.day_utc
-        ), 0) AS seen_us,
-        COALESCE((
-            SELECT sum(
-                EPOCH_US[b.end_utc]
-                - CASE WHEN b.start_utc < d.day_utc
-                    THEN EPOCH_US[d.day_utc] ELSE EPOCH_US[b.start_utc] END
-            )
-            FROM blind_intervals AS b WHERE b.camera = d.camera AND b.end_utc > d.day_utc
-        ), 0) AS blind_us
-    FROM (
-        SELECT
-            l.camera,
-            l.last_footage_end_utc,
-            l.last_scored_utc,
-            DAY_BEFORE[l.last_footage_end_utc] AS day_utc
-        FROM (
-            SELECT
-                c.name AS camera,
-                (
-                    SELECT max(f.end_utc) FROM footage AS f WHERE f.camera = c.name
-                ) AS last_footage_end_utc,
-                (
-                    SELECT max(p.end_utc) FROM anomalies AS p WHERE p.camera = c.name
-                ) AS last_scored_utc
-            FROM cameras AS c
-            -- Names are never empty. Asked for count(*) only, SQLite reads no column of `cameras`
-            -- otherwise, and then asks its authorizer about it without saying for which view.
-            WHERE c.name <> ''
-        ) AS l
-    ) AS d
-) AS h
+        camera,
+        max(end_utc) AS end_utc,
+        DAY_BEFORE[max(end_utc)] AS day_utc,
+        count(CASE WHEN verdict = 'refused' THEN 1 END) AS refused
+    FROM footage
+    GROUP BY camera
+)
+SELECT
+    c.name AS camera,
+    d.end_utc AS last_footage_end_utc,
+    (SELECT max(p.end_utc) FROM anomalies AS p WHERE p.camera = c.name) AS last_scored_utc,
+    m.model_id AS active_model_id,
+    m.created_utc AS active_model_created_utc,
+    COALESCE(segment_counts.segments, 0) AS segments_to_score,
+    COALESCE(d.refused, 0) AS footage_refused,
+    COALESCE(open_counts.alerts, 0) AS open_alerts,
+    COALESCE(day_alerts.alerts, 0) AS alerts_last_day,
+    COALESCE(seen.seconds, 0) AS seen_seconds_last_day,
+    COALESCE(blind.seconds, 0) AS blind_seconds_last_day,
+    CASE WHEN COALESCE(seen.seconds, 0) + COALESCE(blind.seconds, 0) > 0
+        THEN COALESCE(blind.seconds, 0) / (COALESCE(seen.seconds, 0) + COALESCE(blind.seconds, 0))
+    END AS blind_share_last_day
+FROM cameras AS c
+LEFT JOIN kz_inner_days AS d ON d.camera = c.name
+LEFT JOIN models AS m ON m.camera = c.name AND m.state = 'active'
+LEFT JOIN (
+    SELECT s.camera, count(*) AS segments
+    FROM segments AS s
+    LEFT JOIN models AS active ON active.camera = s.camera AND active.state = 'active'
+    LEFT JOIN scored_segments AS done
+        ON done.segment_id = s.segment_id AND done.model_id = active.model_id
+    WHERE done.clips IS NULL
+    GROUP BY s.camera
+) AS segment_counts ON segment_counts.camera = c.name
+LEFT JOIN (
+    SELECT o.camera, count(*) AS alerts FROM open_alerts AS o GROUP BY o.camera
+) AS open_counts ON open_counts.camera = c.name
+LEFT JOIN (
+    SELECT a.camera, count(*) AS alerts
+    FROM alerts AS a
+    JOIN kz_inner_days AS t ON t.camera = a.camera AND a.start_utc >= t.day_utc
+    GROUP BY a.camera
+) AS day_alerts ON day_alerts.camera = c.name
+LEFT JOIN (
+    SELECT s.camera, CAST(sum(
+        EPOCH_US[s.end_utc] - CASE
+            WHEN s.start_utc < t.day_utc THEN EPOCH_US[t.day_utc] ELSE EPOCH_US[s.start_utc]
+        END
+    ) AS DOUBLE PRECISION) / 1000000 AS seconds
+    FROM segments AS s
+    JOIN kz_inner_days AS t ON t.camera = s.camera AND s.end_utc > t.day_utc
+    GROUP BY s.camera
+) AS seen ON seen.camera = c.name
+LEFT JOIN (
+    SELECT b.camera, CAST(sum(
+        EPOCH_US[b.end_utc] - CASE
+            WHEN b.start_utc < t.day_utc THEN EPOCH_US[t.day_utc] ELSE EPOCH_US[b.start_utc]
+        END
+    ) AS DOUBLE PRECISION) / 1000000 AS seconds
+    FROM blind_intervals AS b
+    JOIN kz_inner_days AS t ON t.camera = b.camera AND b.end_utc > t.day_utc
+    GROUP BY b.camera
+) AS blind ON blind.camera = c.name
+-- Names are never empty. Asked for count(*) only, SQLite would read no column of `cameras`
+-- otherwise, and then asks its authorizer about it without saying for which view.
+WHERE c.name <> ''
 """
 
 _MODEL_PERFORMANCE = """

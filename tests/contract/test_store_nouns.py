@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import event
 
 from pipeline.alerts.reviews import VERDICTS
 from pipeline.camera import ClockSource
@@ -26,7 +27,6 @@ from tests.store_samples import (
     anomaly,
     blind,
     camera,
-    event,
     evidence,
     fill,
     footage,
@@ -35,6 +35,9 @@ from tests.store_samples import (
     refused,
     review,
     segment,
+)
+from tests.store_samples import (
+    event as joined_event,
 )
 
 pytest_plugins = ("tests.store_fixtures",)
@@ -353,7 +356,7 @@ def test_anomalies_stream_in_order_of_clip_end_within_their_bounds(store: Store)
     assert list(store.anomalies("press-1", other.model_id, fifth, eighth)) == of_other[5:8]
 
 
-def test_a_long_stream_gives_each_anomaly_once_and_lets_its_reader_write(store: Store) -> None:
+def test_a_long_stream_gives_each_anomaly_once_and_lets_its_reader_write(store: SqlStore) -> None:
     one = line()
     film = footage(duration_us=3000 * SECOND_US)
     long = segment(film, 0, 3000 * SECOND_US)
@@ -362,12 +365,19 @@ def test_a_long_stream_gives_each_anomaly_once_and_lets_its_reader_write(store: 
     store.add_model(one.model, [])
     put = [anomaly(long, one.model, number, score=0.0, p_value=1.0) for number in range(5_000)]
     assert store.add_anomalies(put) == 5_000
+    pages = []
+    event.listen(
+        store._sessions.engine,
+        "before_cursor_execute",
+        lambda _c, _k, sql, *_: pages.append(sql) if "FROM anomalies" in sql else None,
+    )
     seen = []
     for number, found in enumerate(store.anomalies("press-1")):
         seen.append(found.anomaly_id)
         if number % 1_000 == 0:
             store.audit("test", "read", str(number), {})
     assert seen == [item.anomaly_id for item in put]
+    assert len(pages) == 3  # of 2,000 rows: never more are in memory
 
 
 def test_an_event_that_goes_on_is_brought_up_to_date_and_keeps_its_name(store: Store) -> None:
@@ -433,12 +443,14 @@ def test_an_alert_waits_for_delivery_until_its_receipt(store: Store) -> None:
     lines = [fill(store, name) for name in ("a", "b")]
     later = fill(store, "c").event
     waiting = [
-        alert(replace(event(one.anomalies[n], one.anomalies[19], clips=9)))
+        alert(replace(joined_event(one.anomalies[n], one.anomalies[19], clips=9)))
         for one in lines
         for n in (1, 2)
     ]
     for one in lines:
-        store.put_events([event(one.anomalies[n], one.anomalies[19], clips=9) for n in (1, 2)])
+        store.put_events(
+            [joined_event(one.anomalies[n], one.anomalies[19], clips=9) for n in (1, 2)]
+        )
     for item in waiting:
         store.add_alert(item, evidence(item))
     oldest_first = sorted(waiting, key=lambda a: (a.start_utc, a.alert_id))

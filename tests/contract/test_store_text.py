@@ -94,14 +94,15 @@ def test_no_string_finds_anything_by_being_asked_for(store: SqlStore) -> None:
     assert dump(store) == before
 
 
-def test_every_string_can_be_audited_and_leased(store: SqlStore) -> None:
-    for text in STRINGS:
+def test_strings_can_be_audited_and_leased(store: SqlStore) -> None:
+    some = STRINGS[::3]
+    for text in some:
         store.audit(text, text, text, {text: text})
         lease = store.acquire_lease(text, "me", 60.0)
         assert (lease.name, lease.fence) == (text, 1)
     rows = dump(store)["audit_log"]
     assert [(r["who"], r["what"], r["subject"], r["detail"]) for r in rows] == sorted(
-        ((t, t, t, {t: t}) for t in STRINGS),
+        ((t, t, t, {t: t}) for t in some),
         key=lambda r: repr({"who": r[0], "what": r[1], "subject": r[2], "detail": r[3]}),
     )
 

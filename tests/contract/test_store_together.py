@@ -313,7 +313,7 @@ def test_a_forked_child_uses_connections_of_its_own(store: SqlStore) -> None:
 def test_opening_and_closing_leaves_no_open_files(store_url: str) -> None:
     open_store(store_url).close()
     before = len(os.listdir("/proc/self/fd"))
-    for _ in range(50):
+    for _ in range(20):
         store = open_store(store_url)
         store.row_counts()
         store.query("SELECT 1")

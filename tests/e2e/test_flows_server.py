@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,10 @@ class Started:
     def stop(self) -> None:
         """Ask the process to end, then end whatever is left in the session that it began."""
         self.process.send_signal(signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait(timeout=10)
 
 
@@ -85,7 +82,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).strip(
+            os.pathsep
+        ),
     }
 
 
@@ -118,11 +117,9 @@ def make_site(folder: Path) -> Path:
     """Make a site with one camera that has a clip, and one that has none."""
     (folder / "belt").mkdir(parents=True)
     (folder / "quiet").mkdir()
-    subprocess.run(
-        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=3"]
-        + ["-pix_fmt", "yuv420p", str(folder / "belt" / "2026-01-31T08-00-00Z.mp4")],
-        check=True,
-    )
+    made = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=3", "-pix_fmt", "yuv420p"]
+    clip = folder / "belt" / "2026-01-31T08-00-00Z.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", *made, str(clip)], check=True)
     (folder / "kizashi.toml").write_text(
         "stable_seconds = 0\ningest_interval_seconds = 10\n", encoding="utf-8"
     )

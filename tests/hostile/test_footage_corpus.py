@@ -6,6 +6,7 @@ All of them lie in one folder and are ingested in one run, with healthy files am
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -50,6 +51,12 @@ def encoded(*options: str, rate: float = 10.0, seconds: float = 4.0, **size: int
 
 def shared(share: float, suffix: str) -> Maker:
     return from_healthy(lambda path, source: make.cut(path, source, share), suffix)
+
+
+def hollow(suffix: str) -> Maker:
+    return from_healthy(
+        lambda path, source: make.zero_hole(path, source, start=0.5, share=0.1), suffix
+    )
 
 
 def odd_codec(suffix: str, old: bytes, new: bytes) -> Maker:
@@ -175,25 +182,15 @@ CORPUS: dict[str, tuple[Maker, str]] = {
     "one-frame.mp4": (encoded("-c:v", "libx264", *CFR, seconds=0.1), "too_short 0.0-0.1"),
     "half-a-second.mp4": (encoded("-c:v", "libx264", *CFR, seconds=0.5), "too_short 0.0-0.5"),
     # cut
-    "cut-25.mp4": (shared(0.25, ".mp4"), "~too_short, damaged, truncated 6.0"),
+    "cut-35.mp4": (shared(0.35, ".mp4"), "~seen, damaged, truncated 6.0"),
     "cut-50.mp4": (shared(0.5, ".mp4"), "~seen, damaged, truncated 6.0"),
     "cut-75.mp4": (shared(0.75, ".mp4"), "~seen, damaged, truncated 6.0"),
     "cut-50.mkv": (shared(0.5, ".mkv"), "~seen, damaged, truncated 6.0"),
     "cut-50.avi": (shared(0.5, ".avi"), "~seen, damaged, truncated 6.0"),
     "cut-50.ts": (shared(0.5, ".ts"), "~seen"),
     # damaged
-    "zeros-inside.mp4": (
-        from_healthy(
-            lambda p, s: make.zero_hole(p, s, start=0.5, share=0.1), "~seen, damaged, truncated 6.0"
-        ),
-        "seen 0.0-2.8, damaged 2.8-5.0, too_short 5.0-6.0",
-    ),
-    "zeros-inside.ts": (
-        from_healthy(
-            lambda p, s: make.zero_hole(p, s, start=0.5, share=0.1), "~seen, gap, damaged, seen 6.0"
-        ),
-        "seen 0.0-2.9, damaged 2.9-5.0, too_short 5.0-6.0",
-    ),
+    "zeros-inside.mp4": (hollow(".mp4"), "~seen, damaged, truncated 6.0"),
+    "zeros-inside.ts": (hollow(".ts"), "~seen, gap, damaged, seen 6.0"),
     "flipped.mp4": (
         from_healthy(
             lambda p, s: make.flip_bits(p, s, seed=3, count=5, start=0.5, end=0.6), ".mp4"
@@ -310,10 +307,8 @@ def test_every_file_is_named_in_one_line(ingested: tuple[FootageSite, IngestSumm
     assert len(site.lines) == len(CORPUS) == summary.admitted + summary.refused
     for name, (_, verdict) in CORPUS.items():
         word = "refused" if verdict.startswith("refused") else "admitted"
-        [line] = [
-            line for line in site.lines if line.startswith((f"{word} {name}:", f"{word} {name} "))
-        ]
-        assert "\n" not in line
+        expected = re.compile(rf"{word} {re.escape(name)}(:| [0-9.]+ s,) .+")
+        assert sum(bool(expected.fullmatch(line)) for line in site.lines) == 1
 
 
 def test_a_refusal_says_what_to_do(ingested: tuple[FootageSite, IngestSummary]) -> None:

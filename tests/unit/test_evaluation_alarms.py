@@ -108,13 +108,26 @@ def test_an_alert_touches_what_its_frames_touch(start: float, end: float, touche
 
 
 def test_alarms_are_counted_against_intervals() -> None:
-    spans = [_span(), _span(first_frame_us=99 * SECOND, start_us=100 * SECOND, end_us=100 * SECOND)]
-    intervals = [_interval(9.5, 10.5), _interval(11.0, 11.5), _interval(50, 60)]
+    elsewhere = _span(
+        first_frame_us=99 * SECOND,
+        start_us=100 * SECOND,
+        end_us=100 * SECOND,
+        known_us=100 * SECOND,
+    )
+    spans = [_span(), elsewhere]
+    intervals = [_interval(9.5, 10.5), _interval(11.5, 11.6), _interval(50, 60)]
     assert count_alarms(spans, intervals) == AlarmCount(
         intervals=3,
         found=2,
         false_alarms=1,
         delay_seconds=(1.5, 0.0),
+    )
+
+
+def test_an_alert_raised_before_an_interval_is_false_and_finds_nothing_by_lasting_into_it() -> None:
+    intervals = [_interval(11.5, 30.0)]
+    assert count_alarms([_span(end_us=20 * SECOND)], intervals) == AlarmCount(
+        intervals=1, found=0, false_alarms=1
     )
 
 

@@ -108,7 +108,7 @@ def _footage() -> None:
         _refers("footage", "camera", "cameras", "name"),
         sa.PrimaryKeyConstraint("footage_id", name="pk_footage"),
     )
-    op.create_index("ix_footage_camera_start_utc", "footage", ["camera", "start_utc"])
+    op.create_index("ix_footage_camera_end_utc", "footage", ["camera", "end_utc"])
 
 
 def _segments() -> None:
@@ -121,7 +121,7 @@ def _segments() -> None:
         _refers("segments", "footage_id", "footage", "footage_id"),
         sa.PrimaryKeyConstraint("segment_id", name="pk_segments"),
     )
-    op.create_index("ix_segments_camera_start_utc", "segments", ["camera", "start_utc"])
+    op.create_index("ix_segments_camera_end_utc", "segments", ["camera", "end_utc"])
     op.create_index("ix_segments_footage_id", "segments", ["footage_id"])
 
 
@@ -137,9 +137,7 @@ def _blind_intervals() -> None:
         _refers("blind_intervals", "footage_id", "footage", "footage_id"),
         sa.PrimaryKeyConstraint("blind_id", name="pk_blind_intervals"),
     )
-    op.create_index(
-        "ix_blind_intervals_camera_start_utc", "blind_intervals", ["camera", "start_utc"]
-    )
+    op.create_index("ix_blind_intervals_camera_end_utc", "blind_intervals", ["camera", "end_utc"])
 
 
 def _calibrations() -> None:
@@ -258,7 +256,7 @@ def _events() -> None:
         _refers("events", "peak_anomaly_id", "anomalies", "anomaly_id"),
         sa.PrimaryKeyConstraint("event_id", name="pk_events"),
     )
-    op.create_index("ix_events_camera_start_utc", "events", ["camera", "start_utc"])
+    op.create_index("ix_events_camera_end_utc", "events", ["camera", "end_utc"])
 
 
 def _alerts() -> None:
