@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from pydantic import AwareDatetime
 
 from flows.cameras import make_task_runner, run_per_camera, task_site
 
@@ -13,16 +14,25 @@ __all__ = ["train", "train_one"]
 
 
 @task(task_run_name="train-{camera}", cache_policy=NO_CACHE, persist_result=False)
-def train_one(site: str, camera: str, preset: str | None = None) -> dict[str, Any]:
-    """Train and activate a model for one camera."""
+def train_one(site: str, camera: str, **options: Any) -> dict[str, Any]:
+    """Train and activate a model for one camera; `options` are those of the flow."""
     from pipeline.learning.train_camera import train_camera
 
     with task_site(site) as (opened, progress):
-        record = train_camera(opened, camera, preset=preset, progress=progress)
+        record = train_camera(opened, camera, progress=progress, **options)
         return {"model": record.model_id, "preset": record.preset}
 
 
 @flow(name="kizashi-train", task_runner=make_task_runner(1), persist_result=False)
-def train(site: str, cameras: list[str] | None = None, preset: str | None = None) -> None:
-    """Train the cameras of a site, one after the other; none named means all."""
-    run_per_camera(train_one, site, cameras or [], "kizashi-train", preset=preset)
+def train(
+    site: str,
+    cameras: list[str] | None = None,
+    preset: str | None = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    effort: float = 1.0,
+) -> None:
+    """Train the cameras of a site, one after the other, on their footage in [since, until); none
+    named means all."""
+    options = {"preset": preset, "since": since, "until": until, "effort": effort}
+    run_per_camera(train_one, site, cameras or [], "kizashi-train", **options)

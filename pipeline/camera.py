@@ -1,4 +1,5 @@
-"""Camera: a fixed viewpoint with a source, a time zone, a written purpose, masks, an alarm budget."""
+"""Camera: a fixed viewpoint with a source, a time zone, a written purpose, masks, an alarm
+budget."""
 
 from __future__ import annotations
 
@@ -63,13 +64,13 @@ def check_camera(camera: Camera) -> Camera:
     """Return `camera`, or raise CameraError naming what is missing and how to give it."""
     if not _NAME.fullmatch(camera.name):
         raise CameraError(
-            f"camera name {camera.name!r}: use 1 to 63 of a-z 0-9 - _, beginning with a letter or digit"
+            f"camera name {camera.name!r}: use 1 to 63 of a-z 0-9 - _, a letter or digit first"
         )
     for field in ("purpose", "owner"):
         if not getattr(camera, field).strip():
             raise CameraError(f"camera {camera.name}: no {field}; give --{field} 'in your words'")
     if camera.retention_days < 1:
-        raise CameraError(f"camera {camera.name}: retention {camera.retention_days} days; give >= 1")
+        raise CameraError(f"camera {camera.name}: keep for {camera.retention_days} days? give >= 1")
     if not camera.budget_per_day > 0:
         raise CameraError(f"camera {camera.name}: budget {camera.budget_per_day}; give more than 0")
     try:

@@ -8,7 +8,8 @@ from typing import Any
 
 __all__ = ["content_id", "digest_of"]
 
-_SEPARATOR = b"\x1f"  # ASCII unit separator: cannot occur in the parts, so ("a", "bc") != ("ab", "c")
+# ASCII unit separator: it does not occur in the parts, so ("a", "bc") is not ("ab", "c").
+_SEPARATOR = b"\x1f"
 
 
 def content_id(kind: str, *parts: str | int) -> str:

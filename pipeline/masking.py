@@ -9,7 +9,8 @@ __all__ = ["HIDDEN", "is_secret_name", "masked"]
 
 HIDDEN = "***"
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s\"'<>]+")
+# One slash is enough: a URL that was taken for a path has lost the other.
+_URL = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.\-]*:/{1,2})(?P<rest>[^\s\"'<>]+)")
 _WORDS = r"passwords?|passwd|passphrase|pwd|pass|tokens?|secrets?|credentials?|signature|sig|auth"
 _SECRET_NAME = re.compile(
     rf"(?:^|[_\-.])(?:{_WORDS}|api[_-]?key|access[_-]?key|secret[_-]?key|session[_-]?key|key)$",
@@ -33,26 +34,26 @@ def masked(text: str) -> str:
     http path, and the values of `password=`, `token:` and their like anywhere. When in doubt it
     hides too much.
     """
-    without_urls = _URL.sub(lambda match: _masked_url(match.group()), text)
+    without_urls = _URL.sub(lambda match: _masked_url(match["head"], match["rest"]), text)
     hidden = _ASSIGNMENT.sub(lambda match: match["name"] + HIDDEN, without_urls)
     return hidden.replace("\r", "\\r").replace("\n", "\\n")
 
 
-def _masked_url(text: str) -> str:
-    scheme, _, rest = text.partition("://")
+def _masked_url(head: str, rest: str) -> str:
     # A password may hold an unescaped / ? or #, where a strict parser would end the host: the user
     # information is all up to the last @.
     _user, at, place = rest.rpartition("@")
     try:
-        parts = urlsplit(f"{scheme}://{place}")
+        parts = urlsplit(f"//{place}")
     except ValueError:
-        return f"{scheme}://{HIDDEN}"
-    path = _masked_path(parts.path) if scheme.lower() in {"http", "https"} else parts.path
+        return f"{head}{HIDDEN}"
+    web = head.lower().startswith("http")
+    path = _masked_path(parts.path) if web else parts.path
     query = "&".join(_masked_pair(pair) for pair in parts.query.split("&"))
     # Put together by hand: urlunsplit drops the empty host of sqlite:///kizashi.db.
     return "".join(
         (
-            f"{scheme}://",
+            head,
             f"{HIDDEN}@" if at else "",
             parts.netloc,
             path,

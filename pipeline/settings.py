@@ -1,4 +1,5 @@
-"""Settings of one site: `kizashi.toml` in its folder, overridden by KIZASHI_* in the environment."""
+"""Settings of one site: `kizashi.toml` in its folder, overridden by KIZASHI_* in the
+environment."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ class Settings(BaseSettings):
 
 
 def load_settings(folder: Path) -> Settings:
-    """Return the settings of the site in `folder`; defaults where neither file nor environment says.
+    """Return the settings of the site in `folder`; defaults where neither file nor environment
+    says.
 
     Raises SettingsError naming the file and the setting that is wrong. Values are not repeated in
     the message: one of them may be a secret.
@@ -58,14 +60,15 @@ def load_settings(folder: Path) -> Settings:
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(f"{path}: not readable as TOML ({error}); correct the file") from error
+            raise SettingsError(f"{path}: not TOML ({error}); correct it") from error
     try:
         # The environment wins over the file, as operators expect of a container.
         environment = Settings().model_dump(exclude_unset=True)
         return Settings(**{**values, **environment})
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors()
         )
         # `from None`: pydantic's own text repeats the value.
         raise SettingsError(f"{path} or KIZASHI_*: {problems}") from None

@@ -42,7 +42,8 @@ def seconds(value_us: int) -> float:
 
 
 def require_utc(value: datetime) -> datetime:
-    """Return the same instant in UTC; a naive datetime is a mistake of ours and raises ValueError."""
+    """Return the same instant in UTC; a naive datetime is a mistake of ours and raises
+    ValueError."""
     if value.tzinfo is None:
         raise ValueError(f"{value!r} has no time zone")
     return value.astimezone(UTC)

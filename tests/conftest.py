@@ -71,6 +71,20 @@ def error_logs() -> Iterator[list[str]]:
     assert not collector.lines, f"logged at ERROR: {collector.lines}"
 
 
+@pytest.fixture
+def restored_logs() -> Iterator[None]:
+    """Undo what `configure_logs` (and with it --debug) does to the logs of this process."""
+    import structlog
+
+    root = logging.getLogger()
+    before = root.level
+    yield
+    for handler in [each for each in root.handlers if each.get_name() == "kizashi"]:
+        root.removeHandler(handler)
+    root.setLevel(before)
+    structlog.reset_defaults()
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """Folder of the benchmark footage, from KIZASHI_DATA; it is never part of the repository."""

@@ -116,7 +116,7 @@ class FakeModel:
 
     @property
     def figures(self) -> Mapping[str, Any]:
-        return {"seconds": {"calibration": 0.0}}
+        return {"stage_seconds": {"calibration": 0.0}}
 
     def save(self, folder: Path) -> str:
         folder.mkdir(parents=True)

@@ -71,7 +71,8 @@ class ClipReader:
         return replace(self, view=replace(self.view, masks=masks))
 
     def clips(self, stretch: Stretch, *, stride: int) -> Iterator[tuple[Clip, NDArray[np.uint8]]]:
-        """Yield (clip, window_THW uint8) in order of time; grey windows have their lighting aligned.
+        """Yield (clip, window_THW uint8) in order of time; grey windows have their lighting
+        aligned.
 
         Colour windows are THWC and are left as they are.
         """

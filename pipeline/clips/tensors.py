@@ -11,15 +11,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["PLANES", "align_lighting", "plane_count", "planes_of", "pictures_of"]
+__all__ = ["PLANES", "align_lighting", "pictures_of", "plane_count", "planes_of"]
 
 PLANES = ("background_difference", "frame_difference", "grey", "colour")
 """background_difference: picture less background. frame_difference: picture less the one before.
 grey: the picture itself. colour: the picture itself in three planes, as in the paper."""
 
 _FULL_SCALE = 96.0
-"""Grey levels of difference that fill the range. Larger ones saturate: a difference of 96 is plainly
-visible already, and the whole range of 255 would leave most of it unused."""
+"""Grey levels of difference that fill the range. Larger ones saturate: a difference of 96 is
+plainly visible already, and the whole range of 255 would leave most of it unused."""
 
 
 def plane_count(planes: tuple[str, ...]) -> int:
@@ -68,7 +68,8 @@ def planes_of(video_NTHW: Tensor, background_NHW: Tensor, planes: tuple[str, ...
     """Return planes_NPTHW, float32 in [-1, 1].
 
     `video_NTHW` holds grey levels 0..255 already aligned in lighting; for the colour planes it is
-    video_NTHWC. `background_NHW` is the background of the same crop, one for each clip or one for all.
+    video_NTHWC. `background_NHW` is the background of the same crop, one for each clip or one for
+    all.
     """
     if planes == ("colour",):
         return ((video_NTHW.float() - 128.0) / 128.0).permute(0, 4, 1, 2, 3).contiguous()

@@ -13,7 +13,8 @@ from torch import Tensor
 __all__ = ["CELL_PX", "TileGrid", "cut_tiles", "stitch_tiles"]
 
 CELL_PX = 8
-"""Side of a cell of the score grid, in working pixels: the stride of a critic for 32-pixel tiles."""
+"""Side of a cell of the score grid, in working pixels: the stride of a critic for 32-pixel
+tiles."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +61,8 @@ def _starts(length_px: int, tile_px: int, stride_px: int) -> tuple[int, ...]:
 
 
 def cut_tiles(frames_NPTHW: Tensor, grid: TileGrid) -> Tensor:
-    """Return tiles_MPTSS with M = N * K, the tiles of one clip together, in the order of corners."""
+    """Return tiles_MPTSS with M = N * K, the tiles of one clip together, in the order of
+    corners."""
     size = grid.tile_px
     cut = [frames_NPTHW[..., t : t + size, x : x + size] for t, x in grid.corners]
     return torch.stack(cut, dim=1).flatten(0, 1)

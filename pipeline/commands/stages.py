@@ -41,6 +41,12 @@ def train(
         str | None, typer.Option(help="compact, standard, full or paper; none: the setting.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed; none: the setting.", min=0)] = None,
+    effort: Annotated[
+        float,
+        typer.Option(
+            help="Share of the preset's training steps; 0.1 for a first look.", min=0.001, max=100
+        ),
+    ] = 1.0,
     since: Since = None,
     until: Until = None,
 ) -> None:
@@ -55,6 +61,7 @@ def train(
                 name,
                 preset=preset,
                 seed=seed,
+                effort=effort,
                 since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
                 until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
                 progress=progress,

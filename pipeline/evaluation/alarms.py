@@ -2,7 +2,8 @@
 
 An alert is right when a labelled frame is among those that it was raised on: from the first frame
 of its first clip to the moment at which it was known. Else it is a false alarm, whatever happens
-later: somebody was called for nothing. A labelled interval is found when a right alert lasts into it.
+later: somebody was called for nothing. A labelled interval is found when a right alert lasts into
+it.
 """
 
 from __future__ import annotations

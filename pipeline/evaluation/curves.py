@@ -1,8 +1,13 @@
-"""Curves: score over time of one video, as the numbers of an SVG drawing."""
+"""Curves: score over time of one video, as the numbers of an SVG drawing.
+
+The score axis is logarithmic in 1 + score: a threshold of 4 and a score of 400 (an extrapolated
+chance of 10^-400) must both be seen in one picture.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +21,8 @@ __all__ = ["Curve", "Drawing", "Span", "Tick", "draw_curve", "score_scale"]
 _MOST_POINTS = 640
 """Along the time axis; in between, the largest score is kept, so no peak is lost."""
 _STEPS = (1, 2, 5)
+_LEAST_TICK_GAP = 15.0
+"""Between two marks of the score axis, in SVG units: their figures must not touch."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,17 +66,11 @@ class Curve:
     threshold_y: float
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    clipped: bool
-    """True when a score lies above the drawing."""
 
 
 def score_scale(scores: Sequence[NDArray[np.float64]], threshold: float) -> float:
-    """Return the score at the top of all drawings: one scale, so that videos can be compared.
-
-    It shows the threshold well and all but the highest half percent of scores.
-    """
-    together = np.concatenate([*scores, np.zeros(1)])
-    return max(1.0, 1.6 * threshold, 1.05 * float(np.quantile(together, 0.995)))
+    """Return the score at the top of all drawings: one scale, so that videos can be compared."""
+    return max(1.0, 1.3 * threshold, *(float(score.max(initial=0.0)) for score in scores))
 
 
 def draw_curve(
@@ -95,7 +96,7 @@ def draw_curve(
 
     def y(value: float) -> float:
         inner = area.height - area.top - area.bottom
-        return round(area.top + inner * (1.0 - min(max(value / top_score, 0.0), 1.0)), 1)
+        return round(area.top + inner * (1.0 - math.log1p(value) / math.log1p(top_score)), 1)
 
     starts = np.unique(np.linspace(0, len(score), min(len(score), _MOST_POINTS), endpoint=False))
     places = starts.astype(np.int64)
@@ -121,10 +122,7 @@ def draw_curve(
         ),
         threshold_y=y(threshold),
         x_ticks=tuple(Tick(at=x(value), text=f"{value:g}") for value in _round_values(end)),
-        y_ticks=tuple(
-            Tick(at=y(value), text=f"{value:g}") for value in _round_values(top_score, 4)
-        ),
-        clipped=bool((score > top_score).any()),
+        y_ticks=tuple(_score_ticks(top_score, y)),
     )
 
 
@@ -132,6 +130,17 @@ def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return first and last index of every run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _score_ticks(top_score: float, y: Callable[[float], float]) -> Iterator[Tick]:
+    """Yield marks at 0 and at 1, 2, 5, 10, 20 ..., those that leave each other room."""
+    yield Tick(at=y(0.0), text="0")
+    last = y(0.0)
+    for power in range(int(math.log10(top_score)) + 1):
+        for value in (float(step * 10**power) for step in _STEPS):
+            if value <= top_score and last - y(value) >= _LEAST_TICK_GAP:
+                yield Tick(at=y(value), text=f"{value:g}")
+                last = y(value)
 
 
 def _round_values(end: float, most: int = 7) -> list[float]:

@@ -73,7 +73,7 @@ class Model(Protocol):
 
     @property
     def figures(self) -> Mapping[str, Any]:
-        """Of training; `seconds` by stage is used here when it is there."""
+        """Of training; `stage_seconds` holds the wall seconds of the stage `calibration`."""
 
     def save(self, folder: Path) -> str:
         """Write the model; return its digest."""

@@ -237,8 +237,8 @@ class _Job:
             digest = model.save(folder)
             shutil.rmtree(workspace, ignore_errors=True)
         # `learn` calibrates at its end and says how long that took.
-        stages = model.figures.get("seconds", {})
-        self.clock.move(float(stages.get("calibration", 0.0)), "train", "calibrate")
+        stages = model.figures["stage_seconds"]
+        self.clock.move(float(stages["calibration"]), "train", "calibrate")
         return model, digest
 
 

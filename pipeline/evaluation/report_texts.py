@@ -63,16 +63,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "curves": ("Score over time", "スコアの推移"),
     "curves_note": (
         "Fused score (-log10 p, smoothed as in operation) of each test video, first seed. One "
-        "scale for all videos.",
+        "logarithmic scale for all videos.",
         "各テスト動画の統合スコア（-log10 p、運用時と同じ平滑化）、最初のシード。"
-        "全動画で同じ目盛りです。",
+        "全動画で同じ対数目盛りです。",
     ),
     "legend_score": ("score", "スコア"),
     "legend_label": ("labelled as unusual", "異常ラベル"),
     "legend_alert": ("alert raised", "アラート中"),
     "legend_threshold": ("alert threshold", "アラートしきい値"),
     "seconds": ("s", "秒"),
-    "clipped": ("peak above the scale", "目盛りを超えるピークあり"),
     "events": ("Best and worst events", "最良と最悪の事例"),
     "events_note": (
         "The frame with the highest score of each event, and the map of what the experts found "

@@ -16,7 +16,7 @@ from pipeline.footage.names import shown_name
 
 __all__ = ["Candidate", "Footage", "Reason", "Verdict", "admit", "check_content", "open_source"]
 
-MAX_FILE_BYTES = 64 << 30
+_MAX_FILE_BYTES = 64 << 30
 _HEAD_BYTES = 4096
 _TS_PACKET_BYTES = (188, 192, 204)
 _MP4_ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"pnot", b"moof")
@@ -164,10 +164,10 @@ def admit(path: Path, *, root: Path) -> Iterator[Candidate]:
                 raise FootageError(
                     f"{name}: an empty file; copy it again from the camera", reason=Reason.EMPTY
                 )
-            if candidate.about.st_size > MAX_FILE_BYTES:
+            if candidate.about.st_size > _MAX_FILE_BYTES:
                 raise FootageError(
                     f"{name}: {candidate.about.st_size >> 30} GiB; split it into files of at most "
-                    f"{MAX_FILE_BYTES >> 30} GiB",
+                    f"{_MAX_FILE_BYTES >> 30} GiB",
                     reason=Reason.TOO_LARGE,
                 )
             head = os.pread(candidate.descriptor, _HEAD_BYTES, 0)

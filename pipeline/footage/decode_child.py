@@ -285,7 +285,6 @@ def _decode(job: _Job, writer: _Writer) -> None:
         return
     clock = MediaClock(source.claimed_rate)
     ticks = _Ticks(job.start_us, job.frame_rate)
-    ended = "end"
     for taken in source.frames():
         time_us, misplaced = clock.place(taken.time_us)
         if job.end_us is not None and time_us >= job.end_us:
@@ -310,8 +309,8 @@ def _decode(job: _Job, writer: _Writer) -> None:
             payload_bytes=image.nbytes,
         )
         writer.send(header, image.reshape(-1).data)
-    if isinstance(source, _Folder) and source.size_changed:
-        ended = "size_changed"
+    size_changed = isinstance(source, _Folder) and source.size_changed
+    ended = "size_changed" if size_changed else "end"
     last_lines = lines.new()
     end = {"ended": ended, "frame_rate": clock.frame_rate, "messages": lines.messages}
     writer.send_json(END, end, damage_lines=last_lines)

@@ -26,7 +26,7 @@ __all__ = [
     "refused",
 ]
 
-MAX_DURATION_US = 26 * 3600 * 1_000_000
+_MAX_DURATION_US = 26 * 3600 * 1_000_000
 """A day and its longest change of clocks, with an hour to spare."""
 _CHUNK_BYTES = 1 << 20
 
@@ -147,7 +147,7 @@ def examine(
 
 
 def _check_duration(name: str, duration_us: int) -> None:
-    if duration_us > MAX_DURATION_US:
+    if duration_us > _MAX_DURATION_US:
         raise FootageError(
             f"{name}: says it lasts {duration_us / 3.6e9:.0f} hours; split it into files of at "
             "most 26 hours",

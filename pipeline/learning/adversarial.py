@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +29,6 @@ from tgan_core.errors import NonFiniteError
 from tgan_core.normalisation import recompute_batch_norm_statistics
 from tgan_core.training import (
     TrainingState,
-    latent_batches,
     load_state_tensors,
     new_training_state,
     state_tensors,
@@ -160,7 +158,8 @@ def _train_generator(
 
 
 def _measure_norms(state: TrainingState, seed: int, preset: Preset) -> None:
-    """Measure the sampler's batch norm anew, with latents that do not move the state's own chance."""
+    """Measure the sampler's batch norm anew, with latents that do not move the state's own
+    chance."""
     chance = torch.Generator().manual_seed(seed + 1)
     size = (preset.tgan.optimisation.batch, preset.tgan.geometry.latent)
     latents = (

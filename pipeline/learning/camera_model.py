@@ -126,7 +126,9 @@ class CameraModel:
             "tails": self.calibration.to_dict(),
             "two_sided": {t: place.two_sided for t, place in self.calibration.places.items()},
             "calibration": self.calibration_summary(),
-            "figures": dict(self.figures),
+            # Without wall times: the same footage and seed give the same digest, so that a training
+            # that was killed at its very end and done again ends in one model and not in two.
+            "figures": {k: v for k, v in self.figures.items() if k != "stage_seconds"},
         }
         return save_checkpoint(folder, _tensors_of(self), manifest)
 

@@ -1,8 +1,8 @@
 """Learning one camera's normal operation, from footage to a calibrated model.
 
-Order: background -> tiles -> generator and critic (TGAN) -> encoder (f-AnoGAN) -> statistics per place
--> calibration and alarm policy on held-out clips. Every pass streams the footage again; what stays in
-memory is the reservoir of tiles and one batch.
+Order: background -> tiles -> generator and critic (TGAN) -> encoder (f-AnoGAN) -> statistics per
+place -> calibration and alarm policy on held-out clips. Every pass streams the footage again; what
+stays in memory is the reservoir of tiles and one batch.
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ from pipeline.scoring.experts import experts_named
 from pipeline.timebase import seconds
 from tgan_core.arithmetic import bfloat16_speedup
 
-__all__ = ["Split", "learn", "split_held_out"]
+__all__ = ["Split", "learn", "split_held_out", "training_job"]
 
 Progress = Callable[[str], None]
 
 _BACKGROUND_FRAME_RATE = 2.0
 _LEAST_BF16_GAIN = 1.2
+_RECIPE = 1
+"""Raise it when the same footage, preset and seed would give another model than before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +50,8 @@ class Split:
 
 
 def split_held_out(stretches: Sequence[Stretch]) -> Split:
-    """Hold out every fifth footage, or the last fifth of each segment when there are fewer than five.
+    """Hold out every fifth footage, or the last fifth of each segment when there are fewer than
+    five.
 
     No window lies on both sides.
     """
@@ -98,7 +101,7 @@ def learn(
     stages.done("tiles", f"{len(reservoir):,} tiles of {windows:,} windows")
 
     where = choose_device(device)
-    kept = Workspace(workspace, _job(stretches, preset, seed, masks)) if workspace else None
+    kept = Workspace(workspace, training_job(stretches, preset, seed, masks)) if workspace else None
     preset = _with_fitting_arithmetic(preset, where)
     source = TileSource(reservoir, reader.background_HW, preset, seed)
     networks, metrics = train_networks(source, preset, seed, where, kept, progress)
@@ -143,7 +146,8 @@ def learn(
 def _with_fitting_arithmetic(preset: Preset, device: torch.device) -> Preset:
     """Return the preset without bf16 where the device does not gain from it.
 
-    Processors that list AVX512-bf16 differ: four times the speed of float32 on some, half on others.
+    Processors that list AVX512-bf16 differ: four times the speed of float32 on some, half on
+    others.
     """
     wanted = preset.tgan.optimisation.autocast == "bf16"
     pays = wanted and bfloat16_speedup(device) > _LEAST_BF16_GAIN
@@ -168,14 +172,20 @@ def _length_seconds(stretches: Sequence[Stretch]) -> float:
     return sum(seconds(s.segment.end_us - s.segment.start_us) for s in stretches)
 
 
-def _job(
+def training_job(
     stretches: Sequence[Stretch], preset: Preset, seed: int, masks: tuple[Polygon, ...]
 ) -> str:
-    """Return the name of a training job: everything that its result depends on."""
+    """Return the name of a training job: everything that the networks it ends in depend on."""
     footage = [[s.footage.sha256, s.segment.start_us, s.segment.end_us] for s in stretches]
     polygons = [[list(corner) for corner in polygon] for polygon in masks]
     return digest_of(
-        {"preset": preset.to_dict(), "seed": seed, "footage": footage, "masks": polygons}
+        {
+            "recipe": _RECIPE,
+            "preset": preset.to_dict(),
+            "seed": seed,
+            "footage": footage,
+            "masks": polygons,
+        }
     )
 
 

@@ -101,7 +101,7 @@ def _compact() -> Preset:
         planes=("background_difference", "frame_difference"),
         working_width_px=192,
         frame_rate=10.0,
-        clip_stride=2,
+        clip_stride=3,
         tile_stride_px=24,
         reservoir_tiles=24_000,
         tiles_per_window=12,

@@ -21,12 +21,14 @@ do not depend on how things lie in a tile."""
 
 
 def motion_weights(window_THW: NDArray[np.float32], tile_px: int) -> NDArray[np.float64]:
-    """Return the mean absolute frame difference in the tile at each candidate corner, (rows, columns).
+    """Return the mean absolute frame difference in the tile at each candidate corner, (rows,
+    columns).
 
     Corners lie every 4 pixels. Uses a summed-area table, so the cost does not grow with the tile.
     """
     energy_HW = np.abs(np.diff(window_THW, axis=0)).mean(axis=0)
-    # Sensor noise everywhere would drown a small mover: what is below the noise floor counts nothing.
+    # Sensor noise everywhere would drown a small mover: what is below the noise floor counts
+    # nothing.
     energy_HW = np.maximum(energy_HW - 2.0 * np.median(energy_HW) - 1.0, 0.0)
     table = np.pad(energy_HW.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     total = (
@@ -97,7 +99,8 @@ class TileReservoir:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield without end (tiles_KTSS, backgrounds_KSS) of uint8, drawn with replacement.
 
-        The n-th batch depends on `seed` and n alone, so training resumes with `skip` = batches used.
+        The n-th batch depends on `seed` and n alone, so training resumes with `skip` = batches
+        used.
         """
         if not self._tiles:
             raise ValueError("the reservoir is empty")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from pipeline.assembly import Site
 from pipeline.camera import check_camera
 from pipeline.clips.reader import Stretch
-from pipeline.errors import CameraError, FootageError
+from pipeline.errors import CameraError, FootageError, ModelDamaged
 from pipeline.footage.admission import Reason
+from pipeline.footage.names import footage_path
 from pipeline.identity import content_id, digest_of
 from pipeline.learning.camera_model import CameraModel, load_camera_model
-from pipeline.learning.learn import learn
+from pipeline.learning.learn import learn, training_job
 from pipeline.learning.presets import preset_named
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.store.contract import Store
@@ -37,34 +39,64 @@ def train_camera(
     until: datetime | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ModelRecord:
-    """Learn what is normal from the footage of a camera in [since, until), all of it taken as normal.
+    """Learn what is normal from the footage of a camera in [since, until), all of it taken as
+    normal.
 
     `effort` multiplies the preset's training steps. The new model becomes the active one; the one
     before stays, retired. Killed in the middle, the same call goes on from its last checkpoint.
+    Called again with nothing changed, it gives the model that there is, and adds nothing.
     """
     camera = check_camera(site.store.camera(camera_name))
     stretches = stretches_of(site, camera_name, since=since, until=until)
     chosen = preset_named(preset or site.settings.preset).with_effort(effort)
+    chosen_seed = site.settings.seed if seed is None else seed
+    name = training_job(stretches, chosen, chosen_seed, camera.privacy_masks)
+    job = content_id("training", name, repr(camera.budget_per_day))
     workspace = site.models_folder / camera_name / "training"
     with lease_kept(site.store, f"train/{camera_name}", _LEASE_SECONDS):
-        model = learn(
-            stretches,
-            preset=chosen,
-            seed=site.settings.seed if seed is None else seed,
-            budget_per_day=camera.budget_per_day,
-            masks=camera.privacy_masks,
-            device=site.settings.device,
-            workspace=workspace,
-            progress=progress,
-        )
-        record = _register(site, camera_name, model, workspace)
+        record = _learnt_before(site, camera_name, job)
+        if record is None:
+            model = learn(
+                stretches,
+                preset=chosen,
+                seed=chosen_seed,
+                budget_per_day=camera.budget_per_day,
+                masks=camera.privacy_masks,
+                device=site.settings.device,
+                workspace=workspace,
+                progress=progress,
+            )
+            record = _register(site, camera_name, model, workspace, job)
+        else:
+            progress(f"model {record.model_id[:12]} was learnt from the same footage already")
+        record = _activate(site, record)
         # Only now: until the model is registered, the checkpoints are what a restart goes on from.
         shutil.rmtree(workspace, ignore_errors=True)
     progress(f"model {record.model_id[:12]} of camera {camera_name} is active")
     return record
 
 
-def _register(site: Site, camera_name: str, model: CameraModel, workspace: Path) -> ModelRecord:
+def _learnt_before(site: Site, camera_name: str, job: str) -> ModelRecord | None:
+    """Return the model that this very job made, if there is one and its files are intact."""
+    for record in site.store.models(camera_name):
+        if record.manifest.get("job") == job and _is_intact(
+            site.folder / record.path, record.digest
+        ):
+            return record
+    return None
+
+
+def _is_intact(folder: Path, digest: str) -> bool:
+    try:
+        load_camera_model(folder, digest, device="cpu")
+    except ModelDamaged:
+        return False
+    return True
+
+
+def _register(
+    site: Site, camera_name: str, model: CameraModel, workspace: Path, job: str
+) -> ModelRecord:
     # Saved beside the checkpoints first, and moved to its final name by content: a kill in between
     # leaves either nothing or the whole model at that name.
     fresh = workspace / "model"
@@ -72,7 +104,8 @@ def _register(site: Site, camera_name: str, model: CameraModel, workspace: Path)
     digest = model.save(fresh)
     model_id = digest[:32]
     folder = site.models_folder / camera_name / model_id
-    if not folder.exists():
+    if not _is_intact(folder, digest):
+        shutil.rmtree(folder, ignore_errors=True)
         os.replace(fresh, folder)
     summary = model.calibration_summary()
     figures = {key: value for key, value in model.figures.items() if key != "metrics"}
@@ -86,12 +119,19 @@ def _register(site: Site, camera_name: str, model: CameraModel, workspace: Path)
         created_utc=site.clock.now_utc(),
         calibration_id=content_id("calibration", digest_of({"model": digest, **summary})),
         calibration=summary,
-        manifest={"preset": model.preset.to_dict(), **figures},
+        manifest={"preset": model.preset.to_dict(), **figures, "job": job},
     )
     site.store.add_model(record, model.figures["metrics"])
-    site.store.promote(model_id, site.clock.now_utc())
-    site.store.audit("kizashi", "promote", model_id, {"camera": camera_name, "by": "training"})
     return record
+
+
+def _activate(site: Site, record: ModelRecord) -> ModelRecord:
+    """Make a model the active one of its camera, and say so in the audit log, unless it is."""
+    if record.state is not ModelState.ACTIVE:
+        site.store.promote(record.model_id, site.clock.now_utc())
+        detail = {"camera": record.camera, "by": "training"}
+        site.store.audit("kizashi", "promote", record.model_id, detail)
+    return replace(record, state=ModelState.ACTIVE)
 
 
 def stretches_of(
@@ -101,7 +141,8 @@ def stretches_of(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Stretch]:
-    """Return the segments of a camera in [since, until) with their files; FootageError when none."""
+    """Return the segments of a camera in [since, until) with their files; FootageError when
+    none."""
     segments = site.store.segments(camera_name, since, until)
     if not segments:
         raise FootageError(
@@ -112,7 +153,7 @@ def stretches_of(
     root = site.source_of(site.store.camera(camera_name))
     return [
         Stretch(
-            source=root / footage[segment.footage_id].path,
+            source=footage_path(root, footage[segment.footage_id].path),
             footage=footage[segment.footage_id],
             segment=segment,
         )
@@ -123,7 +164,8 @@ def stretches_of(
 def load_active_model(
     site: Site, store: Store, camera_name: str
 ) -> tuple[ModelRecord, CameraModel]:
-    """Return the active model of a camera, verified; CameraError saying how to get one when none."""
+    """Return the active model of a camera, verified; CameraError saying how to get one when
+    none."""
     record = store.active_model(camera_name)
     if record is None:
         raise CameraError(

@@ -1,4 +1,5 @@
-"""Where training leaves checkpoints, so that a killed training goes on instead of beginning again."""
+"""Where training leaves checkpoints, so that a killed training goes on instead of beginning
+again."""
 
 from __future__ import annotations
 

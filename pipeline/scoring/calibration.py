@@ -1,9 +1,10 @@
 """Calibration: what an expert's value means at each place, learnt from normal footage.
 
-Two steps. Per place, a value is compared with that place's own normal mean and spread, so that a busy
-corner and a quiet wall are judged alike. Per clip, the strangest places make one statistic, whose
-chance in normal operation is read off held-out normal clips (conformal p-value), with an exponential
-tail beyond them (extreme-value theory: excesses over a high threshold of a light-tailed statistic).
+Two steps. Per place, a value is compared with that place's own normal mean and spread, so that a
+busy corner and a quiet wall are judged alike. Per clip, the strangest places make one statistic,
+whose chance in normal operation is read off held-out normal clips (conformal p-value), with an
+exponential tail beyond them (extreme-value theory: excesses over a high threshold of a light-tailed
+statistic).
 
 Shapes: N clips, grid of G x W cells.
 """

@@ -1,7 +1,7 @@
 """Expert `critic`: how real the Wasserstein critic finds each place (Saito et al. 2017).
 
-Two-sided: a critic that was trained to tell real from generated answers what it never saw with a value
-that is off its usual one for the place, in either direction.
+Two-sided: a critic that was trained to tell real from generated answers what it never saw with a
+value that is off its usual one for the place, in either direction.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Fusion: from the terms' values to one p-value a clip, everything fixed on normal footage.
 
-A term's clip statistic becomes a surprise (-log10 p). The surprises of an expert's terms are added and
-calibrated again, so that an expert with three terms is not louder than one with one; experts are fused
-in the same way. No weights are fitted: there are no labels to fit them to.
+A term's clip statistic becomes a surprise (-log10 p). The surprises of an expert's terms are added
+and calibrated again, so that an expert with three terms is not louder than one with one; experts
+are fused in the same way. No weights are fitted: there are no labels to fit them to.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.scoring.calibration import (
 )
 from pipeline.scoring.experts import TGAN_EXPERTS, Expert
 
-__all__ = ["Calibration", "CalibratedClips", "calibrate", "fit_place_statistics", "fuse"]
+__all__ = ["CalibratedClips", "Calibration", "calibrate", "fit_place_statistics", "fuse"]
 
 Maps = Mapping[str, NDArray[np.float32]]
 
@@ -92,8 +92,8 @@ def calibrate(
 ) -> tuple[Calibration, NDArray[np.float64]]:
     """Return the calibration of `experts` on held-out normal clips, and these clips' fused scores.
 
-    `held_out_maps` gives the terms' maps (NGW each) of batch after batch; only one number a term and
-    clip is kept of them.
+    `held_out_maps` gives the terms' maps (NGW each) of batch after batch; only one number a term
+    and clip is kept of them.
     """
     statistics: dict[str, list[NDArray[np.float64]]] = {term: [] for term in places}
     for maps in held_out_maps():

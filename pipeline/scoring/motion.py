@@ -1,4 +1,5 @@
-"""Expert `motion`: optical flow at each place, against the place's usual flow (OpenCV DIS, no training).
+"""Expert `motion`: optical flow at each place, against the place's usual flow (OpenCV DIS, no
+training).
 
 Terms: speed (largest mean flow over the cells around), and how far the direction and speed together
 lie from the place's mean flow, which notices what stands still or runs backwards.

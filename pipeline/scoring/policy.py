@@ -23,8 +23,9 @@ _OPEN_SHARE = 0.7
 _PROBE_SCORE = 1.0
 """Opening score while looking for the peaks of normal footage: reached by one clip in ten."""
 _PROBE_GAP_SECONDS = 1.0
-"""Peaks nearer than this are one. Shorter than the merge gap of real events: with more peaks counted
-the threshold errs to the safe side, and a minute of footage has enough of them to fit a tail."""
+"""Peaks nearer than this are one. Shorter than the merge gap of real events: with more peaks
+counted the threshold errs to the safe side, and a minute of footage has enough of them to fit a
+tail."""
 
 
 def fit_policy(

@@ -1,7 +1,7 @@
 """Expert `reconstruction`: what the generator cannot draw from the encoder's latent (f-AnoGAN).
 
-Three terms: pixel residual |x - G(E(x))|; critic-feature residual |f(x) - f(G(E(x)))| (Schlegl et al.
-2019, izi_f); distance of the latent from the place's usual latents, which also notices what is
+Three terms: pixel residual |x - G(E(x))|; critic-feature residual |f(x) - f(G(E(x)))| (Schlegl et
+al. 2019, izi_f); distance of the latent from the place's usual latents, which also notices what is
 reconstructed well but does not belong there (a stopped belt, a person in a closed zone).
 """
 

@@ -13,6 +13,7 @@ from pipeline.alerts.evidence import Evidence, write_evidence
 from pipeline.assembly import Site
 from pipeline.camera import Camera, check_camera
 from pipeline.clips.reader import Stretch
+from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
 from pipeline.learning.camera_model import CameraModel
 from pipeline.learning.registry import ModelRecord
@@ -97,7 +98,7 @@ class _ScoringRun:
     def stretch(self, segment: Segment) -> Stretch:
         """Return the segment with its file."""
         footage = self.site.store.footage(segment.footage_id)
-        return Stretch(source=self.root / footage.path, footage=footage, segment=segment)
+        return Stretch(source=footage_path(self.root, footage.path), footage=footage, segment=segment)
 
     def score(self, segment: Segment) -> int:
         """Store the anomalies of a segment; return how many clips it has."""

@@ -86,7 +86,8 @@ def _scored(clip: Clip, index: int, calibrated: CalibratedClips, model_id: str) 
 
 
 def place_of(map_GW: NDArray[np.float32]) -> Place:
-    """Return the box around the strangest cell and the cells joined to it of at least half its value."""
+    """Return the box around the strangest cell and the cells joined to it of at least half its
+    value."""
     rows, columns = map_GW.shape
     peak = np.unravel_index(int(np.argmax(map_GW)), map_GW.shape)
     regions, _ = label(map_GW >= 0.5 * map_GW[peak])

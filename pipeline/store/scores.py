@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
@@ -70,7 +71,7 @@ class ScoreTable(StorePart):
             query = query.where(AnomalyRow.end_utc < until)
         return self._pages(query)
 
-    def _pages(self, query: Select[AnomalyRow]) -> Iterator[Anomaly]:
+    def _pages(self, query: Select[Any]) -> Iterator[Anomaly]:
         position = tuple_(AnomalyRow.end_utc, AnomalyRow.anomaly_id)
         page_query = query
         while True:
@@ -81,7 +82,7 @@ class ScoreTable(StorePart):
             last = page[-1]
             page_query = query.where(position > (last.clip.end_utc, last.anomaly_id))
 
-    def _page(self, query: Select[AnomalyRow]) -> list[Anomaly]:
+    def _page(self, query: Select[Any]) -> list[Anomaly]:
         def work(session: Session) -> list[Anomaly]:
             return [anomaly_of(row) for row in session.scalars(query)]
 

@@ -249,6 +249,34 @@ def test_a_camera_that_fails_does_not_stop_the_others_and_the_run_says_which(
     error_logs.clear()  # Prefect reports failed runs at ERROR, as it should
 
 
+def test_a_password_reaches_neither_the_server_nor_its_database(
+    server: str,
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error_logs: list[str],
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.score import watch_one
+    from pipeline.errors import StoreUnavailable
+
+    canary = "cAnArY7"
+    monkeypatch.setenv("KIZASHI_DATABASE_URL", f"postgresql://kizashi:{canary}@127.0.0.1:1/kizashi")
+    with temporary_settings({PREFECT_API_URL: server}), pytest.raises(StoreUnavailable):
+        watch_one(str(tmp_path), "belt")
+    assert error_logs
+    assert not [line for line in error_logs if canary in line]
+    error_logs.clear()
+    home = Path(environment["PREFECT_HOME"])
+    found = [
+        str(path)
+        for path in home.rglob("*")
+        if path.is_file() and canary.encode() in path.read_bytes()
+    ]
+    assert found == []
+
+
 def test_serving_without_a_server_is_one_line_with_what_to_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -151,14 +151,14 @@ def test_damage_marks_the_frames_and_is_counted(shelf: Path, tmp_path: Path) -> 
 
 
 def test_a_stopped_child_is_given_up_and_killed(shelf: Path) -> None:
-    with open_decoder(shelf / "whole.mp4", stall_seconds=0.3) as decoder:
+    with open_decoder(shelf / "whole.mp4", stall_seconds=2.0) as decoder:
         frames = iter(decoder)
         next(frames)
         os.kill(decoder.process_id, signal.SIGSTOP)
         # What was written before the stop still comes; then nothing does.
         began = time.monotonic()
         list(frames)
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 20.0
         ended = decoder.report.ended
     assert ended in (Ended.STALLED, Ended.END)
     assert_gone(decoder.process_id)
@@ -167,7 +167,7 @@ def test_a_stopped_child_is_given_up_and_killed(shelf: Path) -> None:
 def test_a_child_that_hangs_before_the_end_is_reported_as_stalled(tmp_path: Path) -> None:
     # Larger than the pipe, so that the child is certainly not done when it is stopped.
     source = make.encode(tmp_path / "large.mkv", make.scene(0, 30, width_px=640, height_px=480))
-    with open_decoder(source, stall_seconds=0.3) as decoder:
+    with open_decoder(source, stall_seconds=2.0) as decoder:
         frames = iter(decoder)
         next(frames)
         os.kill(decoder.process_id, signal.SIGSTOP)

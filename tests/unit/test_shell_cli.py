@@ -214,21 +214,6 @@ def test_debug_adds_the_traceback_and_still_ends_with_the_line(
     assert lines[-1].startswith("kizashi: ")
 
 
-@pytest.fixture
-def restored_logs() -> object:
-    """Undo what --debug does to the logs of this process."""
-    import logging
-
-    import structlog
-
-    yield
-    root = logging.getLogger()
-    for handler in [each for each in root.handlers if each.get_name() == "kizashi"]:
-        root.removeHandler(handler)
-    root.setLevel(logging.WARNING)
-    structlog.reset_defaults()
-
-
 def test_a_wrong_database_url_is_one_line_without_its_password(
     site: Path, kizashi: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """The documents name everything there is: settings, commands, options, errors, reasons."""
 
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
@@ -103,6 +104,63 @@ def test_the_documented_options_are_the_ones_there_are(name: str) -> None:
         option for parameter in COMMANDS[name].params for option in parameter.opts if "-" in option
     }
     assert set(re.findall(r"--[a-z-]+", row[2])) == there - {"--help"}
+
+
+def shown_commands() -> Iterator[tuple[str, str]]:
+    """Yield every line of a code block in the documents that calls kizashi, with its page."""
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        text = page.read_text(encoding="utf-8")
+        blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        indented = re.findall(r"^    (kizashi .*)$", text, re.MULTILINE)
+        for line in [*"\n".join(blocks).splitlines(), *indented]:
+            for part in line.split("&&"):
+                if (
+                    part.strip().removeprefix("$ ").startswith("kizashi ")
+                    and ":" not in part.split()[0]
+                ):
+                    yield page.name, part.strip().removeprefix("$ ")
+
+
+def problem_with(shown: str) -> str | None:
+    """Return what is wrong with a command line, or None."""
+    words = shlex.split(shown, comments=True)[1:]
+    command, options = typer.main.get_command(app), set[str]()
+    while words:
+        word = words.pop(0)
+        known = {option for parameter in command.params for option in parameter.opts}
+        if word.startswith("--"):
+            if word not in known | {"--help"}:
+                return f"no option {word} of {command.name}"
+            options.add(word)
+            flags = {
+                option
+                for parameter in command.params
+                if getattr(parameter, "is_flag", False)
+                for option in parameter.opts
+            }
+            if word not in flags | {"--help"} and words:
+                words.pop(0)
+        elif below := getattr(command, "commands", None):
+            if word not in below:
+                return f"no command {word}"
+            command = below[word]
+    return None
+
+
+def test_every_command_that_the_documents_show_can_be_typed() -> None:
+    wrong = [
+        f"{page}: {shown}: {problem}"
+        for page, shown in shown_commands()
+        if (problem := problem_with(shown))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "shown", ["kizashi frobnicate", "kizashi ingest --frobnicate", "kizashi camera rename belt"]
+)
+def test_a_command_that_is_not_there_is_seen(shown: str) -> None:
+    assert problem_with(shown)
 
 
 @pytest.mark.parametrize("reason", [reason.value for reason in Reason])

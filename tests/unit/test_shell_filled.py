@@ -1,0 +1,179 @@
+"""The command line on a site that has footage, a model and an alert."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline.assembly import Site, open_site
+from pipeline.cli import main
+from pipeline.errors import ModelError, SettingsError
+from pipeline.learning.promotion import find_model
+from pipeline.reports.span import report_span
+from tests.store_samples import MORNING, Line, fill
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "kizashi.toml").touch()
+    return tmp_path
+
+
+@pytest.fixture
+def line(folder: Path) -> Line:
+    site = open_site(folder)
+    filled = fill(site.store)
+    site.close()
+    return filled
+
+
+@pytest.fixture
+def site(folder: Path, line: Line) -> Site:
+    return open_site(folder)
+
+
+@pytest.fixture
+def kizashi(folder: Path, line: Line, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(["--site", str(folder), *arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def test_alerts_show_both_times_the_verdict_and_the_clip(kizashi: Run, line: Line) -> None:
+    code, out, _ = kizashi("alerts", "--format", "json")
+    assert code == 0
+    assert json.loads(out) == [
+        {
+            "alert": line.alert.alert_id,
+            "camera": "press-1",
+            "severity": "warning",
+            "start_local": "2026-01-31 17:00:07+09:00",
+            "start_utc": "2026-01-31T08:00:07Z",
+            "seconds": 3.5,
+            "score": 1.9,
+            "expected_per_day": 0.05,
+            "expert": "critic",
+            "verdict": "anomaly",
+            "evidence": f"evidence/press-1/{line.alert.alert_id}/clip",
+        }
+    ]
+
+
+def test_the_table_of_alerts_names_them_short_enough_to_type(kizashi: Run, line: Line) -> None:
+    _, out, _ = kizashi("alerts")
+    assert line.alert.alert_id[:12] in out
+    assert f" {line.alert.alert_id} " not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (("--camera", "press-1"), 1),
+        (("--since", "2026-01-31T08:00Z"), 1),
+        (("--since", "2026-01-31T08:30Z"), 0),
+        # Without an offset a time is the plant's when the camera is named, UTC otherwise.
+        (("--since", "2026-01-31T17:00"), 0),
+        (("--since", "2026-01-31T17:00", "--camera", "press-1"), 1),
+    ],
+)
+def test_alerts_are_chosen_by_camera_and_time(
+    kizashi: Run, arguments: tuple[str, ...], count: int
+) -> None:
+    _, out, _ = kizashi("alerts", "--format", "csv", *arguments)
+    assert len(list(csv.DictReader(io.StringIO(out)))) == count
+
+
+def test_a_verdict_is_recorded_by_the_beginning_of_an_alert(
+    kizashi: Run, line: Line, site: Site
+) -> None:
+    short = line.alert.alert_id[:8]
+    code, out, _ = kizashi("review", short, "known_harmless", "--note", "cleaning")
+    assert (code, out) == (0, f"alert {line.alert.alert_id[:12]} is reviewed: known_harmless\n")
+    last = site.store.reviews(line.alert.alert_id)[-1]
+    assert (last.verdict, last.note) == ("known_harmless", "cleaning")
+
+
+def test_sql_sees_the_alert(kizashi: Run) -> None:
+    code, out, _ = kizashi("sql", "select camera, verdict from flagged_clips", "--format", "json")
+    assert code == 0
+    assert json.loads(out) == [{"camera": "press-1", "verdict": "anomaly"}]
+
+
+def test_models_are_listed_and_shown(kizashi: Run, line: Line) -> None:
+    _, out, _ = kizashi("model", "list", "--format", "json")
+    assert json.loads(out) == [
+        {
+            "model": line.model.model_id[:12],
+            "camera": "press-1",
+            "state": "active",
+            "preset": "compact",
+            "created_utc": "2026-01-31T08:00:00Z",
+        }
+    ]
+    code, out, _ = kizashi("model", "show", line.model.model_id[:6])
+    shown = json.loads(out)
+    assert code == 0
+    assert shown["manifest"]["名"] == "プレス"
+    assert shown["calibration"]["budget_per_day"] == 2.0
+
+
+def test_a_model_without_its_files_is_not_promoted(kizashi: Run, line: Line, site: Site) -> None:
+    code, _, err = kizashi("model", "promote", line.model.model_id[:12])
+    assert code == 5
+    assert err.count("\n") == 1
+    assert site.store.row_counts()["audit_log"] == 1
+
+
+def test_a_model_is_found_by_six_characters_or_more(site: Site, line: Line) -> None:
+    assert find_model(site, line.model.model_id[:6]).model_id == line.model.model_id
+    for beginning in ("", line.model.model_id[:5], "zzzzzz"):
+        with pytest.raises(ModelError, match="kizashi model list"):
+            find_model(site, beginning)
+
+
+def test_the_score_of_a_known_model_that_is_damaged_says_so(kizashi: Run) -> None:
+    code, _, err = kizashi("score", "press-1")
+    assert code == 5
+    assert "press-1" in err or "model" in err
+
+
+class At:
+    """A clock that stands."""
+
+    def __init__(self, now_utc: datetime) -> None:
+        self._now = now_utc
+
+    def now_utc(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def test_a_report_is_of_the_last_day_when_it_has_footage(folder: Path, line: Line) -> None:
+    now = MORNING + timedelta(hours=2)
+    site = open_site(folder, clock=At(now))
+    assert report_span(site, "press-1") == (now - timedelta(days=1), now)
+
+
+def test_a_report_of_an_archive_ends_with_its_footage(folder: Path, line: Line) -> None:
+    site = open_site(folder, clock=At(MORNING + timedelta(days=400)))
+    end = line.segment.end_utc
+    assert report_span(site, "press-1") == (end - timedelta(days=1), end)
+
+
+def test_a_named_range_is_kept_and_half_a_range_is_filled_in(site: Site) -> None:
+    since, until = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 9, tzinfo=UTC)
+    assert report_span(site, "press-1", since=since, until=until) == (since, until)
+    assert report_span(site, "press-1", until=until) == (until - timedelta(days=1), until)
+    with pytest.raises(SettingsError, match="is not before"):
+        report_span(site, "press-1", since=until, until=since)
