@@ -1,8 +1,8 @@
 """A small pretend world for evaluations: videos that are JSON files, and a model that reads them.
 
 A video file says how many frames it has, how fast they come, and between which frames a bright
-block moves. The model's score of a clip is high when the block is in its last frame, so everything that
-an evaluation must find out is known beforehand.
+block moves. The model's score of a clip is high when the block is in its last frame, so everything
+that an evaluation must find out is known beforehand.
 """
 
 from __future__ import annotations

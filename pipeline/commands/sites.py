@@ -57,9 +57,10 @@ def evaluate(
 ) -> None:
     """Measure detection on anyone's footage, in the strict and the literature column."""
     from pipeline.evaluation.protocol import evaluate as run_evaluation
+    from pipeline.evaluation.tables import print_result
 
     with progress_lines() as progress:
-        run_evaluation(
+        result = run_evaluation(
             train=train,
             test=test,
             labels=labels,
@@ -70,7 +71,7 @@ def evaluate(
             out=out,
             progress=progress,
         )
-    print_line(f"{out / 'result.json'}, {out / 'frame_scores.csv'}, {out / 'report.html'}")
+    print_result(result)
 
 
 def serve(context: typer.Context) -> None:

@@ -32,7 +32,9 @@ LIMIT 5"""
 
 _NORMAL_SECONDS = 480.0
 _FAST_NORMAL_SECONDS = 180.0
-_FAST_EFFORT = 0.2
+_EFFORT = 0.35
+"""Share of the preset's training steps: enough for a rendered line, in a few minutes."""
+_FAST_EFFORT = 0.1
 """Share of the training steps in a fast run."""
 _ARRIVAL_TRIES = 10
 _ARRIVAL_SECONDS = 1.0
@@ -111,7 +113,8 @@ def run_demo(
         with stages.of("2/6 take in the normal part"):
             _arrive(site, drop, (f for f in line.files if not f.watched), progress)
         with stages.of("3/6 learn what is normal"):
-            model_id = _learn(site, line, effort=_FAST_EFFORT if fast else 1.0, progress=progress)
+            effort = _FAST_EFFORT if fast else _EFFORT
+            model_id = _learn(site, line, effort=effort, progress=progress)
         with stages.of("4/6 take in the watched part"):
             _arrive(site, drop, (f for f in line.files if f.watched), progress)
         with stages.of("5/6 score the watched part"):

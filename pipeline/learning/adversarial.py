@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from tgan_core.encoder_training import (
     new_encoder,
     new_encoder_state,
 )
-from tgan_core.errors import NonFiniteError
+from tgan_core.errors import CheckpointError, NonFiniteError
 from tgan_core.normalisation import recompute_batch_norm_statistics
 from tgan_core.training import (
     TrainingState,
@@ -38,6 +39,7 @@ from tgan_core.training import (
 __all__ = ["TileSource", "train_networks"]
 
 _CHECKPOINT_STEPS = 200
+"""Steps between two checkpoints, at most; a short training leaves ten in each phase."""
 _LOGGED_STEPS = 20
 _NORM_BATCHES = 50
 """Batches over which the averaged generator's batch norm is measured again: its weights are an
@@ -124,6 +126,30 @@ def train_networks(
     return networks.freeze(), metrics
 
 
+def _go_on(
+    phase: str,
+    load: Callable[[Mapping[str, Tensor]], None],
+    metrics: list[dict[str, float]],
+    workspace: Workspace | None,
+    progress: Progress,
+) -> None:
+    """Put the newest checkpoint of a phase, if there is one, into the state behind `load`."""
+    kept = workspace.latest(phase) if workspace else None
+    if workspace is None or kept is None:
+        return
+    try:
+        load(kept.tensors)
+    except CheckpointError:
+        workspace.forget(phase)  # of another version of this program: begin again
+        return
+    metrics[:] = [dict(row) for row in kept.metrics]
+    progress(f"{phase}: going on from step {kept.step:,}")
+
+
+def _is_due(step: int, steps: int) -> bool:
+    return step % min(_CHECKPOINT_STEPS, max(1, steps // 10)) == 0
+
+
 def _train_generator(
     source: TileSource,
     preset: Preset,
@@ -134,11 +160,10 @@ def _train_generator(
 ) -> tuple[TrainingState, list[dict[str, float]]]:
     state = new_training_state(preset.tgan, seed, device)
     metrics: list[dict[str, float]] = []
-    kept = workspace.latest("generator") if workspace else None
-    if kept is not None:
-        load_state_tensors(state, kept.tensors)
-        metrics = [dict(row) for row in kept.metrics]
-        progress(f"generator: going on from step {state.step:,}")
+    _go_on("generator", partial(load_state_tensors, state), metrics, workspace, progress)
+    if workspace and state.step < preset.generator_steps:
+        # A generator that is not ready was never shown to an encoder: that one saw another.
+        workspace.forget("encoder")
     log = _Log(progress, "generator", preset.generator_steps, metrics)
     batches = source.batches(skip=state.step)
     while state.step < preset.generator_steps:
@@ -151,7 +176,7 @@ def _train_generator(
             largest_singular_value=figures.largest_singular_value,
         )
         last = state.step == preset.generator_steps
-        if workspace and (last or state.step % _CHECKPOINT_STEPS == 0):
+        if workspace and (last or _is_due(state.step, preset.generator_steps)):
             workspace.save("generator", state.step, state_tensors(state), metrics)
     _measure_norms(state, seed, preset)
     return state, metrics
@@ -180,11 +205,7 @@ def _train_encoder(
 ) -> EncoderState:
     encoder = new_encoder(preset.tgan.geometry, seed, trained.device)
     state = new_encoder_state(encoder, preset.encoder_learning_rate)
-    kept = workspace.latest("encoder") if workspace else None
-    if kept is not None:
-        load_encoder_tensors(state, kept.tensors)
-        metrics[:] = [dict(row) for row in kept.metrics]
-        progress(f"encoder: going on from step {state.step:,}")
+    _go_on("encoder", partial(load_encoder_tensors, state), metrics, workspace, progress)
     log = _Log(progress, "encoder", preset.encoder_steps, metrics)
     # The encoder's batches go on where the generator's ended, so that both see all of the tiles.
     batches = source.batches(skip=preset.generator_steps + state.step)
@@ -198,6 +219,6 @@ def _train_encoder(
         )
         log.step(figures.step, figures.seconds, loss=figures.loss, pixel_error=figures.pixel_error)
         last = state.step == preset.encoder_steps
-        if workspace and (last or state.step % _CHECKPOINT_STEPS == 0):
+        if workspace and (last or _is_due(state.step, preset.encoder_steps)):
             workspace.save("encoder", state.step, encoder_tensors(state), metrics)
     return state

@@ -16,7 +16,7 @@ from pipeline.alerts.budget import EventTail
 from pipeline.alerts.events import EventPolicy
 from pipeline.clips.reader import ClipReader
 from pipeline.clips.tiles import TileGrid
-from pipeline.errors import ModelDamaged
+from pipeline.errors import ModelDamaged, ModelError, TrainingDiverged
 from pipeline.footage.frames import View
 from pipeline.learning.presets import Preset, preset_from_dict
 from pipeline.scoring.calibration import PlaceStatistics
@@ -113,7 +113,10 @@ class CameraModel:
         }
 
     def save(self, folder: Path) -> str:
-        """Write the model durably into `folder`; return its digest."""
+        """Write the model durably into `folder`; return its digest.
+
+        Raises TrainingDiverged for a number that is not finite, ModelError when the disk is full.
+        """
         manifest = {
             "kind": "kizashi-camera-model",
             "preset": self.preset.to_dict(),
@@ -130,7 +133,14 @@ class CameraModel:
             # that was killed at its very end and done again ends in one model and not in two.
             "figures": {k: v for k, v in self.figures.items() if k != "stage_seconds"},
         }
-        return save_checkpoint(folder, _tensors_of(self), manifest)
+        try:
+            return save_checkpoint(folder, _tensors_of(self), manifest)
+        except NonFiniteError as error:
+            raise TrainingDiverged(f"the model is not stored: {error}; train again") from error
+        except CheckpointError as error:
+            raise ModelError(
+                f"the model cannot be stored: {error}; free some space and train again"
+            ) from error
 
 
 def _tensors_of(model: CameraModel) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from pipeline.allocation import keep_freed_memory
 from pipeline.camera import Polygon
 from pipeline.clips.reader import ClipReader, Stretch, view_for
 from pipeline.errors import FootageError
@@ -93,6 +94,7 @@ def learn(
         raise FootageError(
             "no normal footage to learn from; ingest some first", reason=Reason.TOO_SHORT
         )
+    keep_freed_memory()
     stages = _Stages(progress)
     split = split_held_out(stretches)
     reader = _reader(split, preset, masks)
@@ -102,7 +104,7 @@ def learn(
 
     where = choose_device(device)
     kept = Workspace(workspace, training_job(stretches, preset, seed, masks)) if workspace else None
-    preset = _with_fitting_arithmetic(preset, where)
+    preset = _with_fitting_arithmetic(preset, where, kept)
     source = TileSource(reservoir, reader.background_HW, preset, seed)
     networks, metrics = train_networks(source, preset, seed, where, kept, progress)
     stages.done("networks", f"{preset.generator_steps:,} + {preset.encoder_steps:,} steps")
@@ -143,15 +145,23 @@ def learn(
     )
 
 
-def _with_fitting_arithmetic(preset: Preset, device: torch.device) -> Preset:
+def _with_fitting_arithmetic(
+    preset: Preset, device: torch.device, kept: Workspace | None
+) -> Preset:
     """Return the preset without bf16 where the device does not gain from it.
 
     Processors that list AVX512-bf16 differ: four times the speed of float32 on some, half on
-    others.
+    others. A training that goes on keeps what it began with: near the threshold, and on a busy
+    machine, a second measurement may choose otherwise, and the networks would come out different.
     """
-    wanted = preset.tgan.optimisation.autocast == "bf16"
-    pays = wanted and bfloat16_speedup(device) > _LEAST_BF16_GAIN
-    return preset.with_arithmetic("bf16" if pays else "none")
+
+    def measured() -> str:
+        return "bf16" if bfloat16_speedup(device) > _LEAST_BF16_GAIN else "none"
+
+    if preset.tgan.optimisation.autocast != "bf16":
+        return preset
+    chosen = kept.decided("arithmetic", measured) if kept else measured()
+    return preset.with_arithmetic("bf16" if chosen == "bf16" else "none")
 
 
 @dataclass(slots=True)

@@ -35,6 +35,5 @@ def promote_model(site: Site, beginning: str, *, who: str) -> ModelRecord:
     """
     model = find_model(site, beginning)
     load_camera_model(site.folder / model.path, model.digest, device="cpu")
-    site.store.promote(model.model_id, site.clock.now_utc())
-    site.store.audit(who, "promote", model.model_id, {"camera": model.camera, "by": "hand"})
+    site.store.promote(model.model_id, site.clock.now_utc(), who=who, by="hand")
     return model

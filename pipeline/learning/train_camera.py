@@ -13,6 +13,7 @@ from pipeline.assembly import Site
 from pipeline.camera import check_camera
 from pipeline.clips.reader import Stretch
 from pipeline.errors import CameraError, FootageError, ModelDamaged
+from pipeline.files import sync_folder
 from pipeline.footage.admission import Reason
 from pipeline.footage.names import footage_path
 from pipeline.identity import content_id, digest_of
@@ -107,6 +108,8 @@ def _register(
     if not _is_intact(folder, digest):
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(fresh, folder)
+        # Durable before the row that names it is.
+        sync_folder(folder.parent)
     summary = model.calibration_summary()
     figures = {key: value for key, value in model.figures.items() if key != "metrics"}
     record = ModelRecord(
@@ -127,10 +130,7 @@ def _register(
 
 def _activate(site: Site, record: ModelRecord) -> ModelRecord:
     """Make a model the active one of its camera, and say so in the audit log, unless it is."""
-    if record.state is not ModelState.ACTIVE:
-        site.store.promote(record.model_id, site.clock.now_utc())
-        detail = {"camera": record.camera, "by": "training"}
-        site.store.audit("kizashi", "promote", record.model_id, detail)
+    site.store.promote(record.model_id, site.clock.now_utc(), who="kizashi", by="training")
     return replace(record, state=ModelState.ACTIVE)
 
 

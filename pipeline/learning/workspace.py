@@ -3,15 +3,18 @@ again."""
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from tgan_core.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
+from pipeline.errors import ModelError
+from pipeline.files import sync_folder, write_bytes
+from tgan_core.checkpoint import load_checkpoint, save_checkpoint
 from tgan_core.errors import CheckpointError, NonFiniteError
 
 __all__ = ["Checkpoint", "Workspace"]
@@ -40,10 +43,25 @@ class Workspace:
         tensors: Mapping[str, Tensor],
         metrics: Sequence[Mapping[str, Any]],
     ) -> None:
-        """Write a checkpoint durably, then drop the one before."""
-        fresh = self._folder / f"{phase}-{step:08d}"
+        """Write a checkpoint durably, then drop the one before.
+
+        Raises NonFiniteError for a number that is not finite, and ModelError when the disk is full;
+        the checkpoint before stays in both cases.
+        """
+        part = self._folder / f".part-{phase}"
+        shutil.rmtree(part, ignore_errors=True)  # left by a killed run
+        try:
+            digest = save_checkpoint(part, tensors, {"step": step, "metrics": list(metrics)})
+        except CheckpointError as error:
+            raise ModelError(
+                f"training cannot keep its place: {error}; free some space and call it again, it "
+                "goes on from the checkpoint before"
+            ) from error
+        # The digest is part of the name: of a checkpoint that is taken up every byte was looked at.
+        fresh = self._folder / f"{phase}-{step:08d}-{digest}"
         shutil.rmtree(fresh, ignore_errors=True)
-        save_checkpoint(fresh, tensors, {"step": step, "metrics": list(metrics)})
+        os.replace(part, fresh)
+        sync_folder(self._folder)
         for old in self._all(phase):
             if old != fresh:
                 shutil.rmtree(old, ignore_errors=True)
@@ -52,9 +70,9 @@ class Workspace:
         """Return the newest intact checkpoint of a phase, or None; damaged ones are removed."""
         for folder in reversed(self._all(phase)):
             try:
-                tensors, manifest = load_checkpoint(folder, checkpoint_digest(folder))
+                tensors, manifest = load_checkpoint(folder, folder.name.rpartition("-")[2])
             except (CheckpointError, NonFiniteError, OSError):
-                # Torn by the kill: the one before it, or the beginning, is as good.
+                # The one before it, or the beginning, is as good: the steps are taken again.
                 shutil.rmtree(folder, ignore_errors=True)
                 continue
             return Checkpoint(
@@ -62,5 +80,20 @@ class Workspace:
             )
         return None
 
+    def forget(self, phase: str) -> None:
+        """Remove the checkpoints of a phase."""
+        for folder in self._all(phase):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def decided(self, question: str, choose: Callable[[], str]) -> str:
+        """Return what this job decided when it was first asked `question`; then it is `choose()`,
+        and kept for the runs that go on with the job."""
+        path = self._folder / f"{question}.txt"
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+        answer = choose()
+        write_bytes(path, answer.encode("utf-8"))
+        return answer
+
     def _all(self, phase: str) -> list[Path]:
-        return sorted(self._folder.glob(f"{phase}-????????"))
+        return sorted(self._folder.glob(f"{phase}-????????-*"))

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from pipeline.alerts.alerts import Alert, alerts_from_events
-from pipeline.alerts.events import Event, join_anomalies
+from pipeline.alerts.events import Event
 from pipeline.alerts.evidence import Evidence, write_evidence
+from pipeline.allocation import keep_freed_memory
 from pipeline.assembly import Site
 from pipeline.camera import Camera, check_camera
 from pipeline.clips.reader import Stretch
@@ -19,6 +20,7 @@ from pipeline.learning.camera_model import CameraModel
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import load_active_model
 from pipeline.scoring.anomaly import Anomaly
+from pipeline.scoring.joining import join_around
 from pipeline.scoring.peak import picture_of
 from pipeline.scoring.scorer import score_stretch
 from pipeline.store.leases import lease_kept
@@ -28,9 +30,6 @@ __all__ = ["ScoreSummary", "score_camera"]
 
 _LEASE_SECONDS = 120.0
 _ROWS_AT_ONCE = 256
-_LOOK_BACK = timedelta(minutes=10)
-"""How long before the first new clip events are joined again: far beyond the smoothing and the
-merge gap, so that what was joined before comes out the same."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +59,7 @@ def score_camera(
     """
     camera = check_camera(site.store.camera(camera_name))
     record, model = load_active_model(site, site.store, camera_name)
+    keep_freed_memory()
     run = _ScoringRun(site, camera, record, model)
     totals = ScoreSummary(segments=0, clips=0, footage_seconds=0.0, events=0, alerts=0)
     with lease_kept(site.store, f"score/{camera_name}", _LEASE_SECONDS):
@@ -98,7 +98,9 @@ class _ScoringRun:
     def stretch(self, segment: Segment) -> Stretch:
         """Return the segment with its file."""
         footage = self.site.store.footage(segment.footage_id)
-        return Stretch(source=footage_path(self.root, footage.path), footage=footage, segment=segment)
+        return Stretch(
+            source=footage_path(self.root, footage.path), footage=footage, segment=segment
+        )
 
     def score(self, segment: Segment) -> int:
         """Store the anomalies of a segment; return how many clips it has."""
@@ -117,10 +119,9 @@ class _ScoringRun:
 
     def join_around(self, segment: Segment) -> tuple[int, int]:
         """Bring events and alerts around a segment up to date; return how many are new."""
-        since, until = self._span_to_join(segment)
-        stored = self.site.store.anomalies(self.camera.name, self.record.model_id, since, until)
-        events = list(join_anomalies(stored, self.model.policy))
-        new_events = self.site.store.put_events(events)
+        store, model_id = self.site.store, self.record.model_id
+        events = join_around(store, model_id, self.model.policy, segment)
+        new_events = store.put_events(events)
         alerts = alerts_from_events(
             events, self.model.policy, self.model.tail, self.camera.budget_per_day
         )
@@ -128,7 +129,7 @@ class _ScoringRun:
         new_alerts = 0
         for alert in alerts:
             evidence = self._evidence(alert, by_id[alert.event_id])
-            new_alerts += self.site.store.add_alert(alert, evidence)
+            new_alerts += store.add_alert(alert, evidence)
         return new_events, new_alerts
 
     def _evidence(self, alert: Alert, event: Event) -> Sequence[Evidence]:
@@ -156,11 +157,3 @@ class _ScoringRun:
             event.peak_utc + timedelta(microseconds=1),
         )
         return next(a for a in at_peak if a.anomaly_id == event.peak_anomaly_id)
-
-    def _span_to_join(self, segment: Segment) -> tuple[datetime, datetime]:
-        since, until = segment.start_utc - _LOOK_BACK, segment.end_utc + _LOOK_BACK
-        for event in self.site.store.events(self.camera.name, since, until):
-            # An event must be joined from its beginning, or it would get another name.
-            since = min(since, event.start_utc - _LOOK_BACK)
-            until = max(until, event.end_utc + _LOOK_BACK)
-        return since, until

@@ -108,9 +108,12 @@ class Store(Protocol):
         The view `runs` shows "seed", "footage", "training_seconds" and "stage_seconds" of the
         manifest where they are given."""
 
-    def promote(self, model_id: str, at_utc: datetime) -> None:
-        """Make a model the active one of its camera and retire the one before, in one
-        transaction; StoreError when it is unknown."""
+    def promote(
+        self, model_id: str, at_utc: datetime, *, who: str | None = None, by: str = "training"
+    ) -> None:
+        """Make a model the active one of its camera, retire the one before and, with `who`, say so
+        in the audit log, in one transaction. Nothing happens when it is the active one already;
+        StoreError when it is unknown."""
 
     def active_model(self, camera: str) -> ModelRecord | None:
         """Return the active model of a camera."""

@@ -12,9 +12,15 @@ from sqlalchemy.orm import Session
 from pipeline.errors import StoreError
 from pipeline.identity import content_id
 from pipeline.learning.registry import ModelRecord, ModelState
-from pipeline.store.parts import StorePart
+from pipeline.store.parts import StorePart, database_now
 from pipeline.store.rows import plain_row
-from pipeline.store.schema import CalibrationRow, ModelRow, TrainingMetricRow, TrainingRunRow
+from pipeline.store.schema import (
+    AuditRow,
+    CalibrationRow,
+    ModelRow,
+    TrainingMetricRow,
+    TrainingRunRow,
+)
 from pipeline.store.upsert import insert_new
 
 __all__ = ["ModelTable"]
@@ -47,7 +53,9 @@ class ModelTable(StorePart):
 
         return self._sessions.write(work)
 
-    def promote(self, model_id: str, at_utc: datetime) -> None:
+    def promote(
+        self, model_id: str, at_utc: datetime, *, who: str | None = None, by: str = "training"
+    ) -> None:
         """See `Store`. StoreError when the model is unknown."""
 
         def work(session: Session) -> None:
@@ -71,6 +79,16 @@ class ModelTable(StorePart):
                     row.state, row.retired_utc = ModelState.RETIRED, at_utc
             session.flush()  # the index allows one active model at every moment
             model.state, model.activated_utc, model.retired_utc = ModelState.ACTIVE, at_utc, None
+            if who is not None:
+                session.add(
+                    AuditRow(
+                        at_utc=database_now(session),
+                        who=who,
+                        what="promote",
+                        subject=model_id,
+                        detail={"camera": model.camera, "by": by},
+                    )
+                )
 
         self._sessions.write(work)
 
@@ -118,7 +136,9 @@ def _run_id(model_id: str) -> str:
 
 def _run_row(model: ModelRecord, figures: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     manifest = model.manifest
-    last = figures[-1] if figures else {}
+    last: dict[str, float] = {}
+    for step in figures:
+        last.update(step)  # phases of a training log figures of their own
     stages = manifest.get("stage_seconds")
     return {
         "run_id": _run_id(model.model_id),
@@ -132,7 +152,7 @@ def _run_row(model: ModelRecord, figures: Sequence[Mapping[str, float]]) -> dict
         "finished_utc": model.created_utc,
         "logged_steps": len(figures),
         "last_step": last.get("step"),
-        "last_figures": dict(last),
+        "last_figures": last,
     }
 
 

@@ -197,7 +197,7 @@ class ModelRow(Base):
 
 class TrainingRunRow(Base):
     """The training that made a model: how much footage it learnt from, how long it took, and the
-    figures of its last logged step."""
+    last value of each figure that was logged."""
 
     __tablename__ = "training_runs"
     __table_args__ = (UniqueConstraint("model_id"),)

@@ -311,6 +311,17 @@ def test_models_come_oldest_first_and_by_state(store: Store) -> None:
     assert active.model_id == records[1].model_id
 
 
+def test_a_promotion_is_audited_with_it_and_only_when_something_changed(store: SqlStore) -> None:
+    store.put_camera(camera())
+    store.add_model(model(), [])
+    for _ in range(2):
+        store.promote(model().model_id, MORNING, who="sato", by="hand")
+    detail = {"camera": "press-1", "by": "hand"}
+    assert dump(store)["audit_log"] == [
+        {"who": "sato", "what": "promote", "subject": model().model_id, "detail": detail}
+    ]
+
+
 def test_a_second_active_model_of_a_camera_cannot_be_recorded(store: SqlStore) -> None:
     store.put_camera(camera())
     store.add_model(model(number=1, state=ModelState.ACTIVE), METRICS)

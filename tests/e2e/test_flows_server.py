@@ -149,13 +149,20 @@ def runs_of(server: str, flow: str) -> list[dict[str, Any]]:
     return runs
 
 
-def log_of(server: str, run: dict[str, Any]) -> list[str]:
-    answer = httpx.post(
-        f"{server}/logs/filter",
-        json={"logs": {"flow_run_id": {"any_": [run["id"]]}}, "limit": 200},
-        timeout=10,
-    )
-    return [line["message"] for line in answer.raise_for_status().json()]
+def wait_for_log(server: str, run: dict[str, Any], text: str) -> str:
+    """Return the log of a run once it holds `text`; it is sent behind the run's back, in batches."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        answer = httpx.post(
+            f"{server}/logs/filter",
+            json={"logs": {"flow_run_id": {"any_": [run["id"]]}}, "limit": 200},
+            timeout=10,
+        )
+        log = "\n".join(line["message"] for line in answer.raise_for_status().json())
+        if text in log:
+            return log
+        time.sleep(0.25)
+    raise AssertionError(f"{text!r} is not in the log: {log}")
 
 
 def test_a_scheduled_run_takes_in_what_arrived(
@@ -177,8 +184,7 @@ def test_a_scheduled_run_takes_in_what_arrived(
 
     assert run["auto_scheduled"] is True
     assert run["parameters"] == {"site": str(folder), "cameras": []}
-    log = log_of(server, run)
-    assert "camera belt has no active model yet: run kizashi train belt" in log
+    wait_for_log(server, run, "camera belt has no active model yet: run kizashi train belt")
     counts = rows_in(folder)
     assert counts["footage"] == 1
     assert counts["segments"] >= 1
@@ -258,13 +264,20 @@ def test_a_password_reaches_neither_the_server_nor_its_database(
 ) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.score import watch_one
+    from flows.score import watch
     from pipeline.errors import StoreUnavailable
 
     canary = "cAnArY7"
     monkeypatch.setenv("KIZASHI_DATABASE_URL", f"postgresql://kizashi:{canary}@127.0.0.1:1/kizashi")
     with temporary_settings({PREFECT_API_URL: server}), pytest.raises(StoreUnavailable):
-        watch_one(str(tmp_path), "belt")
+        watch(str(tmp_path), ["belt"])
+    (run,) = [
+        run
+        for run in runs_of(server, "kizashi-watch")
+        if run["parameters"] == {"site": str(tmp_path), "cameras": ["belt"]}
+    ]
+    assert canary not in str(run)
+    assert canary not in wait_for_log(server, run, "StoreUnavailable")
     assert error_logs
     assert not [line for line in error_logs if canary in line]
     error_logs.clear()

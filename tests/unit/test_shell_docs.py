@@ -113,33 +113,30 @@ def shown_commands() -> Iterator[tuple[str, str]]:
         blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
         indented = re.findall(r"^    (kizashi .*)$", text, re.MULTILINE)
         for line in [*"\n".join(blocks).splitlines(), *indented]:
-            for part in line.split("&&"):
-                if (
-                    part.strip().removeprefix("$ ").startswith("kizashi ")
-                    and ":" not in part.split()[0]
-                ):
-                    yield page.name, part.strip().removeprefix("$ ")
+            parts = [part.strip().removeprefix("$ ") for part in line.split("&&")]
+            yield from ((page.name, part) for part in parts if part.startswith("kizashi "))
+
+
+def options_of(command: Any, *, flags_only: bool = False) -> set[str]:
+    return {"--help"} | {
+        option
+        for parameter in command.params
+        if not flags_only or getattr(parameter, "is_flag", False)
+        for option in parameter.opts
+    }
 
 
 def problem_with(shown: str) -> str | None:
     """Return what is wrong with a command line, or None."""
     words = shlex.split(shown, comments=True)[1:]
-    command, options = typer.main.get_command(app), set[str]()
+    command: Any = typer.main.get_command(app)
     while words:
         word = words.pop(0)
-        known = {option for parameter in command.params for option in parameter.opts}
         if word.startswith("--"):
-            if word not in known | {"--help"}:
+            if word not in options_of(command):
                 return f"no option {word} of {command.name}"
-            options.add(word)
-            flags = {
-                option
-                for parameter in command.params
-                if getattr(parameter, "is_flag", False)
-                for option in parameter.opts
-            }
-            if word not in flags | {"--help"} and words:
-                words.pop(0)
+            if word not in options_of(command, flags_only=True):
+                words = words[1:]
         elif below := getattr(command, "commands", None):
             if word not in below:
                 return f"no command {word}"

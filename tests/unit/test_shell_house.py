@@ -49,7 +49,6 @@ ONLY_IN = {
     "alembic": ("pipeline/store/",),
     "prefect": ("flows/",),
     "typer": SHELL,
-    "rich": (*SHELL, "pipeline/demo/"),
     "structlog": ("pipeline/logs.py", "pipeline/alerts/", "dashboards/"),
 }
 PURE_ROOMS = tuple(

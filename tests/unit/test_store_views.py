@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -231,7 +232,8 @@ def test_a_model_that_scored_nothing_has_no_precision_and_no_rate(store: SqlStor
 def test_a_run_shows_what_the_manifest_and_the_last_step_say(store: SqlStore) -> None:
     one = fill(store)
     stages = model(number=1, manifest={"stage_seconds": {"training": 10.5, "calibration": 2.0}})
-    store.add_model(stages, [])
+    phases = [{"step": 40.0, "critic.loss": 0.5}, {"step": 20.0, "encoder.loss": 0.25}]
+    store.add_model(stages, phases)
     first, second = ask(store, "SELECT * FROM runs ORDER BY finished_utc")
     assert first.pop("run_id") != second["run_id"]
     figures = first.pop("last_figures")
@@ -251,4 +253,7 @@ def test_a_run_shows_what_the_manifest_and_the_last_step_say(store: SqlStore) ->
         "held_out_seconds": 1800.5,
         "budget_per_day": 2.0,
     }
-    assert (second["work_seconds"], second["last_step"], second["seed"]) == (12.5, None, None)
+    assert (second["work_seconds"], second["last_step"], second["seed"]) == (12.5, 20.0, None)
+    assert json.loads(second["last_figures"]) == {
+        "step": 20.0, "critic.loss": 0.5, "encoder.loss": 0.25,
+    }  # fmt: skip

@@ -1,0 +1,290 @@
+"""The real command line in real processes, killed with kill -9; and what is left behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from pipeline.store.schema import LeaseRow
+from pipeline.store.sql import open_store
+from tests.store_dump import dump
+
+__all__ = ["CAMERA", "Calm", "Storm", "calm_run", "copied", "run", "storm", "working"]
+
+ROOT = Path(__file__).parents[2]
+CAMERA = "belt"
+PATIENCE_SECONDS = 280.0
+"""For one command on a machine that is busy with other things."""
+LEASE_LEFT_SECONDS = 20.0
+"""What is left of a dead worker's lease must be longer than a command takes to begin, or the next
+one would not show that it takes the lease over."""
+ATTEMPTS_A_KILL = 5
+
+Dump = dict[str, list[dict[str, Any]]]
+
+
+class Command:
+    """One command in a session of its own, so that a kill reaches its whole process group."""
+
+    def __init__(self, site: Path, *arguments: str) -> None:
+        # One thread: sums come in one order, so that two trainings can be compared bit for bit.
+        settings = {"OMP_NUM_THREADS": "1", "KIZASHI_STABLE_SECONDS": "0", "KIZASHI_DEVICE": "cpu"}
+        self.site = site
+        self.lease = f"{arguments[0]}/{CAMERA}"
+        self.output = ""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.cli", "--site", str(site), *arguments, CAMERA],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    @property
+    def id(self) -> int:
+        """The process, which leads its group."""
+        return self._process.pid
+
+    def wait_until_it_works(self) -> None:
+        """Return as soon as it holds the lease of its work, or has ended."""
+        place = f"file:{self.site / 'kizashi.db'}?mode=ro"
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        with closing(sqlite3.connect(place, uri=True)) as database:
+            query = "select owner from leases where name = ?"
+            while self._process.poll() is None:
+                owner = database.execute(query, (self.lease,)).fetchone()
+                if owner is not None and f":{self.id}:" in owner[0]:
+                    return
+                assert time.monotonic() < deadline, "the command does not begin"
+                time.sleep(0.02)
+
+    def wait(self) -> int:
+        """Wait for its end; return the exit code."""
+        self.output, _ = self._process.communicate(timeout=PATIENCE_SECONDS)
+        return self._process.returncode
+
+    def kill(self) -> bool:
+        """Kill its process group; return whether that was before its end.
+
+        Decoders have groups of their own. They are left to end by themselves, as they must when
+        only their parent is killed.
+        """
+        children = [(process, started(process)) for process in children_of(self.id)]
+        os.killpg(self.id, signal.SIGKILL)
+        code = self.wait()
+        deadline = time.monotonic() + 30.0
+        while any(since is not None and started(child) == since for child, since in children):
+            assert time.monotonic() < deadline, "a child outlives its killed parent"
+            time.sleep(0.02)
+        assert code in (0, -signal.SIGKILL), self.output
+        return code == -signal.SIGKILL
+
+
+def children_of(process: int) -> list[int]:
+    """Return the processes that `process` has started, and those that these have."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        if (fields := stat_of(int(folder.name))) is not None:
+            parents[int(folder.name)] = int(fields[1])
+    found = [process]
+    for known in found:
+        found += [child for child, parent in parents.items() if parent == known]
+    return found[1:]
+
+
+def started(process: int) -> int | None:
+    """Return when a process began, in clock ticks; None when it runs no more."""
+    fields = stat_of(process)
+    return int(fields[19]) if fields is not None and fields[0] not in "ZX" else None
+
+
+def stat_of(process: int) -> list[str] | None:
+    """Return what /proc says of a process, from its state on."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def run(site: Path, *arguments: str) -> str:
+    """Run one command to its good end; return what it printed."""
+    command = Command(site, *arguments)
+    assert command.wait() == 0, command.output
+    return command.output
+
+
+@contextmanager
+def working(site: Path, *arguments: str) -> Iterator[Command]:
+    """Begin a command, and kill it when the block is left."""
+    command = Command(site, *arguments)
+    try:
+        command.wait_until_it_works()
+        yield command
+    finally:
+        command.kill()
+
+
+def copied(site: Path, name: str) -> Path:
+    """Copy a whole site, with its footage; times of files too."""
+    return Path(shutil.copytree(site, site.with_name(name)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Left:
+    """What a command has left behind."""
+
+    tables: Dump
+    leases: list[dict[str, Any]]
+    files: dict[str, str]
+    """Every file of models and evidence with its sha256."""
+
+
+def left_by(site: Path) -> Left:
+    """Look at a site. The database is looked at in a copy: the next command is to find everything
+    just as the killed one has left it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path in site.glob("kizashi.db*"):
+            shutil.copy(path, folder)
+        store = open_store(f"sqlite:///{folder}/kizashi.db")
+        try:
+            with store._sessions.engine.connect() as connection:
+                leases = [dict(row) for row in connection.execute(select(*LEASE)).mappings()]
+            tables = dump(store)
+        finally:
+            store.close()
+    return Left(tables=tables, leases=leases, files=files_of(site))
+
+
+LEASE = (LeaseRow.name, LeaseRow.owner, LeaseRow.expires_utc)
+
+
+def files_of(site: Path) -> dict[str, str]:
+    """Return what lies in the folders of models and evidence: path -> sha256."""
+    return {
+        path.relative_to(site).as_posix(): sha256(path.read_bytes()).hexdigest()
+        for part in ("models", "evidence")
+        for path in sorted((site / part).rglob("*"))
+        if path.is_file()
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calm:
+    """A run that nobody disturbed."""
+
+    site: Path
+    seconds: float
+    """From the lease to the end of the process."""
+    left: Left
+
+
+def calm_run(site: Path, *arguments: str) -> Calm:
+    """Run a command to its end."""
+    command = Command(site, *arguments)
+    command.wait_until_it_works()
+    began = time.monotonic()
+    assert command.wait() == 0, command.output
+    return Calm(site=site, seconds=time.monotonic() - began, left=left_by(site))
+
+
+FINAL_ROWS = ("footage", "segments", "blind_intervals", "anomalies", "scored_segments", "evidence")
+"""Tables whose rows never change once they are there."""
+
+
+def check_what_a_kill_leaves(left: Left, calm: Left) -> None:
+    """Fail unless all that is recorded is right already, and whole."""
+    for table in FINAL_ROWS:
+        foreign = [row for row in left.tables[table] if row not in calm.tables[table]]
+        assert foreign == [], table
+    footage = {row["footage_id"] for row in left.tables["footage"]}
+    for table in ("segments", "blind_intervals"):
+        there = [row for row in calm.tables[table] if row["footage_id"] in footage]
+        assert left.tables[table] == there, "a file is recorded in part"
+    for row in left.tables["evidence"]:
+        assert left.files.get(row["path"]) == row["sha256"], "a row names a file that is not whole"
+    for row in left.tables["models"]:
+        inside = {path: name for path, name in calm.files.items() if path.startswith(row["path"])}
+        assert inside
+        assert inside.items() <= left.files.items(), "a row names a model that is not whole"
+
+
+@dataclass(kw_only=True, slots=True)
+class Storm:
+    """What many kills have met."""
+
+    kills: int = 0
+    takeovers: int = 0
+    """Kills that left a lease, which the next command took at once."""
+    resumptions: int = 0
+    """Runs that went on from a checkpoint."""
+    finished: int = 0
+    """Sites whose work was brought to its end, and compared."""
+
+
+def storm(
+    base: Path, calm: Calm, *arguments: str, kills: int, resumptions: int = 0, seed: int = 0
+) -> Storm:
+    """Kill the command `kills` times at random moments of its life, in copies of the site `base`;
+    whenever its work comes to its end, compare what it left with what `calm` left.
+
+    A kill that comes after the end counts nothing. Goes on until so many runs have gone on from a
+    checkpoint, too.
+    """
+    chance = random.Random(f"{arguments[0]} {seed}")
+    met, attempts = Storm(), 0
+    while met.kills < kills or met.resumptions < resumptions:
+        site = copied(base, f"{base.name}-stormy-{met.finished}")
+        while met.kills < kills or met.resumptions < resumptions:
+            attempts += 1
+            assert attempts <= ATTEMPTS_A_KILL * (kills + 1), f"the command is too quick: {met}"
+            if not _killed(site, chance.random() * calm.seconds, met, *arguments):
+                break
+            left = left_by(site)
+            check_what_a_kill_leaves(left, calm.left)
+            met.takeovers += _lease_is_left(left, f"{arguments[0]}/{CAMERA}")
+        else:
+            output = run(site, *arguments)
+            met.resumptions += "going on from step" in output
+        left = left_by(site)
+        assert left.tables == calm.left.tables
+        assert left.files == calm.left.files
+        met.finished += 1
+        shutil.rmtree(site)
+    return met
+
+
+def _killed(site: Path, after_seconds: float, met: Storm, *arguments: str) -> bool:
+    command = Command(site, *arguments)
+    command.wait_until_it_works()
+    time.sleep(after_seconds)
+    killed = command.kill()
+    met.kills += killed
+    met.resumptions += "going on from step" in command.output
+    return killed
+
+
+def _lease_is_left(left: Left, name: str) -> bool:
+    """Tell whether the killed command still has its lease, which is good for long enough."""
+    for lease in left.leases:
+        if lease["name"] == name and ":" in lease["owner"]:
+            seconds_left = (lease["expires_utc"] - datetime.now(UTC)).total_seconds()
+            return bool(seconds_left > LEASE_LEFT_SECONDS)
+    return False

@@ -1,0 +1,140 @@
+"""kill -9 in the middle of ingest, train and score: the next run finishes the work, nothing is
+lost, nothing is doubled, and a model is the same to the last bit."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.assembly import open_site
+from pipeline.camera import Camera, ClockSource
+from pipeline.register import add_camera
+from tests import footage_maker as make
+from tests.crash.killed_commands import CAMERA, PATIENCE_SECONDS, Calm, calm_run, copied, run, storm
+from tests.crash.killed_commands import working
+
+pytestmark = pytest.mark.timeout(3600)
+
+TRAIN = ("train", "--effort", "0.008")
+"""19 steps of the generator and 10 of the encoder, with a checkpoint after each."""
+FEW_AND_MANY = [2, pytest.param(10, marks=pytest.mark.full)]
+SIZE = {"width_px": 96, "height_px": 32}
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a site with one camera and seven files that have just arrived."""
+    site = tmp_path_factory.mktemp("crash") / "fresh"
+    arrivals = site / "in"
+    arrivals.mkdir(parents=True)
+    belt = make.scene(7, 210, **SIZE)
+    # The fifth is held out from training, and needs twenty clips; see split_held_out.
+    for name, (first, last) in enumerate([(0, 25), (25, 50), (50, 75), (75, 100), (100, 175)]):
+        make.encode(arrivals / f"part{name}.mp4", belt[first:last], *make.H264, *make.FASTSTART)
+    make.cut(arrivals / "torn.mp4", arrivals / "part1.mp4", 0.8)
+    (arrivals / "text.mp4").write_text("no footage", encoding="utf-8")
+    opened = open_site(site)
+    register = {"purpose": "tests", "owner": "tests", "retention_days": 1}
+    camera = Camera(
+        name=CAMERA,
+        source=Path("in"),
+        clock=ClockSource.SEQUENCE,
+        budget_per_day=500.0,
+        **register,
+    )
+    add_camera(opened, camera, who="tests")
+    opened.close()
+    return site
+
+
+@pytest.fixture(scope="module")
+def calm_ingest(fresh: Path) -> Calm:
+    """Return an ingest that nobody disturbed."""
+    return calm_run(copied(fresh, "ingested"), "ingest")
+
+
+@pytest.fixture(scope="module")
+def begun(calm_ingest: Calm) -> Path:
+    """Return a site whose training has just begun: it has measured which arithmetic pays on this
+    machine, and keeps to it. Two measurements might differ, and with them the models."""
+    site = copied(calm_ingest.site, "begun")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with working(site, *TRAIN):
+        while not list(site.glob("models/*/training/*/arithmetic.txt")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    return site
+
+
+@pytest.fixture(scope="module")
+def calm_training(begun: Path) -> Calm:
+    """Return a training that nobody disturbed."""
+    return calm_run(copied(begun, "trained"), *TRAIN)
+
+
+@pytest.fixture(scope="module")
+def unscored(calm_training: Calm) -> Path:
+    """Return a site with a model and footage to score, the last of it with a fault."""
+    site = copied(calm_training.site, "unscored")
+    belt = make.scene(7, 40, **SIZE)
+    for moment in range(15, 30):
+        belt[moment, 4:28, 30:60] = 255 * (moment % 2)
+    make.encode(site / "in" / "zfault.mp4", belt, *make.H264, *make.FASTSTART)
+    run(site, "ingest")
+    return site
+
+
+@pytest.fixture(scope="module")
+def calm_scoring(unscored: Path) -> Calm:
+    """Return a scoring that nobody disturbed."""
+    return calm_run(copied(unscored, "scored"), "score")
+
+
+@pytest.mark.parametrize("kills", FEW_AND_MANY)
+def test_a_killed_ingest_loses_and_doubles_nothing(
+    kills: int, fresh: Path, calm_ingest: Calm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verdicts = sorted(row["verdict"] for row in calm_ingest.left.tables["footage"])
+    assert verdicts == ["admitted"] * 6 + ["refused"]
+    met = storm(fresh, calm_ingest, "ingest", kills=kills)
+    assert met.kills >= kills
+    assert met.takeovers
+    with capsys.disabled():
+        print(f"\ningest: {met}")
+
+
+@pytest.mark.parametrize("kills", FEW_AND_MANY)
+def test_a_killed_training_ends_in_the_same_model(
+    kills: int, begun: Path, calm_training: Calm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = calm_training.left.tables["models"]
+    assert [row["state"] for row in models] == ["active"]
+    assert [row["what"] for row in calm_training.left.tables["audit_log"]].count("promote") == 1
+    met = storm(begun, calm_training, *TRAIN, kills=kills, resumptions=1)
+    assert met.kills >= kills
+    assert met.resumptions
+    assert met.takeovers
+    with capsys.disabled():
+        print(f"\ntrain: {met}")
+
+
+def test_a_training_that_ended_leaves_no_checkpoints(calm_training: Calm) -> None:
+    assert not (calm_training.site / "models" / CAMERA / "training").exists()
+    (model,) = calm_training.left.tables["models"]
+    assert {path.rpartition("/")[0] for path in calm_training.left.files} == {model["path"]}
+
+
+@pytest.mark.parametrize("kills", FEW_AND_MANY)
+def test_a_killed_scoring_loses_and_doubles_nothing(
+    kills: int, unscored: Path, calm_scoring: Calm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = calm_scoring.left.tables
+    assert len(tables["scored_segments"]) == len(tables["segments"]) > 6
+    assert len(tables["evidence"]) == 4 * len(tables["alerts"]) > 0
+    met = storm(unscored, calm_scoring, "score", kills=kills)
+    assert met.kills >= kills
+    assert met.takeovers
+    with capsys.disabled():
+        print(f"\nscore: {met}")

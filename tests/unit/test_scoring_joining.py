@@ -1,0 +1,118 @@
+"""Events joined segment after segment are those of the whole stream."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.alerts.events import EventPolicy, join_anomalies
+from pipeline.footage.segments import Segment
+from pipeline.scoring.anomaly import Anomaly
+from pipeline.scoring.joining import join_around
+from pipeline.store.sql import SqlStore, open_store
+from tests import store_samples as samples
+
+SEGMENTS = 9
+SEGMENT_SECONDS = 300
+MODEL = samples.model()
+POLICY = EventPolicy(
+    policy_id="policy",
+    open_score=1.2,
+    close_score=0.7,
+    alert_score=2.0,
+    smoothing_seconds=0.5,
+    minimum_seconds=0.3,
+    merge_gap_seconds=3.0,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    opened = open_store(f"sqlite:///{tmp_path / 'kizashi.db'}")
+    opened.put_camera(samples.camera())
+    opened.add_model(MODEL, [])
+    yield opened
+    opened.close()
+
+
+def segments(store: SqlStore) -> list[Segment]:
+    """Record footage that goes on for 45 minutes without a hole, and return its segments."""
+    made = []
+    for number in range(SEGMENTS):
+        start_utc = samples.MORNING + timedelta(seconds=number * SEGMENT_SECONDS)
+        film = replace(samples.footage(number=number), start_utc=start_utc)
+        segment = samples.segment(film, end_us=SEGMENT_SECONDS * samples.SECOND_US)
+        store.add_footage(film, [segment], [])
+        made.append(segment)
+    return made
+
+
+def scored(segment: Segment, scores: list[float]) -> list[Anomaly]:
+    """Return two clips a second of a segment, with these scores."""
+    return [
+        samples.anomaly(segment, MODEL, number, score=score, p_value=10**-score)
+        for number, score in enumerate(scores)
+    ]
+
+
+def joined_one_by_one(
+    store: SqlStore, streams: dict[str, list[Anomaly]]
+) -> list[tuple[object, ...]]:
+    """Store and join the segments in order of time; return the events that are then stored."""
+    for segment in store.segments("press-1"):
+        store.add_anomalies(streams[segment.segment_id])
+        store.put_events(join_around(store, MODEL.model_id, POLICY, segment))
+    return [key(event) for event in store.events("press-1")]
+
+
+def key(event: object) -> tuple[object, ...]:
+    fields = ("event_id", "start_utc", "end_utc", "peak_anomaly_id", "clips")
+    return tuple(getattr(event, field) for field in fields)
+
+
+def joined_at_once(streams: dict[str, list[Anomaly]]) -> list[tuple[object, ...]]:
+    stream = [anomaly for part in streams.values() for anomaly in part]
+    return [key(event) for event in join_anomalies(stream, POLICY)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_joining_segment_after_segment_gives_the_events_of_the_whole(
+    store: SqlStore, seed: int
+) -> None:
+    # A busy camera: something under way at one moment in three, so that many joins begin in it.
+    chance = np.random.default_rng(seed)
+    streams = {}
+    for segment in segments(store):
+        calm = chance.exponential(0.4, size=597)
+        busy = np.repeat(chance.random(12) < 0.3, 50)[:597]
+        streams[segment.segment_id] = scored(segment, (calm + 2.0 * busy).tolist())
+    expected = joined_at_once(streams)
+    assert len(expected) > 20
+    assert joined_one_by_one(store, streams) == expected
+
+
+def test_a_single_strange_clip_where_joining_begins_makes_no_event(store: SqlStore) -> None:
+    parts = segments(store)
+    streams = {segment.segment_id: scored(segment, [0.1] * 597) for segment in parts}
+    # Ten minutes before the fifth segment. After the clip ahead of it, it smooths to 1.19.
+    streams[parts[2].segment_id] = scored(parts[2], [1.21] + [0.1] * 596)
+    assert joined_at_once(streams) == []
+    assert joined_one_by_one(store, streams) == []
+
+
+def test_joining_again_changes_nothing(store: SqlStore) -> None:
+    parts = segments(store)[:3]
+    streams = {}
+    for number, segment in enumerate(parts):
+        scores = [0.1] * 300 + [3.0] * 20 + [0.1] * 277
+        streams[segment.segment_id] = scored(segment, scores if number else [0.1] * 597)
+        store.add_anomalies(streams[segment.segment_id])
+        store.put_events(join_around(store, MODEL.model_id, POLICY, segment))
+    before = list(store.events("press-1"))
+    assert len(before) == 2
+    for segment in parts:
+        assert store.put_events(join_around(store, MODEL.model_id, POLICY, segment)) == 0
+    assert list(store.events("press-1")) == before
