@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.alerts.alerts import Alert
+from pipeline.alerts.webm import name_track_by_number
 from pipeline.camera import Camera, Polygon
 from pipeline.clips.masks import burn_masks
 from pipeline.errors import FootageError, KizashiError
@@ -371,7 +372,7 @@ def _write_clip(path: Path, frames: Iterator[Picture], frame_rate: float) -> Non
         raise _cannot_write(path) from error
     finally:
         writer.release()
-    if not path.is_file() or _frames_in(path) != written:
+    if not name_track_by_number(path) or _frames_in(path) != written:
         raise _cannot_write(path)
 
 

@@ -98,8 +98,7 @@ def draw_curve(
         inner = area.height - area.top - area.bottom
         return round(area.top + inner * (1.0 - math.log1p(value) / math.log1p(top_score)), 1)
 
-    starts = np.unique(np.linspace(0, len(score), min(len(score), _MOST_POINTS), endpoint=False))
-    places = starts.astype(np.int64)
+    places = np.linspace(0, len(score), min(len(score), _MOST_POINTS), endpoint=False, dtype=int)
     highest = np.maximum.reduceat(score, places)
     spans = [
         (i.start_us / MICROSECONDS_PER_SECOND, i.end_us / MICROSECONDS_PER_SECOND)

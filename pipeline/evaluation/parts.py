@@ -122,7 +122,7 @@ def real_parts() -> Parts:
     from pipeline.errors import FootageError
     from pipeline.footage.admission import Reason, Verdict
     from pipeline.footage.decoding import open_decoder
-    from pipeline.footage.ingest import probe_footage
+    from pipeline.footage.examine import probe_footage
     from pipeline.learning.camera_model import CameraModel, load_camera_model
     from pipeline.learning.learn import learn
     from pipeline.learning.presets import preset_named
@@ -137,9 +137,6 @@ def real_parts() -> Parts:
             reason = footage.reason or Reason.UNREADABLE
             raise FootageError(f"{video}: {footage.detail or reason}", reason=reason)
         return [Stretch(source=video, footage=footage, segment=segment) for segment in segments]
-
-    def decode(video: Path, grey: bool, start_us: int) -> AbstractContextManager[Iterable[Frame]]:
-        return open_decoder(video, grey=grey, start_us=start_us)
 
     def learn_preset(
         footage: Sequence[Stretch],
@@ -162,7 +159,7 @@ def real_parts() -> Parts:
 
     return Parts(
         stretches=stretches,
-        decode=decode,
+        decode=lambda video, grey, start_us: open_decoder(video, grey=grey, start_us=start_us),
         learn=learn_preset,
         load=load,
         score=score,

@@ -11,9 +11,9 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +73,15 @@ def evaluate(
     _check_request(train, model, seeds)
     parts = parts or real_parts()
     clock = _StageClock()
-    with clock.stage("trivial"):
+    with clock.stage("read"):
         videos = load_test_videos(test, labels, masks, parts, progress)
-    with clock.stage("measure"):
         truth = read_masks(videos) if masks is not None else None
-    digests: dict[str, Any] = {
-        "train": digest_of_footage(list_videos(train)) if train and not model else None,
-        "test": digest_of_footage([video.path for video in videos]),
-        "labels": sha256_of_file(labels),
-        "masks": {v.name: sha256_of_file(v.mask_file) for v in videos if v.mask_file} or None,
-    }
     out.mkdir(parents=True, exist_ok=True)
     job = _Job(
-        train=train,
+        train=None if model else train,
+        test=test,
+        labels=labels,
+        masks=masks,
         preset=preset,
         effort=effort,
         stored=model,
@@ -95,36 +91,52 @@ def evaluate(
         parts=parts,
         progress=progress,
         clock=clock,
+        digests=_digests(None if model else train, labels, videos),
     )
     with tempfile.TemporaryDirectory(prefix=".maps-", dir=out) as temporary:
-        runs = [
-            job.run(seed, Path(temporary) / str(number))
-            for number, seed in enumerate([None] if model else seeds)
-        ]
-        first = runs[0]
-        with clock.stage("measure"):
-            rows = row_names(first.model, parts)
-            result = _figures(videos, runs, rows, first.model)
-        result["settings"] = _settings(job, test, labels, masks, runs, rows)
-        result["seeds"] = [run.seed for run in runs if run.seed is not None]
-        result["digests"] = {**digests, "models": {run.name: run.digest for run in runs}}
-        with clock.stage("report"):
-            write_frame_scores(out / "frame_scores.csv", videos, first.videos, rows)
-            # Written twice: once now, so that hours of work survive whatever the pictures meet.
-            write_json(out / "result.json", {**result, "seconds": clock.seconds()})
-            write_report(
-                out / "report.html",
-                {**result, "seconds": clock.seconds()},
-                videos,
-                first.videos,
-                first.model.policy.alert_score,
-                first.spool,
-                parts,
-            )
-        result["seconds"] = clock.seconds()
-        write_json(out / "result.json", result)
-    progress(f"wrote {out / 'result.json'}, frame_scores.csv and report.html")
+        asked: Sequence[int | None] = [None] if model else seeds
+        runs = [job.run(seed, Path(temporary) / str(seed)) for seed in asked]
+        return _write(job, runs)
+
+
+def _write(job: _Job, runs: Sequence[_Run]) -> dict[str, Any]:
+    """Measure, write the three files, and return what result.json holds."""
+    first = runs[0]
+    with job.clock.stage("measure"):
+        rows = row_names(first.model, job.parts)
+        result = _figures(job.videos, runs, rows, first.model)
+    result["settings"] = _settings(job, runs, rows)
+    result["seeds"] = [run.seed for run in runs if run.seed is not None]
+    result["digests"] = {**job.digests, "models": {run.name: run.digest for run in runs}}
+    with job.clock.stage("report"):
+        write_frame_scores(job.out / "frame_scores.csv", job.videos, first.videos, rows)
+        result["seconds"] = job.clock.seconds()
+        # Written twice: now, so that hours of work survive whatever the pictures meet, and with the
+        # time of the report at the end.
+        write_json(job.out / "result.json", result)
+        write_report(
+            job.out / "report.html",
+            result,
+            job.videos,
+            first.videos,
+            first.model.policy.alert_score,
+            first.spool,
+            job.parts,
+        )
+    result["seconds"] = job.clock.seconds()
+    write_json(job.out / "result.json", result)
+    job.progress(f"wrote {job.out / 'result.json'}, frame_scores.csv and report.html")
     return result
+
+
+def _digests(train: Path | None, labels: Path, videos: Sequence[TestVideo]) -> dict[str, Any]:
+    """Return the digests of everything that was given; None for what was not."""
+    return {
+        "train": digest_of_footage(list_videos(train)) if train else None,
+        "test": digest_of_footage([video.path for video in videos]),
+        "labels": sha256_of_file(labels),
+        "masks": {v.name: sha256_of_file(v.mask_file) for v in videos if v.mask_file} or None,
+    }
 
 
 def _check_request(train: Path | None, model: Path | None, seeds: Sequence[int]) -> None:
@@ -182,6 +194,9 @@ class _Job:
     """What is the same for every seed."""
 
     train: Path | None
+    test: Path
+    labels: Path
+    masks: Path | None
     preset: str
     effort: float
     stored: Path | None
@@ -191,7 +206,8 @@ class _Job:
     out: Path
     parts: Parts
     progress: Progress
-    clock: _StageClock = field(repr=False)
+    clock: _StageClock
+    digests: Mapping[str, Any]
 
     def run(self, seed: int | None, spool_folder: Path) -> _Run:
         """Train or load, score, and measure the places."""
@@ -256,19 +272,12 @@ def _figures(
     }
 
 
-def _settings(
-    job: _Job,
-    test: Path,
-    labels: Path,
-    masks: Path | None,
-    runs: Sequence[_Run],
-    rows: Sequence[str],
-) -> dict[str, Any]:
+def _settings(job: _Job, runs: Sequence[_Run], rows: Sequence[str]) -> dict[str, Any]:
     return {
-        "train": str(job.train) if job.train and not job.stored else None,
-        "test": str(test),
-        "labels": str(labels),
-        "masks": str(masks) if masks else None,
+        "train": str(job.train) if job.train else None,
+        "test": str(job.test),
+        "labels": str(job.labels),
+        "masks": str(job.masks) if job.masks else None,
         "model": str(job.stored) if job.stored else None,
         "preset": None if job.stored else job.preset,
         "effort": None if job.stored else job.effort,

@@ -150,7 +150,7 @@ def runs_of(server: str, flow: str) -> list[dict[str, Any]]:
 
 
 def wait_for_log(server: str, run: dict[str, Any], text: str) -> str:
-    """Return the log of a run once it holds `text`; it is sent behind the run's back, in batches."""
+    """Return the log of a run once it holds `text`; it comes in batches, behind the run."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
         answer = httpx.post(
@@ -179,12 +179,12 @@ def test_a_scheduled_run_takes_in_what_arrived(
 
     try:
         run = wait_for("completed run", completed, served, 120)
+        wait_for_log(server, run, "camera belt has no active model yet: run kizashi train belt")
     finally:
         served.stop()
 
     assert run["auto_scheduled"] is True
     assert run["parameters"] == {"site": str(folder), "cameras": []}
-    wait_for_log(server, run, "camera belt has no active model yet: run kizashi train belt")
     counts = rows_in(folder)
     assert counts["footage"] == 1
     assert counts["segments"] >= 1

@@ -1,0 +1,98 @@
+"""The chain on a little real footage, by the functions that commands and flows call."""
+
+import json
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from pipeline.alerts.delivery import deliver_pending
+from pipeline.assembly import Site, open_site
+from pipeline.footage.ingest import ingest_camera
+from pipeline.learning.train_camera import train_camera
+from pipeline.reports.camera_report import write_camera_report
+from pipeline.reports.span import report_span
+from pipeline.scoring.score_camera import score_camera
+from tests.ped2 import CAMERA, drop, end_of_footage, register, wrong_evidence
+
+pytestmark = [pytest.mark.data, pytest.mark.timeout(240)]
+
+EFFORT = 0.005
+"""12 steps of the networks: enough for every part to do its work, and for none to be good."""
+BUDGET_PER_DAY = 2_000.0
+"""A minute of normal footage and such networks allow no alert a day to be promised; this many a day
+is one in 43 s."""
+
+
+def whole_round(site: Site, until: datetime | None) -> tuple[str, list[Path]]:
+    """Do everything once; return the model and the reports."""
+    ingest_camera(site, CAMERA)
+    model = train_camera(site, CAMERA, effort=EFFORT, until=until)
+    score_camera(site, CAMERA)
+    deliver_pending(site)
+    since, end = report_span(site, CAMERA)
+    reports = [
+        write_camera_report(site, CAMERA, since=since, until=end, language=language)
+        for language in ("en", "ja")
+    ]
+    return model.model_id, reports
+
+
+def test_footage_goes_in_and_alerts_and_reports_come_out_once(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    footage = data_folder / "ucsd_ped2"
+    (tmp_path / "kizashi.toml").write_text("stable_seconds = 0\n", encoding="utf-8")
+    site = open_site(tmp_path)
+    camera = register(site, budget_per_day=BUDGET_PER_DAY)
+    source = site.source_of(camera)
+    drop(source, [footage / "train" / name for name in ("04.mp4", "05.mp4")])
+    ingest_camera(site, CAMERA)
+    until = end_of_footage(site) + timedelta(seconds=1)
+    drop(source, [footage / "test" / "04.mp4"])  # a cart comes after three seconds
+
+    model, reports = whole_round(site, until)
+    first = dict(site.store.row_counts())
+    alerts = list(site.store.alerts(CAMERA))
+    assert (first["footage"], first["segments"], first["models"]) == (3, 3, 1)
+    # Windows of 8 frames, every third frame, of 180 frames in each of the three files.
+    assert first["anomalies"] == 3 * 58
+    assert alerts
+    assert {alert.model_id for alert in alerts} == {model}
+    assert all(before.end_utc < after.start_utc for before, after in pairwise(alerts))
+    assert [wrong for alert in alerts for wrong in wrong_evidence(site, alert)] == []
+    for path in reports:
+        text = path.read_text(encoding="utf-8")
+        assert all(f'id="alert-{alert.alert_id}"' in text for alert in alerts)
+    delivered = {
+        json.loads(path.read_text(encoding="utf-8"))["alert_id"]
+        for path in (tmp_path / "deliveries").iterdir()
+    }
+    assert delivered == {alert.alert_id for alert in alerts}
+
+    again, _ = whole_round(site, until)
+    assert again == model
+    assert dict(site.store.row_counts()) == first
+    assert list(site.store.alerts(CAMERA)) == alerts
+    site.close()
+
+
+def test_training_the_same_again_after_the_record_was_lost_gives_the_same_model(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    # As after a kill between the model's files and its record: one model, not two.
+    footage = data_folder / "ucsd_ped2"
+    models = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "kizashi.toml").write_text("stable_seconds = 0\n", encoding="utf-8")
+        site = open_site(folder)
+        drop(
+            site.source_of(register(site)), [footage / "train" / "04.mp4", footage / "train/05.mp4"]
+        )
+        ingest_camera(site, CAMERA)
+        models.append(train_camera(site, CAMERA, effort=EFFORT).model_id)
+        site.close()
+    assert models[0] == models[1]
