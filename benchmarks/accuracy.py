@@ -9,19 +9,17 @@ pictures and the models stay in the folder of --work.
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from _machine import write_figures
 from rich.console import Console
 
 from pipeline.errors import KizashiError
@@ -30,7 +28,6 @@ from pipeline.evaluation.tables import print_result
 
 WORK = Path("out/accuracy")
 RESULTS = Path(__file__).parent / "results"
-LIBRARIES = ("torch", "opencv-python-headless", "scikit-learn", "numpy")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +87,7 @@ def main(
                 _stop(str(error))
             print_result(result, console)
             path = out / f"accuracy-{data_set.name}-{name}.json"
-            _write(path, _record(data_set, name, started, result))
+            write_figures(path, _record(data_set, name, started, result))
             console.print(f"wrote {path}", highlight=False, markup=False)
 
 
@@ -125,35 +122,8 @@ def _record(
         "preset": preset,
         "started_utc": started.isoformat(timespec="seconds"),
         "wall_seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
-        "machine": _machine(),
         "result": {**result, "settings": settings},
     }
-
-
-def _machine() -> dict[str, Any]:
-    """Return what the time depends on."""
-    import torch
-
-    model = platform.processor()
-    cpu_info = Path("/proc/cpuinfo")
-    if cpu_info.exists():
-        lines = cpu_info.read_text(encoding="utf-8", errors="replace").splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        model = names[0] if names else model
-    return {
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "processor": model,
-        "cores": os.cpu_count(),
-        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
-        "libraries": {name: version(name) for name in LIBRARIES},
-    }
-
-
-def _write(path: Path, record: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ machine hits both. Prints the median time per layer and in total, and how far th
 """
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from _machine import machine_line, write_figures
 from torch import Tensor
 
 from tgan_core.config import paper_config
@@ -65,10 +65,7 @@ def measure(repeats: int) -> dict[str, object]:
         "svd_seconds": svd_total,
         "ratio": svd_total / gram_total,
         "largest_difference": max(layer["largest_difference"] for layer in layers),
-        "threads": torch.get_num_threads(),
         "repeats": repeats,
-        "torch": torch.__version__,
-        "processor": torch.backends.cpu.get_cpu_capability(),
     }
 
 
@@ -93,8 +90,8 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     figures = measure(chosen.repeats)
     print(table(figures))
-    if chosen.out is not None:
-        chosen.out.write_text(json.dumps(figures, indent=1) + "\n")
+    print(machine_line())
+    write_figures(chosen.out, figures)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ bfloat16: the rate of a large matrix product. No network can gain more than abou
 """
 
 import argparse
-import json
 import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from _machine import machine_line, write_figures
 
 from tgan_core.arithmetic import bfloat16_speedup
 from tgan_core.config import paper_config
@@ -60,9 +60,6 @@ def measure(batch: int, repeats: int) -> dict[str, object]:
         "ratio": medians["float32"] / medians["bfloat16"],
         "product_gigaflops": {name: product_rate(getattr(torch, name)) for name in KINDS.values()},
         "convolution_ratio": bfloat16_speedup(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "processor": torch.backends.cpu.get_cpu_capability(),
         "avx512_bf16": torch.cpu._is_avx512_bf16_supported(),
         "amx": torch.cpu._is_amx_tile_supported(),
     }
@@ -92,8 +89,8 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     figures = measure(chosen.batch, chosen.repeats)
     print(table(figures))
-    if chosen.out is not None:
-        chosen.out.write_text(json.dumps(figures, indent=1) + "\n")
+    print(machine_line())
+    write_figures(chosen.out, figures)
 
 
 if __name__ == "__main__":

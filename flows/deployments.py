@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
 from flows.ingest import ingest
+from flows.recovery import clear_dead_runs
 from flows.report import report
 from flows.score import score, watch
 from flows.train import train
@@ -27,6 +28,7 @@ from pipeline.errors import SettingsError
 from pipeline.identity import content_id
 from pipeline.masking import masked
 from pipeline.settings import Settings
+from pipeline.store.leases import lease_kept
 
 __all__ = ["deployments_of", "serve_site", "server_url"]
 
@@ -34,6 +36,7 @@ LOCAL_SERVER = "http://127.0.0.1:4200/api"
 RUNS_AT_ONCE = 2
 """One may be a training that takes hours; the other keeps watching."""
 
+_LEASE_SECONDS = 120.0
 _ANCHOR = datetime(2000, 1, 1, tzinfo=UTC)
 _SKIP = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 _QUEUE = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
@@ -110,17 +113,28 @@ def server_url() -> str:
 
 
 def serve_site(folder: Path, say: Callable[[str], None]) -> None:
-    """Register the deployments of a site and run what is due, until stopped."""
+    """Register the deployments of a site and run what is due, until stopped.
+
+    Raises LeaseHeld when another process serves the site, SettingsError when no Prefect server
+    answers.
+    """
     site = open_site(folder)
-    settings = site.settings
-    site.close()
-    url = server_url()
-    deployments = deployments_of(site.folder, settings)
-    for deployment in deployments:
-        say(f"{deployment.flow_name}/{deployment.name}: {_when(deployment)}")
+    try:
+        with lease_kept(site.store, "serve", _LEASE_SECONDS):
+            _serve(server_url(), deployments_of(site.folder, site.settings), say)
+    finally:
+        site.close()
+
+
+def _serve(url: str, deployments: Sequence[RunnerDeployment], say: Callable[[str], None]) -> None:
     # The runs are other processes: they learn of the server from the environment.
     os.environ["PREFECT_API_URL"] = url
     with temporary_settings({PREFECT_API_URL: url}):
+        with get_client(sync_client=True) as client:
+            if dead := clear_dead_runs(client, deployments):
+                say(f"{dead} runs that were killed are marked as crashed; their work goes on")
+        for deployment in deployments:
+            say(f"{deployment.flow_name}/{deployment.name}: {_when(deployment)}")
         prefect.serve(
             *deployments,
             limit=RUNS_AT_ONCE,

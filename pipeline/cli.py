@@ -60,11 +60,11 @@ def root(
     ] = False,
 ) -> None:
     """Set up what every command shares."""
-    context.obj = Shell(folder=site.expanduser().resolve(), debug=debug)
-    if debug:
-        from pipeline.logs import configure_logs
+    from pipeline.logs import configure_logs
 
-        configure_logs(debug=True)
+    context.obj = Shell(folder=site.expanduser().resolve(), debug=debug)
+    # Without --debug too: what libraries warn of is to be masked as well.
+    configure_logs(debug=debug)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.assembly import Site
+from pipeline.errors import LeaseHeld
 
 __all__ = ["WatchSummary", "watch_camera"]
 
@@ -22,6 +23,8 @@ class WatchSummary:
     alerts: int
     """New ones."""
     has_model: bool
+    busy: bool
+    """True when another worker was at it, and the rest was left to it."""
     undelivered: int
     """Alerts of the site that wait for the next round."""
 
@@ -32,29 +35,39 @@ def watch_camera(
     """Ingest, score and deliver for one camera.
 
     A camera without an active model is ingested only, and `progress` says so: footage that arrives
-    before the first training is what the training learns from.
+    before the first training is what the training learns from. When another worker is at
+    this camera, it is left to it: a round that begins while the last one still runs is no failure.
     """
     from pipeline.alerts.delivery import deliver_pending
     from pipeline.footage.ingest import ingest_camera
     from pipeline.scoring.score_camera import score_camera
 
-    taken = ingest_camera(site, camera_name, progress=progress)
+    admitted = refused = clips = alerts = 0
     has_model = site.store.active_model(camera_name) is not None
-    clips = alerts = 0
-    if has_model:
-        scored = score_camera(site, camera_name, progress=progress)
-        clips, alerts = scored.clips, scored.alerts
-    else:
-        progress(f"camera {camera_name} has no active model yet: run kizashi train {camera_name}")
+    busy = False
+    try:
+        taken = ingest_camera(site, camera_name, progress=progress)
+        admitted, refused = taken.admitted, taken.refused
+        if has_model:
+            scored = score_camera(site, camera_name, progress=progress)
+            clips, alerts = scored.clips, scored.alerts
+        else:
+            progress(
+                f"camera {camera_name} has no active model yet: run kizashi train {camera_name}"
+            )
+    except LeaseHeld as error:
+        busy = True
+        progress(f"camera {camera_name}: {error}; the next round goes on from there")
     delivery = deliver_pending(site)
     if delivery.failed:
         progress(f"{delivery.failed} alerts could not be delivered; the next round tries again")
     return WatchSummary(
         camera=camera_name,
-        admitted=taken.admitted,
-        refused=taken.refused,
+        admitted=admitted,
+        refused=refused,
         clips=clips,
         alerts=alerts,
         has_model=has_model,
+        busy=busy,
         undelivered=delivery.failed,
     )

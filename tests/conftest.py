@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -71,18 +72,17 @@ def error_logs() -> Iterator[list[str]]:
     assert not collector.lines, f"logged at ERROR: {collector.lines}"
 
 
-@pytest.fixture
-def restored_logs() -> Iterator[None]:
-    """Undo what `configure_logs` (and with it --debug) does to the logs of this process."""
-    import structlog
-
+@pytest.fixture(autouse=True)
+def _restored_logs() -> Iterator[None]:
+    """Undo what a command line run in this process does to its logs."""
     root = logging.getLogger()
     before = root.level
     yield
     for handler in [each for each in root.handlers if each.get_name() == "kizashi"]:
         root.removeHandler(handler)
-    root.setLevel(before)
-    structlog.reset_defaults()
+        root.setLevel(before)
+    if "structlog" in sys.modules:
+        sys.modules["structlog"].reset_defaults()
 
 
 @pytest.fixture(scope="session")

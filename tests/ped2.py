@@ -20,6 +20,7 @@ from pipeline.timebase import shift_utc
 
 __all__ = [
     "CAMERA",
+    "Interval",
     "abnormal_times",
     "drop",
     "end_of_footage",

@@ -70,7 +70,7 @@ class Factory:
             canvas.paste(self._sprites.part(pose.look, pose.angle_degrees), (pose.x_px, pose.y_px))
         foreign = line.foreign_object(seconds)
         if foreign is not None:
-            canvas.paste(self._sprites.foreign(foreign[1]), (foreign[0], g.PART_Y_PX + 2.0))
+            canvas.paste(self._sprites.foreign(foreign[1]), (foreign[0], g.PART_Y_PX - 6.0))
         draw_arm(canvas, line.arm(seconds))
         walker = line.walker(seconds)
         if walker is not None:

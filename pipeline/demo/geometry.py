@@ -19,6 +19,8 @@ BELT_BACK_Y_PX = 94.0
 BELT_FRONT_Y_PX = 120.0
 PART_Y_PX = 111.0
 """Where parts stand."""
+FOREIGN_HALF_WIDTH_PX = 46.0
+"""Of the largest thing that does not belong on the belt."""
 SLANT = 0.22
 """Depth goes up and to the right: this many px to the right for each px up."""
 

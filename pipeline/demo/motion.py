@@ -100,7 +100,7 @@ class Line:
             began_px = centre_px - (travel_px - self.travel_px(fault.start_seconds))
             age = seconds - fault.start_seconds
             if fault.kind is FaultKind.MISSING_PART:
-                empty = 1 + fault.variant % 2
+                empty = 3 + fault.variant % 2
                 if -15.5 - g.PITCH_PX * (empty - 1) < began_px < -14.5:
                     return None
             elif fault.kind is FaultKind.JAM:
@@ -132,7 +132,7 @@ class Line:
         if fault is None or fault.kind is not FaultKind.FOREIGN_OBJECT:
             return None
         moved_px = self.travel_px(seconds) - self.travel_px(fault.start_seconds)
-        return moved_px - 20.0, fault.variant
+        return moved_px - g.FOREIGN_HALF_WIDTH_PX, fault.variant
 
     # machines --------------------------------------------------------------------
     def arm(self, seconds: float) -> ArmPose:

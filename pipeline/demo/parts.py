@@ -21,6 +21,8 @@ Plane = NDArray[np.floating]
 
 _FINER = 4
 _SIZE_PX = 56
+_FOREIGN_SCALE = 2
+"""What does not belong on the belt is larger than what does."""
 """Side of the square that a part is drawn in."""
 _FOOT_PX = (28.0, 44.0)
 """Where in the square the middle of its foot is."""
@@ -66,6 +68,7 @@ class PartSprites:
 
 def _drawn(family: str, look: int, angle: int, scale: int) -> Sprite:
     """Draw colour and opacity of a look on a large canvas, turn it, reduce it."""
+    scale = scale * _FOREIGN_SCALE if family == "foreign" else scale
     fine = scale * _FINER
     side = _SIZE_PX * fine
     colour = np.full((side, side, 3), 90, np.uint8)

@@ -13,6 +13,7 @@ from pipeline.demo.geometry import (
     ARM_CYCLE_SECONDS,
     BELT_PX_PER_SECOND,
     DROP_REST_X_PX,
+    FOREIGN_HALF_WIDTH_PX,
     FRAME_RATE,
     JAM_BLOCK_SECONDS,
     JAM_STEP_PX,
@@ -171,9 +172,9 @@ def _placed(kind: FaultKind, earliest_seconds: float, variant: int) -> Fault:
             length = 8.0 + RAMP_SECONDS
         case FaultKind.MISSING_PART:
             start += 0.5  # the front of a part comes into view at every half second
-            length = (WIDTH_PX + 30 + PITCH_PX * (variant % 2)) / BELT_PX_PER_SECOND
+            length = (WIDTH_PX + 30 + PITCH_PX * (2 + variant % 2)) / BELT_PX_PER_SECOND
         case FaultKind.FOREIGN_OBJECT:
-            length = 9.3
+            length = (WIDTH_PX + 2 * FOREIGN_HALF_WIDTH_PX) / BELT_PX_PER_SECOND
         case FaultKind.DROPPED_PART:
             length = 9.0 + variant % 3
         case FaultKind.ARM_OUT_OF_CYCLE:

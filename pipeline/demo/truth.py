@@ -64,7 +64,7 @@ _BOXES_PX: dict[FaultKind, tuple[float, float, float, float]] = {
     FaultKind.STOP: (0.0, 76.0, 320.0, 134.0),
     FaultKind.REVERSED_BELT: (0.0, 76.0, 320.0, 134.0),
     FaultKind.MISSING_PART: (0.0, 76.0, 320.0, 118.0),
-    FaultKind.FOREIGN_OBJECT: (0.0, 90.0, 320.0, 126.0),
+    FaultKind.FOREIGN_OBJECT: (0.0, 66.0, 320.0, 130.0),
     FaultKind.DROPPED_PART: (105.0, 76.0, 320.0, 162.0),
     FaultKind.ARM_OUT_OF_CYCLE: (136.0, 18.0, 228.0, 82.0),
     FaultKind.PERSON_IN_CLOSED_ZONE: (244.0, 32.0, 320.0, 90.0),

@@ -22,6 +22,7 @@ from pipeline.learning.presets import Preset, preset_from_dict
 from pipeline.scoring.calibration import PlaceStatistics
 from pipeline.scoring.clip_batch import ClipBatch, LatentStatistics, Networks
 from pipeline.scoring.experts import Expert, experts_named
+from pipeline.scoring.feature_bank import DepthBank
 from pipeline.scoring.fusion import Calibration
 from tgan_core.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
 from tgan_core.critic import Critic
@@ -30,6 +31,9 @@ from tgan_core.errors import CheckpointError, NonFiniteError
 from tgan_core.video_generator import VideoGenerator
 
 __all__ = ["CameraModel", "Sight", "choose_device", "load_camera_model", "new_networks"]
+
+
+_BANK_TENSORS = ("mean_C", "basis_CD", "bank_GWMD")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +45,7 @@ class Sight:
     background_HW: NDArray[np.uint8]
     networks: Networks
     latent_statistics: LatentStatistics | None = None
+    feature_bank: tuple[DepthBank, ...] = ()
 
     @property
     def grid(self) -> TileGrid:
@@ -73,6 +78,7 @@ class Sight:
             self.grid,
             self.networks,
             self.latent_statistics,
+            self.feature_bank,
             grey,
         )
 
@@ -155,9 +161,24 @@ def _tensors_of(model: CameraModel) -> dict[str, Tensor]:
     if latent is not None:
         tensors["latent.mean"], tensors["latent.spread"] = latent.mean_KZ, latent.spread_KZ
     for term, place in model.calibration.places.items():
-        tensors[f"place.{term}.mean"] = torch.from_numpy(place.mean_GW)
-        tensors[f"place.{term}.spread"] = torch.from_numpy(place.spread_GW)
+        tensors[f"place.{term}.middle"] = torch.from_numpy(place.middle_GW)
+        tensors[f"place.{term}.range"] = torch.from_numpy(place.range_GW)
+    for index, bank in enumerate(model.sight.feature_bank):
+        for name in _BANK_TENSORS:
+            tensors[f"bank.{index}.{name}"] = getattr(bank, name)
     return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+
+
+def _feature_bank(tensors: Mapping[str, Tensor], device: torch.device) -> tuple[DepthBank, ...]:
+    depths = sum(name.endswith(".bank_GWMD") for name in tensors)
+    return tuple(
+        DepthBank(
+            mean_C=tensors[f"bank.{index}.mean_C"].to(device),
+            basis_CD=tensors[f"bank.{index}.basis_CD"].to(device),
+            bank_GWMD=tensors[f"bank.{index}.bank_GWMD"].to(device),
+        )
+        for index in range(depths)
+    )
 
 
 def choose_device(name: str) -> torch.device:
@@ -213,8 +234,8 @@ def _assemble(
         )
     places = {
         term: PlaceStatistics(
-            mean_GW=tensors[f"place.{term}.mean"].numpy(),
-            spread_GW=tensors[f"place.{term}.spread"].numpy(),
+            middle_GW=tensors[f"place.{term}.middle"].numpy(),
+            range_GW=tensors[f"place.{term}.range"].numpy(),
             two_sided=two_sided,
         )
         for term, two_sided in manifest["two_sided"].items()
@@ -227,6 +248,7 @@ def _assemble(
             background_HW=tensors["background"].numpy(),
             networks=networks,
             latent_statistics=latent,
+            feature_bank=_feature_bank(tensors, device),
         ),
         calibration=Calibration.from_dict(manifest["tails"], places),
         policy=EventPolicy(**summary["policy"]),

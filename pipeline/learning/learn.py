@@ -24,7 +24,7 @@ from pipeline.identity import digest_of
 from pipeline.learning.adversarial import TileSource, train_networks
 from pipeline.learning.background import learn_background
 from pipeline.learning.camera_model import CameraModel, Sight, choose_device
-from pipeline.learning.normality import calibrate_on_held_out, learn_latents, learn_places
+from pipeline.learning.normality import calibrate_on_held_out, learn_looks, learn_places
 from pipeline.learning.presets import Preset
 from pipeline.learning.reservoir import TileReservoir
 from pipeline.learning.workspace import Workspace
@@ -118,8 +118,7 @@ def learn(
     )
     experts = experts_named(preset.experts)
     stride = reader.frames * max(1, -(-windows // preset.place_windows))
-    latents = learn_latents(split.training, sight, reader, stride=stride)
-    sight = replace(sight, latent_statistics=latents)
+    sight = learn_looks(split.training, sight, reader, stride=stride)
     places = learn_places(split.training, sight, reader, experts, stride=stride)
     stages.done("places", f"every {stride}th frame of training footage")
     result = calibrate_on_held_out(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,35 +20,52 @@ from pipeline.scoring.anomaly import Anomaly, Place
 from pipeline.scoring.calibration import PlaceStatistics
 from pipeline.scoring.clip_batch import LatentStatistics
 from pipeline.scoring.experts import Expert
+from pipeline.scoring.feature_bank import DEPTHS, DepthBank, cell_features, fit_depth_bank
 from pipeline.scoring.fusion import Calibration, calibrate, fit_place_statistics
 from pipeline.scoring.policy import fit_policy
 from pipeline.scoring.scorer import BATCH_CLIPS
-from pipeline.timebase import seconds
+from pipeline.timebase import microseconds, seconds
 
-__all__ = ["HeldOutResult", "calibrate_on_held_out", "learn_latents", "learn_places"]
+__all__ = ["HeldOutResult", "calibrate_on_held_out", "learn_looks", "learn_places"]
 
 _MINIMUM_HELD_OUT_CLIPS = 20
 
 Maps = dict[str, NDArray[np.float32]]
 
 
-def learn_latents(
+def learn_looks(
     stretches: Sequence[Stretch], sight: Sight, reader: ClipReader, *, stride: int
-) -> LatentStatistics:
-    """Return mean and spread of the latent at each tile over windows of training footage."""
-    latents = [
-        sight.batch(reader, windows).latent_NKZ.cpu()
-        for stretch in stretches
-        for _, windows in reader.batches(stretch, stride=stride, size=BATCH_CLIPS)
-    ]
+) -> Sight:
+    """Return `sight` with what each place usually looks like to it: mean and spread of the latent
+    at each tile, and the bank of critic features, over windows of training footage."""
+    latents: list[torch.Tensor] = []
+    features: list[list[torch.Tensor]] = [[] for _ in DEPTHS]
+    for stretch in stretches:
+        for _, windows in reader.batches(stretch, stride=stride, size=BATCH_CLIPS):
+            batch = sight.batch(reader, windows)
+            latents.append(batch.latent_NKZ.cpu())
+            for kept, depth in zip(features, DEPTHS, strict=True):
+                kept.append(cell_features(batch.critic_features[depth], batch.grid.cells).cpu())
     latent_NKZ = torch.cat(latents)
-    spread_KZ = latent_NKZ.std(dim=0, unbiased=False)
-    # A latent number that hardly ever moves at a place must not shout at its first move there.
-    floor = 0.25 * spread_KZ.mean() + 1e-3
+    variance_KZ = latent_NKZ.var(dim=0, unbiased=False)
     device = sight.networks.device
-    return LatentStatistics(
-        mean_KZ=latent_NKZ.mean(dim=0).to(device),
-        spread_KZ=(spread_KZ.square() + floor.square()).sqrt().to(device),
+    banks = (fit_depth_bank(kept, seed=0) for kept in features)
+    return replace(
+        sight,
+        latent_statistics=LatentStatistics(
+            mean_KZ=latent_NKZ.mean(dim=0).to(device),
+            # A latent number that hardly ever moves at a place must not shout at its first move
+            # there: the mean variance of all places is added to the place's own.
+            spread_KZ=(variance_KZ + variance_KZ.mean() + 1e-6).sqrt().to(device),
+        ),
+        feature_bank=tuple(
+            DepthBank(
+                mean_C=bank.mean_C.to(device),
+                basis_CD=bank.basis_CD.to(device),
+                bank_GWMD=bank.bank_GWMD.to(device),
+            )
+            for bank in banks
+        ),
     )
 
 
@@ -60,9 +77,17 @@ def learn_places(
     *,
     stride: int,
 ) -> dict[str, PlaceStatistics]:
-    """Return the statistics per place of every term over windows of training footage."""
+    """Return the statistics per place of every term over windows of training footage.
+
+    The windows lie half-way between those of `learn_looks`: a window that is in the bank has itself
+    as its nearest neighbour.
+    """
+    shift_us = microseconds(stride / 2 / sight.view.frame_rate)
     collected: dict[str, list[NDArray[np.float32]]] = {t: [] for e in experts for t in e.terms}
-    for stretch in stretches:
+    for whole in stretches:
+        if whole.segment.start_us + shift_us >= whole.segment.end_us:
+            continue
+        stretch = whole.part(whole.segment.start_us + shift_us, whole.segment.end_us)
         for _, maps in _maps(stretch, sight, reader, experts, stride):
             for term, values in maps.items():
                 collected[term].append(values)

@@ -110,7 +110,7 @@ def _compact() -> Preset:
         encoder_steps=1_200,
         encoder_learning_rate=2e-4,
         place_windows=500,
-        experts=("critic", "reconstruction", "motion"),
+        experts=("critic", "reconstruction", "features", "motion"),
         tgan=TganConfig(
             geometry=GeometryConfig(
                 frames=8,

@@ -1,7 +1,7 @@
 """Calibration: what an expert's value means at each place, learnt from normal footage.
 
-Two steps. Per place, a value is compared with that place's own normal mean and spread, so that a
-busy corner and a quiet wall are judged alike. Per clip, the strangest places make one statistic,
+Two steps. Per place, a value is compared with that place's own usual range, so that a busy corner
+and a quiet wall are judged alike. Per clip, the strangest places make one statistic,
 whose chance in normal operation is read off held-out normal clips (conformal p-value), with an
 exponential tail beyond them (extreme-value theory: excesses over a high threshold of a light-tailed
 statistic).
@@ -18,14 +18,32 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import maximum_filter
 
-__all__ = ["PlaceStatistics", "TailModel", "clip_statistic", "fit_places", "fit_tail"]
+__all__ = [
+    "NATURAL_SCALE",
+    "RATIO_SCALE",
+    "PlaceStatistics",
+    "TailModel",
+    "clip_statistic",
+    "fit_places",
+    "fit_tail",
+]
 
 _STRANGEST_CELLS = 4
 """Cells whose mean is the statistic of a clip: about one small object on the grid. The single
 largest cell would be noisier; the mean over the frame would drown a small fault (field practice:
 score patches and take the top ones, never the frame mean)."""
+
+_LEAST_STATISTIC = 0.05
+"""Clips that are quieter than this share of the usual range are all alike."""
+
+NATURAL_SCALE = math.log10(math.e)
+"""Tail scale of -log10 p where p is a true p-value."""
+
+RATIO_SCALE = 1.0 / 12.0
+"""Least tail scale of the logarithm of a statistic: at most the 12th power of the ratio to the
+threshold. Power laws of smaller exponent are seen as they are."""
 
 _BODY_QUANTILES = 257
 _TAIL_SHARE = 0.1
@@ -34,44 +52,51 @@ _TAIL_SHARE = 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlaceStatistics:
-    """Mean and spread of one term at each cell in normal operation."""
+    """Middle and usual range of one term at each cell in normal operation."""
 
-    mean_GW: NDArray[np.float32]
-    spread_GW: NDArray[np.float32]
+    middle_GW: NDArray[np.float32]
+    range_GW: NDArray[np.float32]
     two_sided: bool
     """True when unusually small values are strange too."""
 
     def strangeness(self, values_NGW: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how many spreads each value lies from its place's mean; larger is stranger."""
-        standard: NDArray[np.float32] = (values_NGW - self.mean_GW) / self.spread_GW
-        return np.abs(standard) if self.two_sided else standard
+        """Return how many usual ranges each value lies from its place's middle; 1 is the edge of
+        what the place does in normal operation, larger is stranger."""
+        departure = values_NGW - self.middle_GW
+        return (np.abs(departure) if self.two_sided else departure) / self.range_GW
 
 
 def fit_places(values_NGW: NDArray[np.float32], *, two_sided: bool) -> PlaceStatistics:
-    """Return the statistics of a term per cell, shrunk towards neighbours and the whole grid.
+    """Return the statistics of a term per cell.
 
-    With few clips a cell's own spread may be near zero by chance, and the first change there would
-    look like a catastrophe; hence means and variances are smoothed over 3 x 3 cells, and the whole
-    grid's variance is added to the cell's own.
+    The range is the 98th percentile of the departures from the median, the largest of the cell and
+    its neighbours, and half the grid's mean range on top. A standard deviation would not do: where a
+    worker passes once a minute it is small, and every pass would look like five of them. The addend
+    keeps a cell where nothing ever happened from calling the first change a catastrophe.
     """
-    mean_GW = uniform_filter(values_NGW.mean(axis=0, dtype=np.float64), size=3, mode="nearest")
-    variance_GW = uniform_filter(
-        ((values_NGW - mean_GW) ** 2).mean(axis=0, dtype=np.float64), size=3, mode="nearest"
-    )
-    spread_GW = np.sqrt(variance_GW + variance_GW.mean() + 1e-12)
+    middle_GW = np.median(values_NGW, axis=0)
+    departure_NGW = values_NGW - middle_GW
+    if two_sided:
+        departure_NGW = np.abs(departure_NGW)
+    high_GW = maximum_filter(np.quantile(departure_NGW, 0.98, axis=0), size=3, mode="nearest")
+    range_GW = high_GW + 0.5 * high_GW.mean() + 1e-6
     return PlaceStatistics(
-        mean_GW=mean_GW.astype(np.float32),
-        spread_GW=spread_GW.astype(np.float32),
+        middle_GW=middle_GW.astype(np.float32),
+        range_GW=range_GW.astype(np.float32),
         two_sided=two_sided,
     )
 
 
 def clip_statistic(strangeness_NGW: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return one number a clip: the mean of its four strangest cells."""
+    """Return one number a clip: the logarithm of the mean of its four strangest cells.
+
+    Strangeness is a ratio to the usual range, so its tail is a matter of ratios too.
+    """
     flat = strangeness_NGW.reshape(len(strangeness_NGW), -1)
     count = min(_STRANGEST_CELLS, flat.shape[1])
     strangest = np.partition(flat, flat.shape[1] - count, axis=1)[:, -count:]
-    statistic: NDArray[np.float64] = strangest.mean(axis=1, dtype=np.float64)
+    mean = strangest.mean(axis=1, dtype=np.float64)
+    statistic: NDArray[np.float64] = np.log(np.maximum(mean, _LEAST_STATISTIC))
     return statistic
 
 
@@ -112,21 +137,22 @@ class TailModel:
         return cls(**{**values, "body": tuple(values["body"])})
 
 
-def fit_tail(values: NDArray[np.float64]) -> TailModel:
-    """Return the distribution of `values` (one a held-out clip; at least 20, all finite)."""
+def fit_tail(values: NDArray[np.float64], *, least_scale: float = NATURAL_SCALE) -> TailModel:
+    """Return the distribution of `values` (one a held-out clip; at least 20, all finite).
+
+    `least_scale` keeps a short stretch of held-out footage, in which by chance nothing much
+    happened, from making everything beyond it impossible.
+    """
     if len(values) < 20 or not np.isfinite(values).all():
         raise ValueError(f"{len(values)} held-out values, finite: {np.isfinite(values).all()}")
     body = np.quantile(values, np.linspace(0.0, 1.0, _BODY_QUANTILES))
     threshold = float(np.quantile(values, 1.0 - _TAIL_SHARE))
     beyond = values[values > threshold]
-    # A statistic without spread (a still picture) would have a tail of scale 0 and call every
-    # grain of noise impossible.
-    floor = 1e-3 * (1.0 + abs(threshold))
-    scale = max(float((beyond - threshold).mean()) if len(beyond) else 0.0, floor)
+    mean_excess = float((beyond - threshold).mean()) if len(beyond) else 0.0
     return TailModel(
         body=tuple(float(v) for v in body),
         count=len(values),
         threshold=threshold,
         tail_share=len(beyond) / len(values),
-        scale=scale,
+        scale=max(mean_excess, least_scale),
     )

@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.clips.tiles import TileGrid, cut_tiles, stitch_tiles
+from pipeline.scoring.feature_bank import DepthBank
 from tgan_core.critic import Critic
 from tgan_core.encoder import Encoder
 from tgan_core.video_generator import VideoGenerator
 
 __all__ = ["ClipBatch", "LatentStatistics", "Networks", "to_cells"]
 
-_TILES_AT_ONCE = 256
-"""Tiles reconstructed in one go: larger batches gain nothing on two cores and cost memory."""
+_TILES_AT_ONCE = 32
+"""Tiles reconstructed in one go: 256 of the compact preset are no faster on a CPU (0.18 s a clip,
+32: 0.17 s) and take 250 MB more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,12 +81,14 @@ class ClipBatch:
         grid: TileGrid,
         networks: Networks,
         latent_statistics: LatentStatistics | None,
+        feature_bank: tuple[DepthBank, ...],
         grey_NTHW: NDArray[np.uint8],
     ) -> None:
         self.planes_NPTHW = planes_NPTHW
         self.grid = grid
         self.networks = networks
         self.latent_statistics = latent_statistics
+        self.feature_bank = feature_bank
         self.grey_NTHW = grey_NTHW
 
     def __len__(self) -> int:

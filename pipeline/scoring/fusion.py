@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.scoring.calibration import (
+    RATIO_SCALE,
     PlaceStatistics,
     TailModel,
     clip_statistic,
@@ -69,7 +70,7 @@ class CalibratedClips:
     """NaN when the model has no expert that looks through the networks."""
     fused: NDArray[np.float64]
     maps: Mapping[str, NDArray[np.float32]]
-    """Expert -> NGW, mean strangeness of its terms (spreads from the place's mean, >= 0)."""
+    """Expert -> NGW, largest strangeness of its terms (1 = edge of the usual range)."""
     fused_map: NDArray[np.float32]
     """NGW, mean over experts."""
 
@@ -100,7 +101,7 @@ def calibrate(
         for term, place in places.items():
             statistics[term].append(clip_statistic(place.strangeness(maps[term])))
     values = {term: np.concatenate(parts) for term, parts in statistics.items()}
-    terms = {term: fit_tail(value) for term, value in values.items()}
+    terms = {term: fit_tail(v, least_scale=RATIO_SCALE) for term, v in values.items()}
     surprises = {term: terms[term].surprise(values[term]) for term in terms}
     sums = {e.name: np.sum([surprises[t] for t in e.terms], axis=0) for e in experts}
     expert_tails = {name: fit_tail(total) for name, total in sums.items()}
@@ -130,8 +131,8 @@ def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> Cal
             axis=0,
         )
         scores[expert.name] = calibration.experts[expert.name].surprise(total)
-        mean = np.mean([np.maximum(strangeness[term], 0.0) for term in expert.terms], axis=0)
-        expert_maps[expert.name] = mean.astype(np.float32)
+        largest = np.max([strangeness[term] for term in expert.terms], axis=0)
+        expert_maps[expert.name] = np.maximum(largest, 0.0).astype(np.float32)
     fused = calibration.groups["fused"].surprise(np.sum(list(scores.values()), axis=0))
     tgan = [scores[name] for name in scores if name in TGAN_EXPERTS]
     return CalibratedClips(

@@ -165,10 +165,35 @@ def wait_for_log(server: str, run: dict[str, Any], text: str) -> str:
     raise AssertionError(f"{text!r} is not in the log: {log}")
 
 
-def test_a_scheduled_run_takes_in_what_arrived(
+def leave_a_killed_run(server: str, folder: Path) -> str:
+    """Leave what a power cut leaves: a run that "runs" and its slot, taken, without a lease."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.states import Running
+
+    from flows.deployments import deployments_of
+    from pipeline.settings import Settings
+
+    with (
+        temporary_settings({PREFECT_API_URL: server}),
+        get_client(sync_client=True) as client,
+    ):
+        watch = deployments_of(folder, Settings())[0]
+        watch.schedules = []
+        known = client.read_deployment(watch.apply())
+        run = client.create_flow_run_from_deployment(known.id, state=Running())
+        assert known.global_concurrency_limit is not None
+        taken = GlobalConcurrencyLimitUpdate(active_slots=1)
+        client.update_global_concurrency_limit(known.global_concurrency_limit.name, taken)
+    return str(run.id)
+
+
+def test_a_scheduled_run_takes_in_what_arrived_after_a_run_that_was_killed(
     server: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
     folder = make_site(tmp_path / "site")
+    killed = leave_a_killed_run(server, folder)
     arguments = ["pipeline.cli", "--site", str(folder), "serve"]
     served = Started(arguments, tmp_path / "serve.log", {**environment, "PREFECT_API_URL": server})
 
@@ -184,6 +209,8 @@ def test_a_scheduled_run_takes_in_what_arrived(
         served.stop()
 
     assert run["auto_scheduled"] is True
+    crashed = [each for each in runs_of(server, "kizashi-watch") if each["id"] == killed]
+    assert [each["state_type"] for each in crashed] == ["CRASHED"]
     assert run["parameters"] == {"site": str(folder), "cameras": []}
     counts = rows_in(folder)
     assert counts["footage"] == 1

@@ -37,7 +37,7 @@ COMMANDS = {
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], restored_logs: None) -> Run:
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command that must fail, with everything logged; return all it wrote."""
 
     def run_one(site: Path, command: tuple[str, ...]) -> str:

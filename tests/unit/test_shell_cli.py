@@ -205,7 +205,7 @@ def test_an_error_is_one_line_with_its_exit_code(
 
 
 def test_debug_adds_the_traceback_and_still_ends_with_the_line(
-    site: Path, capsys: pytest.CaptureFixture[str], restored_logs: None
+    site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
     assert main(["--debug", "--site", str(site), "camera", "show", "none"]) == 3

@@ -188,7 +188,7 @@ def test_decisions_are_numbered_without_a_gap_and_say_why() -> None:
     assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        assert text.startswith(f"# {page.name[:4]} "), page.name
+        assert text.startswith(f"# {int(page.name[:4])}. "), page.name
         assert all(f"\n## {part}\n" in text for part in ("Context", "Decision")), page.name
 
 

@@ -12,6 +12,8 @@ from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import IntervalSchedule
 
 from flows.deployments import deployments_of
+from pipeline.assembly import open_site
+from pipeline.cli import main
 from pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +81,16 @@ def test_a_deployment_names_its_flow_by_module_and_carries_only_the_site() -> No
         module, _, name = item.entrypoint.rpartition(".")
         assert getattr(importlib.import_module(module), name).name == item.flow_name
         assert item.parameters == {"site": str(SITE), "cameras": []}
+
+
+def test_a_site_is_served_by_one_process_at_a_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = open_site(tmp_path)
+    site.store.acquire_lease("serve", "another process", 60.0)
+    assert main(["--site", str(tmp_path), "serve"]) == 7
+    assert capsys.readouterr().err.count("\n") == 1
+    site.close()
 
 
 def test_prefect_yaml_says_the_same_as_serve_does() -> None:

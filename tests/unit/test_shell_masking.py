@@ -73,7 +73,7 @@ def test_secrets_are_hidden_and_the_rest_stays(text: str, expected: str) -> None
     assert CANARY not in masked(text)
 
 
-def test_logs_are_masked_json_lines_with_exceptions_too(restored_logs: None) -> None:
+def test_logs_are_masked_json_lines_with_exceptions_too() -> None:
     stream = io.StringIO()
     configure_logs(debug=True, stream=stream)
     secret = f"rtsp://u:{CANARY}@host/s"

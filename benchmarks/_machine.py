@@ -1,0 +1,79 @@
+"""What a figure was measured on; every benchmark writes it into its JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+LIBRARIES = ("torch", "opencv-python-headless", "scikit-learn", "numpy")
+
+
+def machine() -> dict[str, Any]:
+    """Return processor, cores, memory, versions, commit and the time, as values that JSON can
+    hold."""
+    import torch  # here: a script that stops before it measures need not wait for it
+
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "threads": torch.get_num_threads(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "avx512_bf16": torch.cpu._is_avx512_bf16_supported(),
+        "amx": torch.cpu._is_amx_tile_supported(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "commit": _commit(),
+        "load": round(os.getloadavg()[0], 2),
+        "at_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write_figures(path: Path | None, figures: Mapping[str, Any]) -> None:
+    """Write the figures with the machine as JSON; do nothing when no place is given."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        record = {**figures, "machine": machine()}
+        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def machine_line() -> str:
+    """Return one line for people."""
+    known = machine()
+    return (
+        f"{known['processor']}, {known['cores']} cores, {known['memory_gib']} GiB, load "
+        f"{known['load']}; torch {known['torch']}, commit {known['commit']}, {known['at_utc']}"
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _commit() -> str:
+    """Return the commit that is checked out, with + when files differ from it."""
+    found = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.strip() or "unknown"

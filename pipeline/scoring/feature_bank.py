@@ -1,0 +1,82 @@
+"""The bank of normal critic features: what each place has looked like, for nearest neighbours.
+
+Shapes: N clips, grid of G x W cells, D principal components, M windows in the bank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+__all__ = ["DEPTHS", "DepthBank", "cell_features", "fit_depth_bank"]
+
+DEPTHS = (-2, -1)
+"""Layers of the critic that are looked at: the last but one still knows texture and small things,
+the last knows what moves how. The first is all texture: light and dark clothes decide there."""
+
+_COMPONENTS = 24
+_MOST_SAMPLES = 20_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DepthBank:
+    """Features of one layer of the critic over windows of normal footage, per cell."""
+
+    mean_C: Tensor
+    basis_CD: Tensor
+    """Divides each channel by its spread, then projects on the principal components."""
+    bank_GWMD: Tensor
+
+    def project(self, features_NCGW: Tensor) -> Tensor:
+        """Return the features in the bank's coordinates, NGWD."""
+        centred_NGWC = features_NCGW.permute(0, 2, 3, 1) - self.mean_C
+        return centred_NGWC @ self.basis_CD
+
+    def distance(self, features_NCGW: Tensor) -> Tensor:
+        """Return the distance of each cell to its nearest normal look, NGW.
+
+        A cell is compared with the bank of itself and of its neighbours left and right, so that a
+        thing one cell further along its way is not new.
+        """
+        seen_GWND = self.project(features_NCGW).permute(1, 2, 0, 3)
+        rows, columns, clips = seen_GWND.shape[:3]
+        nearest = torch.full((rows, columns, clips), torch.inf, device=seen_GWND.device)
+        for shift in (-1, 0, 1):
+            here = slice(max(0, -shift), columns - max(0, shift))
+            there = slice(max(0, shift), columns + min(0, shift))
+            apart = torch.cdist(
+                seen_GWND[:, here].flatten(0, 1), self.bank_GWMD[:, there].flatten(0, 1)
+            )
+            least = apart.amin(dim=2).reshape(rows, -1, clips)
+            nearest[:, here] = torch.minimum(nearest[:, here], least)
+        return nearest.permute(2, 0, 1)
+
+
+def cell_features(activations_BCTHW: Tensor, cells: tuple[int, int]) -> Tensor:
+    """Return one vector a cell, NCGW: channels and time steps together, averaged over the cell."""
+    flat = activations_BCTHW.float().flatten(1, 2)
+    if flat.shape[-2] >= cells[0] and flat.shape[-1] >= cells[1]:
+        return F.adaptive_avg_pool2d(flat, cells)
+    return F.interpolate(flat, cells, mode="bilinear", align_corners=False)
+
+
+def fit_depth_bank(features: Sequence[Tensor], seed: int) -> DepthBank:
+    """Return the bank of the given windows' cell features (each NCGW)."""
+    all_NCGW = torch.cat(list(features))
+    vectors_MC = all_NCGW.permute(0, 2, 3, 1).reshape(-1, all_NCGW.shape[1])
+    chance = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(vectors_MC), generator=chance)[:_MOST_SAMPLES]
+    sample_MC = vectors_MC[chosen]
+    mean_C = sample_MC.mean(dim=0)
+    spread_C = sample_MC.std(dim=0) + 1e-6
+    components = min(_COMPONENTS, *sample_MC.shape)
+    fitted = PCA(components, svd_solver="full").fit(((sample_MC - mean_C) / spread_C).numpy())
+    basis_CD = torch.from_numpy(fitted.components_.T.copy()).float() / spread_C[:, None]
+    bank_NGWD = (all_NCGW.permute(0, 2, 3, 1) - mean_C) @ basis_CD
+    bank_GWMD = bank_NGWD.permute(1, 2, 0, 3).contiguous()
+    return DepthBank(mean_C=mean_C, basis_CD=basis_CD, bank_GWMD=bank_GWMD)
