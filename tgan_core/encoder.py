@@ -23,11 +23,11 @@ INSIDE = 1.0 - 1e-4
 class Reconstruction:
     """What the generator can make of a clip."""
 
-    video_BCTHW: Tensor  # noqa: N815
+    video_BCTHW: Tensor
     """The reconstructed clip, float32 in [-1, 1]."""
-    latent_BZ: Tensor  # noqa: N815
+    latent_BZ: Tensor
     """The latent it was drawn from, in (-1, 1)."""
-    frame_latents_BZT: Tensor  # noqa: N815
+    frame_latents_BZT: Tensor
     """The trajectory it was drawn from, in (-1, 1)."""
 
 

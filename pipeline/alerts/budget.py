@@ -38,8 +38,8 @@ _SHRINKAGE = 20.0
 chance, and a wrong one is ruinous when extrapolating a hundredfold; 0 (exponential) is the safe
 centre."""
 _SHRINKAGE_BELOW_ZERO = 100.0
-"""The same for negative shapes, which end the distribution at a score that the next day may exceed: a
-minute of held-out footage once gave -0.1, and a false alert."""
+"""The same for negative shapes, which end the distribution at a score that the next day may exceed:
+a minute of held-out footage once gave -0.1, and a false alert."""
 _SHAPE_LIMITS = (-0.2, 0.3)
 """Below, the distribution ends at a score that the next day exceeds; above, no score is useful."""
 

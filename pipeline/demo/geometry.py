@@ -2,6 +2,40 @@
 
 from __future__ import annotations
 
+__all__ = [
+    "ARM_CYCLE_SECONDS",
+    "BELT_BACK_Y_PX",
+    "BELT_FRONT_Y_PX",
+    "BELT_PX_PER_SECOND",
+    "DROP_REST_X_PX",
+    "DROP_REST_Y_PX",
+    "DROP_X_PX",
+    "FOREIGN_HALF_WIDTH_PX",
+    "FRAME_RATE",
+    "HEIGHT_PX",
+    "INTRUDER_HEIGHT_PX",
+    "INTRUDER_Y_PX",
+    "JAM_BLOCK_SECONDS",
+    "JAM_STEP_PX",
+    "JAM_X_PX",
+    "LOOP_PITCHES",
+    "PART_Y_PX",
+    "PITCH_PX",
+    "PRESS_CYCLE_SECONDS",
+    "PRESS_X_PX",
+    "ROLLER_RADIUS_PX",
+    "ROLLER_TURNS_A_LOOP",
+    "ROLLER_X_PX",
+    "ROLLER_Y_PX",
+    "SLANT",
+    "SLOT_X_PX",
+    "WALK_MARGIN_PX",
+    "WALK_Y_PX",
+    "WIDTH_PX",
+    "WORKER_HEIGHT_PX",
+    "ZONE_PX",
+]
+
 WIDTH_PX = 320
 HEIGHT_PX = 192
 FRAME_RATE = 10.0

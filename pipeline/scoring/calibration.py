@@ -70,9 +70,9 @@ def fit_places(values_NGW: NDArray[np.float32], *, two_sided: bool) -> PlaceStat
     """Return the statistics of a term per cell.
 
     The range is the 98th percentile of the departures from the median, the largest of the cell and
-    its neighbours, and half the grid's mean range on top. A standard deviation would not do: where a
-    worker passes once a minute it is small, and every pass would look like five of them. The addend
-    keeps a cell where nothing ever happened from calling the first change a catastrophe.
+    its neighbours, and half the grid's mean range on top. A standard deviation would not do: where
+    a worker passes once a minute it is small, and every pass would look like five of them. The
+    addend keeps a cell where nothing ever happened from calling the first change a catastrophe.
     """
     middle_GW = np.median(values_NGW, axis=0)
     departure_NGW = values_NGW - middle_GW
