@@ -1,8 +1,10 @@
 """Fusion: from the terms' values to one p-value a clip, everything fixed on normal footage.
 
 A term's clip statistic becomes a surprise (-log10 p). The surprises of an expert's terms are added
-and calibrated again, so that an expert with three terms is not louder than one with one; experts
-are fused in the same way. No weights are fitted: there are no labels to fit them to.
+and calibrated again, so that an expert with three terms is not louder than one with one. Of the
+experts the strangest decides, and is calibrated again too (the smallest of several p-values,
+Tippett 1931): a fault is plain to one way of looking and nothing to the others, whose everyday
+noise a sum would add to the threshold. No weights are fitted: there are no labels to fit them to.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ class Calibration:
     experts: Mapping[str, TailModel]
     """Of the sum of an expert's term surprises."""
     groups: Mapping[str, TailModel]
-    """Of the sum of expert surprises: `fused` over all experts, `tgan` over those that look through
+    """Of the largest expert surprise: `fused` over all experts, `tgan` over those that look through
     the networks."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,13 +108,13 @@ def calibrate(
     sums = {e.name: np.sum([surprises[t] for t in e.terms], axis=0) for e in experts}
     expert_tails = {name: fit_tail(total) for name, total in sums.items()}
     scores = {name: expert_tails[name].surprise(total) for name, total in sums.items()}
-    total = np.sum(list(scores.values()), axis=0)
-    groups = {"fused": fit_tail(total)}
+    strangest = np.max(list(scores.values()), axis=0)
+    groups = {"fused": fit_tail(strangest)}
     tgan = [scores[name] for name in scores if name in TGAN_EXPERTS]
     if tgan:
-        groups["tgan"] = fit_tail(np.sum(tgan, axis=0))
+        groups["tgan"] = fit_tail(np.max(tgan, axis=0))
     calibration = Calibration(places=places, terms=terms, experts=expert_tails, groups=groups)
-    return calibration, groups["fused"].surprise(total)
+    return calibration, groups["fused"].surprise(strangest)
 
 
 def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> CalibratedClips:
@@ -133,11 +135,11 @@ def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> Cal
         scores[expert.name] = calibration.experts[expert.name].surprise(total)
         largest = np.max([strangeness[term] for term in expert.terms], axis=0)
         expert_maps[expert.name] = np.maximum(largest, 0.0).astype(np.float32)
-    fused = calibration.groups["fused"].surprise(np.sum(list(scores.values()), axis=0))
+    fused = calibration.groups["fused"].surprise(np.max(list(scores.values()), axis=0))
     tgan = [scores[name] for name in scores if name in TGAN_EXPERTS]
     return CalibratedClips(
         experts=scores,
-        tgan=calibration.groups["tgan"].surprise(np.sum(tgan, axis=0))
+        tgan=calibration.groups["tgan"].surprise(np.max(tgan, axis=0))
         if tgan
         else np.full(len(fused), np.nan),
         fused=fused,
