@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import select
 
@@ -31,9 +31,6 @@ ROOT = Path(__file__).parents[2]
 CAMERA = "belt"
 PATIENCE_SECONDS = 280.0
 """For one command on a machine that is busy with other things."""
-LEASE_LEFT_SECONDS = 20.0
-"""What is left of a dead worker's lease must be longer than a command takes to begin, or the next
-one would not show that it takes the lease over."""
 ATTEMPTS_A_KILL = 5
 
 Dump = dict[str, list[dict[str, Any]]]
@@ -81,21 +78,21 @@ class Command:
         self.output, _ = self._process.communicate(timeout=PATIENCE_SECONDS)
         return self._process.returncode
 
-    def kill(self) -> bool:
-        """Kill its process group; return whether that was before its end.
+    def kill(self) -> None:
+        """Kill its process group; it may have come to its good end before.
 
         Decoders have groups of their own. They are left to end by themselves, as they must when
         only their parent is killed.
         """
         children = [(process, started(process)) for process in children_of(self.id)]
-        os.killpg(self.id, signal.SIGKILL)
+        if self._process.poll() is None:
+            os.killpg(self.id, signal.SIGKILL)
         code = self.wait()
         deadline = time.monotonic() + 30.0
         while any(since is not None and started(child) == since for child, since in children):
             assert time.monotonic() < deadline, "a child outlives its killed parent"
             time.sleep(0.02)
         assert code in (0, -signal.SIGKILL), self.output
-        return code == -signal.SIGKILL
 
 
 def children_of(process: int) -> list[int]:
@@ -234,13 +231,30 @@ def check_what_a_kill_leaves(left: Left, calm: Left) -> None:
         assert inside.items() <= left.files.items(), "a row names a model that is not whole"
 
 
+def check_equal(left: Left, calm: Left) -> None:
+    """Fail, naming rows and files, unless two sites hold the same."""
+    lost = [
+        (t, row) for t, rows in calm.tables.items() for row in rows if row not in left.tables[t]
+    ]
+    more = [
+        (t, row) for t, rows in left.tables.items() for row in rows if row not in calm.tables[t]
+    ]
+    assert (lost, more) == ([], []), f"lost: {lost}\ntoo many: {more}"
+    counts, calm_counts = (
+        {table: len(rows) for table, rows in one.tables.items()} for one in (left, calm)
+    )
+    assert counts == calm_counts, f"doubled: {counts}, calm: {calm_counts}"
+    differing = {path for path, _ in left.files.items() ^ calm.files.items()}
+    assert not differing, f"files that differ: {sorted(differing)}"
+
+
 @dataclass(kw_only=True, slots=True)
 class Storm:
     """What many kills have met."""
 
     kills: int = 0
     takeovers: int = 0
-    """Kills that left a lease, which the next command took at once."""
+    """Times that a command took a dead one's lease before it had run out."""
     resumptions: int = 0
     """Runs that went on from a checkpoint."""
     finished: int = 0
@@ -253,48 +267,50 @@ def storm(
     """Kill the command `kills` times at random moments of its life, in copies of the site `base`;
     whenever its work comes to its end, compare what it left with what `calm` left.
 
-    A kill that comes after the end counts nothing. Goes on until so many runs have gone on from a
-    checkpoint, too.
+    A kill that finds the lease given back comes after the end and counts nothing. Goes on until so
+    many runs have gone on from a checkpoint, too.
     """
     chance = random.Random(f"{arguments[0]} {seed}")
     met, attempts = Storm(), 0
     while met.kills < kills or met.resumptions < resumptions:
         site = copied(base, f"{base.name}-stormy-{met.finished}")
+        lease_until: datetime | None = None
         while met.kills < kills or met.resumptions < resumptions:
             attempts += 1
             assert attempts <= ATTEMPTS_A_KILL * (kills + 1), f"too few kills hit: {met}"
             # More kills than asked for mean that none came late enough: the machine is busier now.
             life_seconds = calm.seconds * 1.5 ** max(0, met.kills - kills)
-            if not _killed(site, chance.random() * life_seconds, met, *arguments):
-                break
+            command = _begun(site, lease_until, met, *arguments)
+            time.sleep(chance.random() * life_seconds)
+            command.kill()
+            met.resumptions += "going on from step" in command.output
             left = left_by(site)
+            lease_until = _lease_left(left, command)
+            if lease_until is None:
+                break
+            met.kills += 1
             check_what_a_kill_leaves(left, calm.left)
-            met.takeovers += _lease_is_left(left, f"{arguments[0]}/{CAMERA}")
-        else:
-            output = run(site, *arguments)
-            met.resumptions += "going on from step" in output
-        left = left_by(site)
-        assert left.tables == calm.left.tables
-        assert left.files == calm.left.files
+        if lease_until is not None:
+            command = _begun(site, lease_until, met, *arguments)
+            assert command.wait() == 0, command.output
+            met.resumptions += "going on from step" in command.output
+        check_equal(left_by(site), calm.left)
         met.finished += 1
         shutil.rmtree(site)
     return met
 
 
-def _killed(site: Path, after_seconds: float, met: Storm, *arguments: str) -> bool:
+def _begun(site: Path, lease_until: datetime | None, met: Storm, *arguments: str) -> Command:
+    """Start a command after one that was killed; return when it has the lease, or has ended."""
     command = Command(site, *arguments)
     command.wait_until_it_works()
-    time.sleep(after_seconds)
-    killed = command.kill()
-    met.kills += killed
-    met.resumptions += "going on from step" in command.output
-    return killed
+    met.takeovers += lease_until is not None and datetime.now(UTC) < lease_until
+    return command
 
 
-def _lease_is_left(left: Left, name: str) -> bool:
-    """Tell whether the killed command still has its lease, which is good for long enough."""
+def _lease_left(left: Left, command: Command) -> datetime | None:
+    """Return until when the lease of a command holds that ended without giving it back."""
     for lease in left.leases:
-        if lease["name"] == name and ":" in lease["owner"]:
-            seconds_left = (lease["expires_utc"] - datetime.now(UTC)).total_seconds()
-            return bool(seconds_left > LEASE_LEFT_SECONDS)
-    return False
+        if lease["name"] == command.lease and f":{command.id}:" in lease["owner"]:
+            return cast("datetime", lease["expires_utc"])
+    return None
