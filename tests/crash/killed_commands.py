@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import shutil
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,9 +30,14 @@ __all__ = ["CAMERA", "Calm", "Storm", "calm_run", "copied", "run", "storm", "wor
 
 ROOT = Path(__file__).parents[2]
 CAMERA = "belt"
-PATIENCE_SECONDS = 280.0
+PATIENCE_SECONDS = 600.0
 """For one command on a machine that is busy with other things."""
+BLOCKED_SECONDS = 0.2
+"""A kill comes up to so much later than the processor time says, so that it also finds a command
+that waits for a disk or a decoder."""
 ATTEMPTS_A_KILL = 5
+
+TICKS = os.sysconf("SC_CLK_TCK")
 
 Dump = dict[str, list[dict[str, Any]]]
 
@@ -45,6 +51,7 @@ class Command:
         self.site = site
         self.lease = f"{arguments[0]}/{CAMERA}"
         self.output = ""
+        self._began_seconds = 0.0
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pipeline.cli", "--site", str(site), *arguments, CAMERA],
             cwd=ROOT,
@@ -63,15 +70,31 @@ class Command:
     def wait_until_it_works(self) -> None:
         """Return as soon as it holds the lease of its work, or has ended."""
         place = f"file:{self.site / 'kizashi.db'}?mode=ro"
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        query = "select owner from leases where name = ?"
         with closing(sqlite3.connect(place, uri=True)) as database:
-            query = "select owner from leases where name = ?"
-            while self._process.poll() is None:
+
+            def has_lease() -> bool:
                 owner = database.execute(query, (self.lease,)).fetchone()
-                if owner is not None and f":{self.id}:" in owner[0]:
-                    return
-                assert time.monotonic() < deadline, "the command does not begin"
-                time.sleep(0.02)
+                return owner is not None and f":{self.id}:" in owner[0]
+
+            self._wait_for(has_lease)
+        self._began_seconds = processor_seconds(self.id)
+
+    def wait_for_work(self, work_seconds: float) -> None:
+        """Return when it has worked for so long since it had its lease, or has ended."""
+        self._wait_for(lambda: self.work_seconds >= work_seconds)
+
+    @property
+    def work_seconds(self) -> float:
+        """Processor time since the lease: unlike the wall's, it does not depend much on what else
+        the machine does."""
+        return processor_seconds(self.id) - self._began_seconds
+
+    def _wait_for(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while started(self.id) is not None and not condition():
+            assert time.monotonic() < deadline, "the command hangs"
+            time.sleep(0.01)
 
     def wait(self) -> int:
         """Wait for its end; return the exit code."""
@@ -85,8 +108,8 @@ class Command:
         only their parent is killed.
         """
         children = [(process, started(process)) for process in children_of(self.id)]
-        if self._process.poll() is None:
-            os.killpg(self.id, signal.SIGKILL)
+        # Until it is waited for, its id is its own, even when it has ended.
+        os.killpg(self.id, signal.SIGKILL)
         code = self.wait()
         deadline = time.monotonic() + 30.0
         while any(since is not None and started(child) == since for child, since in children):
@@ -119,6 +142,12 @@ def stat_of(process: int) -> list[str] | None:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def processor_seconds(process: int) -> float:
+    """Return the time that a process and its ended children have worked."""
+    fields = stat_of(process)
+    return sum(int(ticks) for ticks in fields[11:15]) / TICKS if fields is not None else 0.0
 
 
 def run(site: Path, *arguments: str) -> str:
@@ -188,8 +217,8 @@ class Calm:
     """A run that nobody disturbed."""
 
     site: Path
-    seconds: float
-    """From the lease to the end of the process."""
+    work_seconds: float
+    """From the lease to the end, in processor time."""
     left: Left
 
 
@@ -197,9 +226,10 @@ def calm_run(site: Path, *arguments: str) -> Calm:
     """Run a command to its end."""
     command = Command(site, *arguments)
     command.wait_until_it_works()
-    began = time.monotonic()
+    command.wait_for_work(math.inf)
+    work_seconds = command.work_seconds
     assert command.wait() == 0, command.output
-    return Calm(site=site, seconds=time.monotonic() - began, left=left_by(site))
+    return Calm(site=site, work_seconds=work_seconds, left=left_by(site))
 
 
 FINAL_ROWS = (
@@ -275,13 +305,15 @@ def storm(
     while met.kills < kills or met.resumptions < resumptions:
         site = copied(base, f"{base.name}-stormy-{met.finished}")
         lease_until: datetime | None = None
-        while met.kills < kills or met.resumptions < resumptions:
+        left_seconds = calm.work_seconds
+        wanted = max(kills, met.kills + 1)
+        while met.kills < wanted:
             attempts += 1
             assert attempts <= ATTEMPTS_A_KILL * (kills + 1), f"too few kills hit: {met}"
-            # More kills than asked for mean that none came late enough: the machine is busier now.
-            life_seconds = calm.seconds * 1.5 ** max(0, met.kills - kills)
             command = _begun(site, lease_until, met, *arguments)
-            time.sleep(chance.random() * life_seconds)
+            command.wait_for_work(chance.random() * left_seconds)
+            time.sleep(chance.random() * BLOCKED_SECONDS)
+            left_seconds = max(left_seconds - command.work_seconds, calm.work_seconds / 4.0)
             command.kill()
             met.resumptions += "going on from step" in command.output
             left = left_by(site)

@@ -291,6 +291,8 @@ def test_help_is_quick() -> None:
 def test_an_interrupt_ends_with_130_and_one_line(site: Path) -> None:
     code = (
         "import os, signal, sys, typer\n"
+        # A shell that starts a job in the background makes it ignore SIGINT, and so would this.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pipeline.cli import app, main\n"
         "@app.command()\n"
         "def wait() -> None:\n"
