@@ -107,6 +107,7 @@ def learn(
     preset = _with_fitting_arithmetic(preset, where, kept)
     source = TileSource(reservoir, reader.background_HW, preset, seed)
     networks, metrics = train_networks(source, preset, seed, where, kept, progress)
+    del reservoir, source  # the passes that follow need the memory, and not the tiles
     stages.done("networks", f"{preset.generator_steps:,} + {preset.encoder_steps:,} steps")
 
     # The masks belong to the camera, not to the model: they are given again when scoring.

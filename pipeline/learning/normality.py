@@ -38,18 +38,18 @@ def learn_looks(
 ) -> Sight:
     """Return `sight` with what each place usually looks like to it: mean and spread of the latent
     at each tile, and the bank of critic features, over windows of training footage."""
-    latents: list[torch.Tensor] = []
-    features: list[list[torch.Tensor]] = [[] for _ in DEPTHS]
+    latents = _Stack()
+    features = [_Stack() for _ in DEPTHS]
     for stretch in stretches:
         for _, windows in reader.batches(stretch, stride=stride, size=BATCH_CLIPS):
             batch = sight.batch(reader, windows)
-            latents.append(batch.latent_NKZ.cpu())
+            latents.append(batch.latent_NKZ)
             for kept, depth in zip(features, DEPTHS, strict=True):
-                kept.append(cell_features(batch.critic_features[depth], batch.grid.cells).cpu())
-    latent_NKZ = torch.cat(latents)
+                kept.append(cell_features(batch.critic_features[depth], batch.grid.cells))
+    latent_NKZ = latents.values
     variance_KZ = latent_NKZ.var(dim=0, unbiased=False)
     device = sight.networks.device
-    banks = (fit_depth_bank(kept, seed=0) for kept in features)
+    banks = (fit_depth_bank(kept.values, seed=0) for kept in features)
     return replace(
         sight,
         latent_statistics=LatentStatistics(
@@ -83,15 +83,43 @@ def learn_places(
     as its nearest neighbour.
     """
     shift_us = microseconds(stride / 2 / sight.view.frame_rate)
-    collected: dict[str, list[NDArray[np.float32]]] = {t: [] for e in experts for t in e.terms}
+    collected = {term: _Stack() for expert in experts for term in expert.terms}
     for whole in stretches:
         if whole.segment.start_us + shift_us >= whole.segment.end_us:
             continue
         stretch = whole.part(whole.segment.start_us + shift_us, whole.segment.end_us)
         for _, maps in _maps(stretch, sight, reader, experts, stride):
             for term, values in maps.items():
-                collected[term].append(values)
-    return fit_place_statistics(experts, collected)
+                collected[term].append(torch.from_numpy(values))
+    maps_by_term = {term: [stack.values.numpy()] for term, stack in collected.items()}
+    return fit_place_statistics(experts, maps_by_term)
+
+
+class _Stack:
+    """Tensors laid one after the other in one block, which doubles when it is full.
+
+    A list of small ones would lie scattered where the batches had been, and keep the space between
+    them from the next batch: 240 MB after 450 windows.
+    """
+
+    def __init__(self) -> None:
+        self._block = torch.empty(0)
+        self._rows = 0
+
+    def append(self, values_NX: torch.Tensor) -> None:
+        rows = self._rows + len(values_NX)
+        if rows > len(self._block):
+            larger = torch.empty((max(2 * rows, 64), *values_NX.shape[1:]))
+            if self._rows:
+                larger[: self._rows] = self._block[: self._rows]
+            self._block = larger
+        self._block[self._rows : rows] = values_NX
+        self._rows = rows
+
+    @property
+    def values(self) -> torch.Tensor:
+        """Return all of it, float32 on the CPU."""
+        return self._block[: self._rows]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,6 @@ Shapes: N clips, grid of G x W cells, D principal components, M windows in the b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +20,7 @@ the last knows what moves how. The first is all texture: light and dark clothes 
 
 _COMPONENTS = 24
 _MOST_SAMPLES = 20_000
+_WINDOWS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,18 +65,23 @@ def cell_features(activations_BCTHW: Tensor, cells: tuple[int, int]) -> Tensor:
     return F.interpolate(flat, cells, mode="bilinear", align_corners=False)
 
 
-def fit_depth_bank(features: Sequence[Tensor], seed: int) -> DepthBank:
-    """Return the bank of the given windows' cell features (each NCGW)."""
-    all_NCGW = torch.cat(list(features))
-    vectors_MC = all_NCGW.permute(0, 2, 3, 1).reshape(-1, all_NCGW.shape[1])
+def fit_depth_bank(features_NCGW: Tensor, seed: int) -> DepthBank:
+    """Return the bank of the cell features of N windows."""
+    windows, _, rows, columns = features_NCGW.shape
+    vectors_NCX = features_NCGW.flatten(2)
     chance = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(vectors_MC), generator=chance)[:_MOST_SAMPLES]
-    sample_MC = vectors_MC[chosen]
+    chosen = torch.randperm(windows * rows * columns, generator=chance)[:_MOST_SAMPLES]
+    sample_MC = vectors_NCX[chosen // (rows * columns), :, chosen % (rows * columns)]
     mean_C = sample_MC.mean(dim=0)
     spread_C = sample_MC.std(dim=0) + 1e-6
     components = min(_COMPONENTS, *sample_MC.shape)
     fitted = PCA(components, svd_solver="full").fit(((sample_MC - mean_C) / spread_C).numpy())
     basis_CD = torch.from_numpy(fitted.components_.T.copy()).float() / spread_C[:, None]
-    bank_NGWD = (all_NCGW.permute(0, 2, 3, 1) - mean_C) @ basis_CD
-    bank_GWMD = bank_NGWD.permute(1, 2, 0, 3).contiguous()
+    bank_GWMD = torch.empty(rows, columns, windows, components)
+    # Few windows at a time: the features are the largest thing in memory, a second copy of them
+    # would be the next.
+    for first in range(0, windows, _WINDOWS_AT_ONCE):
+        part = slice(first, first + _WINDOWS_AT_ONCE)
+        projected_NGWD = (features_NCGW[part].permute(0, 2, 3, 1) - mean_C) @ basis_CD
+        bank_GWMD[:, :, part] = projected_NGWD.permute(1, 2, 0, 3)
     return DepthBank(mean_C=mean_C, basis_CD=basis_CD, bank_GWMD=bank_GWMD)

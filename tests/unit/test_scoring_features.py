@@ -16,7 +16,7 @@ def _windows(count: int, seed: int) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def bank() -> DepthBank:
-    return fit_depth_bank([_windows(100, 1), _windows(100, 2)], seed=0)
+    return fit_depth_bank(torch.cat([_windows(100, 1), _windows(100, 2)]), seed=0)
 
 
 def test_a_window_of_the_bank_is_its_own_nearest_neighbour(bank: DepthBank) -> None:
@@ -51,5 +51,5 @@ def test_cells_average_fine_layers_and_interpolate_coarse_ones() -> None:
 
 
 def test_the_same_footage_and_seed_make_the_same_bank() -> None:
-    one, other = (fit_depth_bank([_windows(50, 1)], seed=0) for _ in range(2))
+    one, other = (fit_depth_bank(_windows(50, 1), seed=0) for _ in range(2))
     assert torch.equal(one.bank_GWMD, other.bank_GWMD)
