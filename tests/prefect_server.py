@@ -1,7 +1,7 @@
 """A real Prefect server on the loopback interface, and processes that are ended with all they
 started.
 
-`from tests.prefect_server import prefect_environment, prefect_server` makes the fixtures known to a
+`from tests.prefect_server import environment, server` makes the fixtures known to a
 test module; each module has a server of its own.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 
-__all__ = ["Started", "answers", "prefect_environment", "prefect_server", "wait_for"]
+__all__ = ["Started", "environment", "server", "wait_for"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -78,7 +78,7 @@ def answers(url: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def prefect_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment of the processes: a Prefect home of their own, nothing sent anywhere."""
     return {
         **os.environ,
@@ -93,9 +93,7 @@ def prefect_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 
 
 @pytest.fixture(scope="module")
-def prefect_server(
-    prefect_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a Prefect server on a free port of the loopback interface."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -103,7 +101,7 @@ def prefect_server(
     url = f"http://127.0.0.1:{port}/api"
     arguments = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     log = tmp_path_factory.mktemp("server") / "server.log"
-    process = Started([*arguments, "--no-ui"], log, prefect_environment)
+    process = Started([*arguments, "--no-ui"], log, environment)
     try:
         wait_for("server", lambda: answers(url), process, 120)
         yield url

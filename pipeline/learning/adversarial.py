@@ -43,7 +43,7 @@ _CHECKPOINT_STEPS = 200
 _LOGGED_STEPS = 20
 _NORM_BATCHES = 50
 """Batches over which the averaged generator's batch norm is measured again: its weights are an
-average, its running statistics are not."""
+average, its running statistics are not. Not more than it was trained with."""
 
 Progress = Callable[[str], None]
 
@@ -189,7 +189,7 @@ def _measure_norms(state: TrainingState, seed: int, preset: Preset) -> None:
     size = (preset.tgan.optimisation.batch, preset.tgan.geometry.latent)
     latents = (
         (torch.rand(size, generator=chance) * 2.0 - 1.0).to(state.device)
-        for _ in range(_NORM_BATCHES)
+        for _ in range(min(_NORM_BATCHES, preset.generator_steps))
     )
     recompute_batch_norm_statistics(state.sampler, latents)
 

@@ -48,7 +48,7 @@ def train_camera(
     Called again with nothing changed, it gives the model that there is, and adds nothing.
     """
     camera = check_camera(site.store.camera(camera_name))
-    stretches = stretches_of(site, camera_name, since=since, until=until)
+    stretches = stretches_of(site, camera_name, since=since, until=until, progress=progress)
     chosen = preset_named(preset or site.settings.preset).with_effort(effort)
     chosen_seed = site.settings.seed if seed is None else seed
     name = training_job(stretches, chosen, chosen_seed, camera.privacy_masks)
@@ -140,9 +140,10 @@ def stretches_of(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> list[Stretch]:
-    """Return the segments of a camera in [since, until) with their files; FootageError when
-    none."""
+    """Return the segments of a camera in [since, until) whose files are still there; FootageError
+    when none is. Recorders clear their folders: what is gone is said, and left out."""
     segments = site.store.segments(camera_name, since, until)
     if not segments:
         raise FootageError(
@@ -151,7 +152,7 @@ def stretches_of(
         )
     footage = {item.footage_id: item for item in site.store.footage_of(camera_name, since, until)}
     root = site.source_of(site.store.camera(camera_name))
-    return [
+    stretches = [
         Stretch(
             source=footage_path(root, footage[segment.footage_id].path),
             footage=footage[segment.footage_id],
@@ -159,6 +160,16 @@ def stretches_of(
         )
         for segment in segments
     ]
+    there = [stretch for stretch in stretches if stretch.source.exists()]
+    if not there:
+        raise FootageError(
+            f"camera {camera_name}: none of its {len(footage)} files is in {root} any more; give "
+            "footage to learn from",
+            reason=Reason.UNREADABLE,
+        )
+    if len(there) < len(stretches):
+        progress(f"{len(stretches) - len(there)} of {len(stretches)} segments are gone from {root}")
+    return there
 
 
 def load_active_model(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -14,6 +14,7 @@ from pipeline.allocation import keep_freed_memory
 from pipeline.assembly import Site
 from pipeline.camera import Camera, check_camera
 from pipeline.clips.reader import Stretch
+from pipeline.errors import FootageError
 from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
 from pipeline.learning.camera_model import CameraModel
@@ -43,6 +44,8 @@ class ScoreSummary:
     """New ones."""
     alerts: int
     """New ones."""
+    unreadable: int
+    """Segments whose file is gone or cannot be decoded any more; tried again next time."""
 
 
 def score_camera(
@@ -55,24 +58,33 @@ def score_camera(
     """Score every segment that the camera's active model has not scored (and that ends after
     `since`), then bring events and alerts up to date.
 
-    Doing it again adds nothing. Killed in the middle, the next call scores what is missing.
+    Doing it again adds nothing. Killed in the middle, the next call scores what is missing. A file
+    that was removed since it was taken in never stops its neighbours.
     """
     camera = check_camera(site.store.camera(camera_name))
     record, model = load_active_model(site, site.store, camera_name)
     keep_freed_memory()
     run = _ScoringRun(site, camera, record, model)
-    totals = ScoreSummary(segments=0, clips=0, footage_seconds=0.0, events=0, alerts=0)
+    totals = ScoreSummary(
+        segments=0, clips=0, footage_seconds=0.0, events=0, alerts=0, unreadable=0
+    )
     with lease_kept(site.store, f"score/{camera_name}", _LEASE_SECONDS):
         for segment in site.store.unscored_segments(camera_name, record.model_id):
             if since is not None and segment.end_utc <= since:
                 continue
-            clips = run.score(segment)
-            events, alerts = run.join_around(segment)
+            try:
+                clips = run.score(segment)
+                events, alerts = run.join_around(segment)
+            except FootageError as error:
+                totals = replace(totals, unreadable=totals.unreadable + 1)
+                progress(f"not scored: {error}")
+                continue
             # The mark comes last: killed anywhere before it, all of this is done again and adds
             # only what is missing.
             site.store.mark_scored(segment.segment_id, record.model_id, clips, site.clock.now_utc())
             length = seconds(segment.end_us - segment.start_us)
-            totals = ScoreSummary(
+            totals = replace(
+                totals,
                 segments=totals.segments + 1,
                 clips=totals.clips + clips,
                 footage_seconds=totals.footage_seconds + length,

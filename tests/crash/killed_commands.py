@@ -35,6 +35,8 @@ PATIENCE_SECONDS = 600.0
 BLOCKED_SECONDS = 0.2
 """A kill comes up to so much later than the processor time says, so that it also finds a command
 that waits for a disk or a decoder."""
+KILLS_A_SITE = 3
+"""One after the other, before the work may come to its end: more would all hit its beginning."""
 ATTEMPTS_A_KILL = 5
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -306,14 +308,14 @@ def storm(
         site = copied(base, f"{base.name}-stormy-{met.finished}")
         lease_until: datetime | None = None
         left_seconds = calm.work_seconds
-        wanted = max(kills, met.kills + 1)
+        wanted = min(max(kills, met.kills + 1), met.kills + KILLS_A_SITE)
         while met.kills < wanted:
             attempts += 1
             assert attempts <= ATTEMPTS_A_KILL * (kills + 1), f"too few kills hit: {met}"
             command = _begun(site, lease_until, met, *arguments)
             command.wait_for_work(chance.random() * left_seconds)
             time.sleep(chance.random() * BLOCKED_SECONDS)
-            left_seconds = max(left_seconds - command.work_seconds, calm.work_seconds / 4.0)
+            left_seconds = max(left_seconds - command.work_seconds, calm.work_seconds / 2.0)
             command.kill()
             met.resumptions += "going on from step" in command.output
             left = left_by(site)

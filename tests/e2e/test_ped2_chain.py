@@ -30,7 +30,7 @@ def whole_round(site: Site, until: datetime) -> tuple[str, list[Path]]:
     """Do everything once; return the model and the reports."""
     ingest_camera(site, CAMERA)
     model = train_camera(site, CAMERA, effort=EFFORT, until=until)
-    score_camera(site, CAMERA, since=until)
+    assert score_camera(site, CAMERA, since=until).unreadable == 1
     deliver_pending(site)
     since, end = report_span(site, CAMERA)
     reports = [
@@ -51,12 +51,15 @@ def test_footage_goes_in_and_alerts_and_reports_come_out_once(
     drop(source, [footage / "train" / name for name in ("04.mp4", "05.mp4")])
     ingest_camera(site, CAMERA)
     until = end_of_footage(site) + timedelta(seconds=1)
-    drop(source, [footage / "test" / "04.mp4"])  # a cart comes after three seconds
+    # A cart comes after three seconds. The other one is removed before it is scored.
+    drop(source, [footage / "test" / "04.mp4", footage / "test" / "03.mp4"])
+    ingest_camera(site, CAMERA)
+    (source / "test-03.mp4").unlink()
 
     model, reports = whole_round(site, until)
     first = dict(site.store.row_counts())
     alerts = list(site.store.alerts(CAMERA))
-    assert (first["footage"], first["segments"], first["models"]) == (3, 3, 1)
+    assert (first["footage"], first["segments"], first["models"]) == (4, 4, 1)
     chosen = preset_named("compact")
     windows = 1 + (180 - chosen.tgan.geometry.frames) // chosen.clip_stride
     assert first["anomalies"] == windows

@@ -25,7 +25,7 @@ from tests.ped2 import (
     wrong_evidence,
 )
 from tests.postgres_server import shared_server
-from tests.prefect_server import prefect_environment, prefect_server
+from tests.prefect_server import environment, server
 
 pytestmark = [
     pytest.mark.full,
@@ -36,7 +36,7 @@ pytestmark = [
     pytest.mark.timeout(3600),
 ]
 
-__all__ = ["prefect_environment", "prefect_server"]
+__all__ = ["environment", "server"]
 
 DATABASES = ("sqlite", "postgresql")
 EFFORT = 0.05
@@ -61,7 +61,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched(
-    prefect_server: str, data_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    server: str, data_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Watched]]:
     """Return a function that gives the outcome on a database, worked out at its first call."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -75,7 +75,7 @@ def watched(
                 if database == "postgresql":
                     url = open_databases.enter_context(shared_server().database())
                 folder = tmp_path_factory.mktemp(database)
-                with temporary_settings({PREFECT_API_URL: prefect_server}):
+                with temporary_settings({PREFECT_API_URL: server}):
                     done[database] = watch_ped2(folder, url, data_folder / "ucsd_ped2")
             return done[database]
 
