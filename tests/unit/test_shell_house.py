@@ -43,7 +43,18 @@ ONLY_IN = {
         "pipeline/scoring/motion.py",
         "pipeline/alerts/evidence.py",
         "pipeline/demo/",
-        "pipeline/evaluation/trivial.py",
+        *(
+            f"pipeline/evaluation/{name}.py"
+            for name in (
+                "faults",
+                "injection",
+                "moments",
+                "nuisances",
+                "objects",
+                "scene",
+                "trivial",
+            )
+        ),
     ),
     "sqlalchemy": ("pipeline/store/",),
     "alembic": ("pipeline/store/",),
