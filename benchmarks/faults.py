@@ -127,11 +127,16 @@ def _print(result: Mapping[str, Any], console: Console) -> None:
         box=SIMPLE_HEAD,
     )
     trivial = Table(title="AUC of trivial scores", title_justify="left", box=SIMPLE_HEAD)
+    against = Table(
+        title="AUC of faulty frames against the same moments with nothing injected",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
     kinds = dict(result["faults"])
     if result["all_faults"]:
         kinds["all"] = result["all_faults"]
     names = next(iter(kinds.values()))["trivial_auc"] if kinds else ()
-    for table, columns in ((areas, rows), (trivial, names)):
+    for table, columns in ((areas, rows), (trivial, names), (against, [*rows, *names])):
         table.add_column("", no_wrap=True)
         for column in columns:
             table.add_column(column.replace("largest_", "").replace("_", " "), justify="right")
@@ -147,6 +152,8 @@ def _print(result: Mapping[str, Any], console: Console) -> None:
         )
         areas.add_row(kind, *(_area(figures["auc"][row]) for row in rows))
         trivial.add_row(kind, *(_area(area) for area in figures["trivial_auc"].values()))
+        both = [*(figures["auc"][row] for row in rows), *figures["trivial_auc"].values()]
+        against.add_row(kind, *(_number(area["against_untouched"]) for area in both))
     quiet = Table(title="Must not alarm (95 % interval)", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("", "false alarms", "seconds", "a camera-hour", "from", "to"):
         quiet.add_column(heading, justify="right" if heading else "left")
@@ -158,7 +165,7 @@ def _print(result: Mapping[str, Any], console: Console) -> None:
             f"{figures['per_camera_hour']:.1f}",
             *(f"{edge:.1f}" for edge in figures["interval"]),
         )
-    for table in (found, areas, trivial, quiet):
+    for table in (found, areas, trivial, against, quiet):
         console.print(table)
 
 

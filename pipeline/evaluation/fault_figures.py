@@ -158,9 +158,10 @@ def _origin(one: ScoredVariant, base: ScoredVariant) -> _Origin:
 def _row_auc(
     scored: Sequence[ScoredVariant], base: ScoredVariant, origins: Sequence[_Origin], row: str
 ) -> dict[str, float | None]:
-    """Return the AUC over all frames of the variants, mean and deviation over models, and the same
-    of the untouched frames that they come from."""
-    injected, before = [], []
+    """Return the AUC over all frames of the variants, mean and deviation over models, the same of
+    the untouched frames that they come from, and that of faulty frames against the same moments
+    untouched."""
+    injected, before, against = [], [], []
     for model in range(len(base.runs)):
         scores = [one.score(model, row) for one in scored]
         as_it_was = base.score(model, row)
@@ -169,10 +170,12 @@ def _row_auc(
             continue
         injected.append(_auc(known, [one.variant.labels() for one in scored]))
         before.append(_auc([as_it_was[o.part] for o in origins], [o.labels for o in origins]))
+        against.append(_against_untouched(known, scored, as_it_was, origins))
     return {
         "mean": float(np.mean(injected)) if injected else None,
         "sd": float(np.std(injected, ddof=1)) if len(injected) > 1 else None,
         "untouched": float(np.mean(before)) if before else None,
+        "against_untouched": float(np.mean(against)) if against else None,
     }
 
 
@@ -180,12 +183,28 @@ def _trivial_auc(
     scored: Sequence[ScoredVariant], base: ScoredVariant, origins: Sequence[_Origin], name: str
 ) -> dict[str, float | None]:
     as_it_was = base.trivial[name]
+    scores = [one.trivial[name] for one in scored]
     return {
-        "mean": _auc(
-            [one.trivial[name] for one in scored], [one.variant.labels() for one in scored]
-        ),
+        "mean": _auc(scores, [one.variant.labels() for one in scored]),
         "untouched": _auc([as_it_was[o.part] for o in origins], [o.labels for o in origins]),
+        "against_untouched": _against_untouched(scores, scored, as_it_was, origins),
     }
+
+
+def _against_untouched(
+    scores: Sequence[NDArray[np.float64]],
+    scored: Sequence[ScoredVariant],
+    as_it_was: NDArray[np.float64],
+    origins: Sequence[_Origin],
+) -> float:
+    """Return the AUC of faulty frames against the same moments untouched: what moves there anyway
+    is on both sides. A score that does not see a fault has .5."""
+    faulty = [s[one.variant.labels()] for s, one in zip(scores, scored, strict=True)]
+    normal = [as_it_was[origin.part][origin.labels] for origin in origins]
+    labels = [np.ones(len(part), dtype=np.bool_) for part in faulty]
+    return _auc(
+        [*faulty, *normal], [*labels, *(np.zeros(len(part), dtype=np.bool_) for part in normal)]
+    )
 
 
 def _auc(scores: Sequence[NDArray[np.float64]], labels: Sequence[NDArray[np.bool_]]) -> float:

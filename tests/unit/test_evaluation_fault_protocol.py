@@ -146,6 +146,9 @@ def test_faults_are_injected_scored_and_counted(footage: Path, tmp_path: Path) -
     assert knocked["auc"]["fused"]["sd"] == 0.0
     assert knocked["auc"]["fused"]["untouched"] < 0.7
     assert knocked["strangest_place_in_box"] == 1.0
+    assert knocked["auc"]["fused"]["against_untouched"] > 0.95
+    assert slow["auc"]["fused"]["against_untouched"] == pytest.approx(0.5, abs=0.1)
+    assert slow["trivial_auc"]["largest_optical_flow"]["against_untouched"] < 0.2
     assert (slow["found"], slow["detection_delay_seconds"]) == (0.0, None)
     assert set(knocked["auc"]) == {"fused", "tgan", "critic", "reconstruction", "motion"}
     assert tuple(knocked["trivial_auc"]) == TRIVIAL_NAMES
