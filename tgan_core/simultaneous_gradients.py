@@ -22,7 +22,8 @@ class PlayerGradients:
     critic: list[Tensor]
     """In the order of the critic's parameters, gradient penalty included."""
     figures: dict[str, Tensor]
-    """Scalars: critic loss, generator loss, real score, fake score, maybe gradient penalty."""
+    """Scalars: critic loss, generator loss, real score, fake score, maybe pseudo score and gradient
+    penalty."""
 
 
 def simultaneous_gradients(
@@ -33,8 +34,12 @@ def simultaneous_gradients(
     optimisation: OptimisationConfig,
     *,
     step: int,
+    pseudo_BCTHW: Tensor | None = None,
 ) -> PlayerGradients:
     """Gradients of both losses with the same generated batch, networks in train mode.
+
+    With `pseudo_BCTHW`, clips that are neither real nor generated, the critic's loss is the mean of
+    its losses against both (Zaheer et al. 2020, section 3.2); the generator's stays as it is.
 
     `step`, counted from 1, says whether the lazy gradient penalty is due. Only the running
     statistics of batch norm change.
@@ -50,20 +55,27 @@ def simultaneous_gradients(
         # Fake before real, in separate passes: batch norm sees them one after the other.
         fake_score_B = critic(fake_BCTHW)
         real_score_B = critic(real_BCTHW)
+        pseudo_score_B = None if pseudo_BCTHW is None else critic(pseudo_BCTHW)
     both = losses(optimisation.objective, real_score_B, fake_score_B)
+    critic_loss, share = both.critic, 1.0
+    if pseudo_score_B is not None:
+        against_pseudo = losses(optimisation.objective, real_score_B, pseudo_score_B).critic
+        critic_loss, share = (both.critic + against_pseudo) / 2.0, 0.5
     if optimisation.objective == "wasserstein":
         # mean D(fake) stands in both losses with opposite signs, so one pass serves both.
-        *critic_slopes, slope = torch.autograd.grad(both.critic, [*critic_weights, fake_BCTHW])
-        fake_slope_BCTHW = -slope
+        *critic_slopes, slope = torch.autograd.grad(critic_loss, [*critic_weights, fake_BCTHW])
+        fake_slope_BCTHW = -slope / share
     else:
         (fake_slope_BCTHW,) = torch.autograd.grad(both.generator, [fake_BCTHW], retain_graph=True)
-        critic_slopes = list(torch.autograd.grad(both.critic, critic_weights))
+        critic_slopes = list(torch.autograd.grad(critic_loss, critic_weights))
     figures = {
-        "critic loss": both.critic.detach(),
+        "critic loss": critic_loss.detach(),
         "generator loss": both.generator.detach(),
         "real score": real_score_B.detach().mean(),
         "fake score": fake_score_B.detach().mean(),
     }
+    if pseudo_score_B is not None:
+        figures["pseudo score"] = pseudo_score_B.detach().mean()
     if optimisation.r1_weight and step % optimisation.r1_every == 0:
         penalty = r1_penalty(critic, real_BCTHW)
         weighted = 0.5 * optimisation.r1_weight * optimisation.r1_every * penalty

@@ -68,6 +68,8 @@ class StepFigures:
     generator_loss: float
     real_score: float
     fake_score: float
+    pseudo_score: float | None
+    """None when there were no pseudo-anomalies."""
     r1_penalty: float | None
     """Mean squared critic gradient at real clips; None when this step had no penalty."""
     share_at_one: float | None
@@ -125,10 +127,15 @@ def train(
 
 
 def training_step(
-    state: TrainingState, video_BCTHW: Tensor, *, clock: Callable[[], float] = time.perf_counter
+    state: TrainingState,
+    video_BCTHW: Tensor,
+    *,
+    pseudo_BCTHW: Tensor | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> StepFigures:
     """One simultaneous step of both players on one batch of real clips, float in [-1, 1].
 
+    `pseudo_BCTHW`: pseudo-anomalies, which the critic learns to tell from the real clips as well.
     Both gradients are taken at the same point with the same generated batch. Raises
     NonFiniteError, naming step and tensor, before any update: the state is then as before the
     call. Raises ValueError for a batch of the wrong shape or range.
@@ -136,6 +143,7 @@ def training_step(
     started = clock()
     number = state.step + 1
     real_BCTHW = _checked_batch(state, video_BCTHW, number)
+    pseudo = None if pseudo_BCTHW is None else _checked_batch(state, pseudo_BCTHW, number)
     kept_random = state.random.get_state()
     kept_buffers = [buffer.clone() for buffer in _buffers(state)]
     try:
@@ -146,6 +154,7 @@ def training_step(
             real_BCTHW,
             state.config.optimisation,
             step=number,
+            pseudo_BCTHW=pseudo,
         )
         _assert_finite(state, gradients, number)
     except BaseException:
@@ -240,6 +249,7 @@ def _figures(
         generator_loss=values["generator loss"],
         real_score=values["real score"],
         fake_score=values["fake score"],
+        pseudo_score=values.get("pseudo score"),
         r1_penalty=values.get("gradient penalty"),
         share_at_one=None if report is None else report.share_at_one,
         largest_singular_value=None if report is None else report.largest_before,

@@ -14,14 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.clips.tensors import align_lighting, planes_of
-from pipeline.clips.windows import Clip, windows
+from pipeline.clips.flow import grey_of, with_flow
+from pipeline.clips.tensors import align_lighting, planes_of, speed_plane
+from pipeline.clips.windows import Clip, Window, windows
 from pipeline.footage.admission import Footage
 from pipeline.footage.frames import View, working_frames
 from pipeline.footage.segments import Segment
 from pipeline.timebase import shift_utc
 
-__all__ = ["ClipReader", "Stretch", "view_for"]
+__all__ = ["ClipReader", "Stretch", "WindowBatch", "view_for"]
 
 _ALIGN_TO_PX = 16
 """Working sizes are multiples of this: two cells of the grid, so that pooling never cuts one."""
@@ -55,6 +56,21 @@ def view_for(footage: Footage, *, width_px: int, frame_rate: float, grey: bool) 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WindowBatch:
+    """The windows of N clips."""
+
+    pictures: NDArray[np.uint8]
+    """NTHW, or NTHWC for colour."""
+    flow_NTHW2: NDArray[np.float16]
+    """Pixels a frame."""
+
+    @property
+    def grey_NTHW(self) -> NDArray[np.uint8]:
+        """The pictures without their colours."""
+        return self.pictures if self.pictures.ndim == 4 else grey_of(self.pictures)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClipReader:
     """Reads clips for one model. Memory is bounded by the window, not by the footage."""
 
@@ -63,6 +79,8 @@ class ClipReader:
     """T."""
     planes: tuple[str, ...]
     background_HW: NDArray[np.uint8]
+    full_speed_px: float = 1.0
+    """Pixels a frame that fill the range of the speed plane."""
     folder_frame_rate: float = 10.0
     stall_seconds: float = 30.0
 
@@ -70,45 +88,59 @@ class ClipReader:
         """Return the reader with privacy masks burnt into every frame."""
         return replace(self, view=replace(self.view, masks=masks))
 
-    def clips(self, stretch: Stretch, *, stride: int) -> Iterator[tuple[Clip, NDArray[np.uint8]]]:
-        """Yield (clip, window_THW uint8) in order of time; grey windows have their lighting
-        aligned.
+    def clips(self, stretch: Stretch, *, stride: int) -> Iterator[tuple[Clip, Window]]:
+        """Yield (clip, window) in order of time; grey windows have their lighting aligned.
 
-        Colour windows are THWC and are left as they are.
+        Colour windows are left as they are.
         """
-        frames = working_frames(
-            stretch.source,
-            self.view,
-            start_us=stretch.segment.start_us,
-            end_us=stretch.segment.end_us,
-            folder_frame_rate=self.folder_frame_rate,
-            stall_seconds=self.stall_seconds,
+        frames = with_flow(
+            working_frames(
+                stretch.source,
+                self.view,
+                start_us=stretch.segment.start_us,
+                end_us=stretch.segment.end_us,
+                folder_frame_rate=self.folder_frame_rate,
+                stall_seconds=self.stall_seconds,
+            )
         )
         cut = windows(frames, segment=stretch.segment, length=self.frames, stride=stride)
         background = torch.from_numpy(self.background_HW)
         for clip, window in cut:
             if self.view.grey:
-                aligned = align_lighting(torch.from_numpy(window).unsqueeze(0), background)[0]
-                yield clip, aligned.round().to(torch.uint8).numpy()
+                pictures = torch.from_numpy(window.pictures).unsqueeze(0)
+                aligned = align_lighting(pictures, background)[0].round().to(torch.uint8)
+                yield clip, replace(window, pictures=aligned.numpy())
             else:
                 yield clip, window
 
     def batches(
         self, stretch: Stretch, *, stride: int, size: int
-    ) -> Iterator[tuple[list[Clip], NDArray[np.uint8]]]:
-        """Yield (clips, windows_NTHW) with up to `size` clips at a time."""
+    ) -> Iterator[tuple[list[Clip], WindowBatch]]:
+        """Yield (clips, their windows) with up to `size` clips at a time."""
         clips: list[Clip] = []
-        kept: list[NDArray[np.uint8]] = []
+        kept: list[Window] = []
         for clip, window in self.clips(stretch, stride=stride):
             clips.append(clip)
             kept.append(window)
             if len(clips) == size:
-                yield clips, np.stack(kept)
+                yield clips, _together(kept)
                 clips, kept = [], []
         if clips:
-            yield clips, np.stack(kept)
+            yield clips, _together(kept)
 
-    def planes_NPTHW(self, windows_NTHW: NDArray[np.uint8]) -> Tensor:
+    def planes_NPTHW(self, windows: WindowBatch) -> Tensor:
         """Return what the networks see of whole frames, float32 in [-1, 1]."""
-        background = torch.from_numpy(self.background_HW).unsqueeze(0)
-        return planes_of(torch.from_numpy(windows_NTHW), background, self.planes)
+        flow = torch.from_numpy(windows.flow_NTHW2).float()
+        return planes_of(
+            torch.from_numpy(windows.pictures),
+            torch.from_numpy(self.background_HW).unsqueeze(0),
+            self.planes,
+            speed_plane(torch.hypot(flow[..., 0], flow[..., 1]), self.full_speed_px),
+        )
+
+
+def _together(windows: list[Window]) -> WindowBatch:
+    flows = [window.flow_THW2 for window in windows if window.flow_THW2 is not None]
+    return WindowBatch(
+        pictures=np.stack([window.pictures for window in windows]), flow_NTHW2=np.stack(flows)
+    )

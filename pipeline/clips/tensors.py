@@ -11,11 +11,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["PLANES", "align_lighting", "pictures_of", "plane_count", "planes_of"]
+__all__ = ["PLANES", "align_lighting", "pictures_of", "plane_count", "planes_of", "speed_plane"]
 
-PLANES = ("background_difference", "frame_difference", "grey", "colour")
-"""background_difference: picture less background. frame_difference: picture less the one before.
-grey: the picture itself. colour: the picture itself in three planes, as in the paper."""
+PLANES = ("background_difference", "speed", "frame_difference", "grey", "colour")
+"""background_difference: picture less background. speed: how fast each pixel moves (optical flow).
+frame_difference: picture less the one before. grey: the picture itself. colour: the picture itself
+in three planes, as in the paper."""
 
 _FULL_SCALE = 96.0
 """Grey levels of difference that fill the range. Larger ones saturate: a difference of 96 is
@@ -64,12 +65,22 @@ def _weighted_line(x_NM: Tensor, y_NM: Tensor, weight_NM: Tensor) -> tuple[Tenso
     return gain, mean_y - gain * mean_x
 
 
-def planes_of(video_NTHW: Tensor, background_NHW: Tensor, planes: tuple[str, ...]) -> Tensor:
+def speed_plane(speed_NTHW: Tensor, full_speed_px: float) -> Tensor:
+    """Return speeds in pixels a frame as shares of `full_speed_px`, float32 in [0, 1]."""
+    return (speed_NTHW.float() / full_speed_px).clamp(0.0, 1.0)
+
+
+def planes_of(
+    video_NTHW: Tensor,
+    background_NHW: Tensor,
+    planes: tuple[str, ...],
+    speed_NTHW: Tensor | None = None,
+) -> Tensor:
     """Return planes_NPTHW, float32 in [-1, 1].
 
     `video_NTHW` holds grey levels 0..255 already aligned in lighting; for the colour planes it is
     video_NTHWC. `background_NHW` is the background of the same crop, one for each clip or one for
-    all.
+    all. `speed_NTHW`, from `speed_plane`, is needed for the plane of that name.
     """
     if planes == ("colour",):
         return ((video_NTHW.float() - 128.0) / 128.0).permute(0, 4, 1, 2, 3).contiguous()
@@ -78,6 +89,10 @@ def planes_of(video_NTHW: Tensor, background_NHW: Tensor, planes: tuple[str, ...
     for plane in planes:
         if plane == "background_difference":
             made.append((video - background_NHW.float().unsqueeze(1)) / _FULL_SCALE)
+        elif plane == "speed":
+            if speed_NTHW is None:
+                raise ValueError("the speed plane needs the speeds")
+            made.append(speed_NTHW)
         elif plane == "frame_difference":
             step = video[:, 1:] - video[:, :-1]
             # The first frame has none before it in the clip; the next step stands in for it.

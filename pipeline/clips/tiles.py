@@ -60,26 +60,34 @@ def _starts(length_px: int, tile_px: int, stride_px: int) -> tuple[int, ...]:
     return tuple(starts)
 
 
-def cut_tiles(frames_NPTHW: Tensor, grid: TileGrid) -> Tensor:
-    """Return tiles_MPTSS with M = N * K, the tiles of one clip together, in the order of
-    corners."""
-    size = grid.tile_px
-    cut = [frames_NPTHW[..., t : t + size, x : x + size] for t, x in grid.corners]
-    return torch.stack(cut, dim=1).flatten(0, 1)
+def cut_tiles(frames_NPTHW: Tensor, grid: TileGrid, tiles_NK: Tensor) -> Tensor:
+    """Return tiles_MPTSS with M = N * K, the tiles of one clip together.
+
+    `tiles_NK` says which, by their number in the order of corners.
+    """
+    size, corners = grid.tile_px, grid.corners
+    cut = [
+        frames_NPTHW[clip, ..., top : top + size, left : left + size]
+        for clip, chosen in enumerate(tiles_NK.tolist())
+        for top, left in (corners[number] for number in chosen)
+    ]
+    return torch.stack(cut)
 
 
-def stitch_tiles(tiles_MPTSS: Tensor, grid: TileGrid) -> Tensor:
-    """Return frames_NPTHW: overlapping tiles blended with a raised cosine (Hann) window."""
-    size = grid.tile_px
-    count = len(grid.corners)
-    tiles_NKPTSS = tiles_MPTSS.reshape(-1, count, *tiles_MPTSS.shape[1:])
+def stitch_tiles(tiles_MPTSS: Tensor, grid: TileGrid, tiles_NK: Tensor) -> Tensor:
+    """Return frames_NPTHW: overlapping tiles blended with a raised cosine (Hann) window, NaN where
+    no tile is."""
+    size, corners = grid.tile_px, grid.corners
     ramp = torch.hann_window(size + 2, periodic=False)[1:-1].to(tiles_MPTSS)
     weight_SS = torch.outer(ramp, ramp)
-    clips, _, planes, frames = tiles_NKPTSS.shape[:4]
+    planes, frames = tiles_MPTSS.shape[1:3]
+    clips = len(tiles_NK)
     total = tiles_MPTSS.new_zeros(clips, planes, frames, grid.height_px, grid.width_px)
-    weights = tiles_MPTSS.new_zeros(grid.height_px, grid.width_px)
-    for index, (top, left) in enumerate(grid.corners):
-        rows, columns = slice(top, top + size), slice(left, left + size)
-        total[..., rows, columns] += tiles_NKPTSS[:, index] * weight_SS
-        weights[rows, columns] += weight_SS
+    weights = tiles_MPTSS.new_zeros(clips, 1, 1, grid.height_px, grid.width_px)
+    tiles = iter(tiles_MPTSS)
+    for clip, chosen in enumerate(tiles_NK.tolist()):
+        for top, left in (corners[number] for number in chosen):
+            rows, columns = slice(top, top + size), slice(left, left + size)
+            total[clip, ..., rows, columns] += next(tiles) * weight_SS
+            weights[clip, ..., rows, columns] += weight_SS
     return total / weights

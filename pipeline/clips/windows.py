@@ -16,7 +16,7 @@ from pipeline.footage.segments import Segment
 from pipeline.identity import content_id
 from pipeline.timebase import shift_utc
 
-__all__ = ["Clip", "windows"]
+__all__ = ["Clip", "Window", "windows"]
 
 _REMEMBERED_STEPS = 15
 _HOLE_IN_STEPS = 2.5
@@ -39,13 +39,23 @@ class Clip:
     end_utc: datetime
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """What was seen in one clip: arrays of the caller's own."""
+
+    pictures: NDArray[np.uint8]
+    """THW, or THWC for colour."""
+    flow_THW2: NDArray[np.float16] | None
+    """Pixels a frame. The first frame has that of the second, so that a window depends on its own
+    frames alone. None when the frames have none."""
+
+
 def windows(
     frames: Iterable[WorkingFrame], *, segment: Segment, length: int, stride: int
-) -> Iterator[tuple[Clip, NDArray[np.uint8]]]:
+) -> Iterator[tuple[Clip, Window]]:
     """Yield (clip, window) for each `length` frames in a row, beginning every `stride` frames.
 
-    window is uint8 THW, or THWC for colour, and the caller's own. A window never spans a hole:
-    after one, counting begins again. At most `length` frames are held.
+    A window never spans a hole: after one, counting begins again. At most `length` frames are held.
     """
     if length < 1 or stride < 1:
         raise ValueError(f"length {length} and stride {stride} must be at least 1")
@@ -65,7 +75,18 @@ def windows(
         held.append(frame)
         run += 1
         if run >= length and (run - length) % stride == 0:
-            yield _clip(segment, held), np.stack([one.image for one in held])
+            yield _clip(segment, held), _window(held)
+
+
+def _window(held: Iterable[WorkingFrame]) -> Window:
+    frames = list(held)
+    # The first frame's flow is not asked for, unless it is the only one.
+    moving = frames[1:] or frames
+    flows = [frame.flow_HW2() for frame in moving if frame.flow_HW2 is not None]
+    flow_THW2 = None
+    if len(flows) == len(moving):
+        flow_THW2 = np.stack([flows[0]] * (len(frames) - len(flows)) + flows)
+    return Window(pictures=np.stack([frame.image for frame in frames]), flow_THW2=flow_THW2)
 
 
 def _is_hole(step_us: int, steps: deque[int]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,9 @@ class WorkingFrame:
     """HW when grey, else HWC in RGB."""
     follows_hole: bool = False
     """Something is missing between the frame before and this one."""
+    flow_HW2: Callable[[], NDArray[np.float16]] | None = None
+    """Gives the pixels (right, down) that each pixel moved since the frame before; see
+    pipeline.clips.flow. None when nobody asked for it."""
 
 
 def working_frames(

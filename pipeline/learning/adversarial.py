@@ -12,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.clips.tensors import planes_of
+from pipeline.clips.flow import SPEED_STEPS
+from pipeline.clips.tensors import planes_of, speed_plane
 from pipeline.errors import TrainingDiverged
 from pipeline.learning.presets import Preset
-from pipeline.learning.reservoir import TileReservoir
+from pipeline.learning.pseudo_anomalies import PseudoAnomalies
+from pipeline.learning.reservoir import TileBatch, TileReservoir
 from pipeline.learning.workspace import Workspace
 from pipeline.scoring.clip_batch import Networks
 from tgan_core.encoder_training import (
@@ -36,7 +38,7 @@ from tgan_core.training import (
     training_step,
 )
 
-__all__ = ["TileSource", "train_networks"]
+__all__ = ["TileSource", "TrainingBatch", "train_networks"]
 
 _CHECKPOINT_STEPS = 200
 """Steps between two checkpoints, at most; a short training leaves ten in each phase."""
@@ -48,21 +50,51 @@ average, its running statistics are not. Not more than it was trained with."""
 Progress = Callable[[str], None]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingBatch:
+    """What the networks see in one step, planes_BPTSS in [-1, 1]."""
+
+    real: Tensor
+    pseudo: Tensor | None
+    """Pseudo-anomalies, as many; None when the preset has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class TileSource:
-    """Batches for training, from the reservoir."""
+    """Batches for training, from the reservoirs."""
 
     reservoir: TileReservoir
+    pseudo_anomalies: PseudoAnomalies | None
     background_HW: NDArray[np.uint8]
+    full_speed_px: float
     preset: Preset
     seed: int
 
-    def batches(self, *, skip: int) -> Iterator[Tensor]:
-        """Yield planes_BPTSS without end, beginning with batch number `skip`."""
+    def batches(self, *, skip: int, pseudo: bool = True) -> Iterator[TrainingBatch]:
+        """Yield batches without end, beginning with batch number `skip`.
+
+        The n-th batch depends on the seed and n alone, so training goes on where it stopped.
+        `pseudo` False leaves the pseudo-anomalies out.
+        """
         size = self.preset.tgan.optimisation.batch
-        drawn = self.reservoir.batches(size, self.background_HW, seed=self.seed, skip=skip)
-        for tiles, backgrounds in drawn:
-            yield planes_of(tiles, backgrounds, self.preset.planes)
+        number = skip
+        while True:
+            chance = np.random.default_rng((self.seed, number))
+            number += 1
+            real = self._planes(self.reservoir.batch(size, self.background_HW, chance))
+            drawn = None
+            if pseudo and self.pseudo_anomalies is not None:
+                drawn = self.pseudo_anomalies.batch(size, self.background_HW, chance)
+            yield TrainingBatch(real=real, pseudo=None if drawn is None else self._planes(drawn))
+
+    def _planes(self, tiles: TileBatch) -> Tensor:
+        speeds_px = torch.from_numpy(tiles.speeds).float() / SPEED_STEPS
+        return planes_of(
+            torch.from_numpy(tiles.pictures),
+            torch.from_numpy(tiles.backgrounds),
+            self.preset.planes,
+            speed_plane(speeds_px, self.full_speed_px),
+        )
 
 
 @dataclass(slots=True)
@@ -167,12 +199,14 @@ def _train_generator(
     log = _Log(progress, "generator", preset.generator_steps, metrics)
     batches = source.batches(skip=state.step)
     while state.step < preset.generator_steps:
-        figures = training_step(state, next(batches).to(device))
+        batch = next(batches)
+        figures = training_step(state, batch.real.to(device), pseudo_BCTHW=batch.pseudo)
         log.step(
             figures.step,
             figures.seconds,
             critic_loss=figures.critic_loss,
             generator_loss=figures.generator_loss,
+            pseudo_score=figures.pseudo_score,
             largest_singular_value=figures.largest_singular_value,
         )
         last = state.step == preset.generator_steps
@@ -208,13 +242,13 @@ def _train_encoder(
     _go_on("encoder", partial(load_encoder_tensors, state), metrics, workspace, progress)
     log = _Log(progress, "encoder", preset.encoder_steps, metrics)
     # The encoder's batches go on where the generator's ended, so that both see all of the tiles.
-    batches = source.batches(skip=preset.generator_steps + state.step)
+    batches = source.batches(skip=preset.generator_steps + state.step, pseudo=False)
     while state.step < preset.encoder_steps:
         figures = encoder_step(
             state,
             trained.sampler,
             trained.critic,
-            next(batches).to(trained.device),
+            next(batches).real.to(trained.device),
             autocast=preset.tgan.optimisation.autocast,
         )
         log.step(figures.step, figures.seconds, loss=figures.loss, pixel_error=figures.pixel_error)

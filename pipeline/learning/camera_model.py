@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pipeline.alerts.budget import EventTail
 from pipeline.alerts.events import EventPolicy
-from pipeline.clips.reader import ClipReader
+from pipeline.clips.reader import ClipReader, WindowBatch
 from pipeline.clips.tiles import TileGrid
 from pipeline.errors import ModelDamaged, ModelError, TrainingDiverged
 from pipeline.footage.frames import View
@@ -43,6 +43,8 @@ class Sight:
     preset: Preset
     view: View
     background_HW: NDArray[np.uint8]
+    full_speed_px: float
+    """Pixels a frame that fill the range of the speed plane."""
     networks: Networks
     latent_statistics: LatentStatistics | None = None
     feature_bank: tuple[DepthBank, ...] = ()
@@ -64,22 +66,22 @@ class Sight:
             frames=self.preset.tgan.geometry.frames,
             planes=self.preset.planes,
             background_HW=self.background_HW,
+            full_speed_px=self.full_speed_px,
         )
         return reader.with_masks(masks)
 
-    def batch(self, reader: ClipReader, windows_NTHW: NDArray[np.uint8]) -> ClipBatch:
-        """Return clips ready for the experts."""
-        grey = windows_NTHW
-        if grey.ndim == 5:
-            # Rec. 601 luma; optical flow wants one grey plane.
-            grey = (grey @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+    def batch(
+        self, reader: ClipReader, windows: WindowBatch, *, everywhere: bool = False
+    ) -> ClipBatch:
+        """Return clips ready for the experts; `everywhere`: reconstruct every tile of them."""
         return ClipBatch(
-            reader.planes_NPTHW(windows_NTHW).to(self.networks.device),
+            reader.planes_NPTHW(windows).to(self.networks.device),
+            windows.flow_NTHW2,
             self.grid,
             self.networks,
             self.latent_statistics,
             self.feature_bank,
-            grey,
+            looked_at=None if everywhere else self.preset.reconstructed_tiles,
         )
 
 
@@ -132,6 +134,7 @@ class CameraModel:
                 "frame_rate": self.sight.view.frame_rate,
                 "grey": self.sight.view.grey,
             },
+            "full_speed_px": self.sight.full_speed_px,
             "tails": self.calibration.to_dict(),
             "two_sided": {t: place.two_sided for t, place in self.calibration.places.items()},
             "calibration": self.calibration_summary(),
@@ -246,6 +249,7 @@ def _assemble(
             preset=preset,
             view=View(**manifest["view"]),
             background_HW=tensors["background"].numpy(),
+            full_speed_px=float(manifest["full_speed_px"]),
             networks=networks,
             latent_statistics=latent,
             feature_bank=_feature_bank(tensors, device),

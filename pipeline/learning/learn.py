@@ -26,6 +26,7 @@ from pipeline.learning.background import learn_background
 from pipeline.learning.camera_model import CameraModel, Sight, choose_device
 from pipeline.learning.normality import calibrate_on_held_out, learn_looks, learn_places
 from pipeline.learning.presets import Preset
+from pipeline.learning.pseudo_anomalies import FAST_FACTORS, PseudoAnomalies
 from pipeline.learning.reservoir import TileReservoir
 from pipeline.learning.workspace import Workspace
 from pipeline.scoring.experts import experts_named
@@ -38,7 +39,15 @@ Progress = Callable[[str], None]
 
 _BACKGROUND_FRAME_RATE = 2.0
 _LEAST_BF16_GAIN = 1.2
-_RECIPE = 1
+_FULL_SPEED = 4.0
+"""Times the usual top speed that fills the speed plane: three times as fast can still be told from
+four times."""
+_LEAST_FULL_SPEED_PX = 1.0
+"""Where nothing ever moves, the noise of the flow must not fill the plane."""
+_MOST_WINDOWS = 4_000
+"""Windows of footage that tiles are taken from: twice what fills the reservoir. Days have more."""
+_MOST_PSEUDO_TILES = 8_000
+_RECIPE = 2
 """Raise it when the same footage, preset and seed would give another model than before."""
 
 
@@ -100,14 +109,20 @@ def learn(
     reader = _reader(split, preset, masks)
     stages.done("background", f"median of {reader.view.width_px} x {reader.view.height_px} px")
     reservoir, windows = _fill_reservoir(split, reader, preset, seed)
+    pseudo_anomalies = _pseudo_anomalies(split, reader, preset, seed, reservoir)
+    full_speed_px = max(_LEAST_FULL_SPEED_PX, _FULL_SPEED * reservoir.usual_top_speed_px())
+    reader = replace(reader, full_speed_px=full_speed_px)
     stages.done("tiles", f"{len(reservoir):,} tiles of {windows:,} windows")
 
     where = choose_device(device)
     kept = Workspace(workspace, training_job(stretches, preset, seed, masks)) if workspace else None
     preset = _with_fitting_arithmetic(preset, where, kept)
-    source = TileSource(reservoir, reader.background_HW, preset, seed)
+    source = TileSource(
+        reservoir, pseudo_anomalies, reader.background_HW, full_speed_px, preset, seed
+    )
     networks, metrics = train_networks(source, preset, seed, where, kept, progress)
-    del reservoir, source  # the passes that follow need the memory, and not the tiles
+    # The passes that follow need the memory, and not the tiles.
+    del reservoir, pseudo_anomalies, source
     stages.done("networks", f"{preset.generator_steps:,} + {preset.encoder_steps:,} steps")
 
     # The masks belong to the camera, not to the model: they are given again when scoring.
@@ -115,6 +130,7 @@ def learn(
         preset=preset,
         view=replace(reader.view, masks=()),
         background_HW=reader.background_HW,
+        full_speed_px=full_speed_px,
         networks=networks,
     )
     experts = experts_named(preset.experts)
@@ -227,19 +243,12 @@ def _fill_reservoir(
     split: Split, reader: ClipReader, preset: Preset, seed: int
 ) -> tuple[TileReservoir, int]:
     """Return the filled reservoir and how many windows lie side by side in the training footage."""
-    reservoir = TileReservoir(
-        capacity=preset.reservoir_tiles,
-        tile_px=preset.tgan.geometry.tile_px,
-        tiles_per_window=preset.tiles_per_window,
-        moving_share=preset.moving_share,
-        seed=seed,
-    )
+    reservoir = _empty_reservoir(preset, preset.reservoir_tiles, seed)
     count = 0
+    stride = _window_stride(split, reader, _MOST_WINDOWS)
     for stretch in split.training:
-        # Windows overlap by half, so that a movement across a border is seen whole in one of them.
-        for _, window in reader.clips(stretch, stride=max(1, reader.frames // 2)):
-            motion = window.mean(axis=-1, dtype="float32") if window.ndim == 4 else None
-            reservoir.add_window(window, motion)
+        for _, window in reader.clips(stretch, stride=stride):
+            reservoir.add_window(window)
             count += 1
     if not len(reservoir):
         raise FootageError(
@@ -247,4 +256,41 @@ def _fill_reservoir(
             "the footage; give longer footage",
             reason=Reason.TOO_SHORT,
         )
-    return reservoir, max(1, count // 2)
+    return reservoir, max(1, count * stride // reader.frames)
+
+
+def _window_stride(split: Split, reader: ClipReader, most: int) -> int:
+    """Return the frames between two windows, so that there are about `most` of them at most.
+
+    Windows of short footage overlap by half: a movement across a border is seen whole in one.
+    """
+    frames = _length_seconds(split.training) * reader.view.frame_rate
+    return max(1, reader.frames // 2, round(frames / most))
+
+
+def _empty_reservoir(preset: Preset, capacity: int, seed: int) -> TileReservoir:
+    return TileReservoir(
+        capacity=capacity,
+        tile_px=preset.tgan.geometry.tile_px,
+        tiles_per_window=preset.tiles_per_window,
+        moving_share=preset.moving_share,
+        seed=seed,
+    )
+
+
+def _pseudo_anomalies(
+    split: Split, reader: ClipReader, preset: Preset, seed: int, normal: TileReservoir
+) -> PseudoAnomalies | None:
+    """Return what draws pseudo-anomalies; None when the preset has none, or when no stretch is long
+    enough for a window at a lower frame rate."""
+    if not preset.pseudo_anomalies:
+        return None
+    fast = _empty_reservoir(preset, min(_MOST_PSEUDO_TILES, preset.reservoir_tiles), seed)
+    for factor in FAST_FACTORS:
+        view = replace(reader.view, frame_rate=reader.view.frame_rate / factor)
+        slow = replace(reader, view=view)
+        stride = _window_stride(split, slow, _MOST_WINDOWS // 4)
+        for stretch in split.training:
+            for _, window in slow.clips(stretch, stride=stride):
+                fast.add_window(window)
+    return PseudoAnomalies(normal=normal, fast=fast) if len(fast) else None

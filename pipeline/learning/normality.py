@@ -42,7 +42,7 @@ def learn_looks(
     features = [_Stack() for _ in DEPTHS]
     for stretch in stretches:
         for _, windows in reader.batches(stretch, stride=stride, size=BATCH_CLIPS):
-            batch = sight.batch(reader, windows)
+            batch = sight.batch(reader, windows, everywhere=True)
             latents.append(batch.latent_NKZ)
             for kept, depth in zip(features, DEPTHS, strict=True):
                 kept.append(cell_features(batch.critic_features[depth], batch.grid.cells))
@@ -88,7 +88,7 @@ def learn_places(
         if whole.segment.start_us + shift_us >= whole.segment.end_us:
             continue
         stretch = whole.part(whole.segment.start_us + shift_us, whole.segment.end_us)
-        for _, maps in _maps(stretch, sight, reader, experts, stride):
+        for _, maps in _maps(stretch, sight, reader, experts, stride, everywhere=True):
             for term, values in maps.items():
                 collected[term].append(torch.from_numpy(values))
     maps_by_term = {term: [stack.values.numpy()] for term, stack in collected.items()}
@@ -175,10 +175,16 @@ def calibrate_on_held_out(
 
 
 def _maps(
-    stretch: Stretch, sight: Sight, reader: ClipReader, experts: Sequence[Expert], stride: int
+    stretch: Stretch,
+    sight: Sight,
+    reader: ClipReader,
+    experts: Sequence[Expert],
+    stride: int,
+    *,
+    everywhere: bool = False,
 ) -> Iterator[tuple[list[Clip], Maps]]:
     for clips, windows in reader.batches(stretch, stride=stride, size=BATCH_CLIPS):
-        batch = sight.batch(reader, windows)
+        batch = sight.batch(reader, windows, everywhere=everywhere)
         maps: Maps = {}
         for expert in experts:
             maps.update(expert.term_maps(batch))

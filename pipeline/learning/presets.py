@@ -40,6 +40,10 @@ class Preset:
     encoder_steps: int
     """Steps of encoder training."""
     encoder_learning_rate: float
+    pseudo_anomalies: bool
+    """Whether the critic also learns to tell changed normal footage from normal footage."""
+    reconstructed_tiles: int
+    """Tiles of a clip that the generator looks at: those that the critic finds least normal."""
     place_windows: int
     """Windows of training footage that the statistics per place are taken from, at most."""
     experts: tuple[str, ...]
@@ -95,13 +99,14 @@ def preset_from_dict(values: Mapping[str, Any]) -> Preset:
 
 
 def _compact() -> Preset:
-    """Two CPU cores: 32-pixel tiles, 8 frames, narrow networks, what differs and what moves."""
+    """Two CPU cores: 32-pixel tiles, 8 frames, narrow networks, what differs and how fast it
+    moves."""
     return Preset(
         name="compact",
-        planes=("background_difference", "frame_difference"),
+        planes=("background_difference", "speed"),
         working_width_px=192,
         frame_rate=10.0,
-        clip_stride=3,
+        clip_stride=2,
         tile_stride_px=24,
         reservoir_tiles=24_000,
         tiles_per_window=12,
@@ -109,6 +114,8 @@ def _compact() -> Preset:
         generator_steps=1_600,
         encoder_steps=800,
         encoder_learning_rate=2e-4,
+        pseudo_anomalies=True,
+        reconstructed_tiles=8,
         place_windows=500,
         experts=("critic", "reconstruction", "features", "motion"),
         tgan=TganConfig(
@@ -167,7 +174,7 @@ def _standard() -> Preset:
 
 
 def _full() -> Preset:
-    """A GPU: the paper's widths on what differs and what moves, for long."""
+    """A GPU: the paper's widths on what differs and how fast it moves, for long."""
     standard = _standard()
     return replace(
         standard,
@@ -191,6 +198,7 @@ def _paper() -> Preset:
         _standard(),
         name="paper",
         planes=("colour",),
+        pseudo_anomalies=False,
         generator_steps=100_000,
         encoder_steps=50_000,
         encoder_learning_rate=5e-5,

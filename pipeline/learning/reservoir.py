@@ -5,19 +5,23 @@ Shapes: K tiles of T frames and S x S pixels; H x W pixels a frame; C colours wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-__all__ = ["TileReservoir", "motion_weights"]
+from pipeline.clips.flow import SPEED_STEPS, grey_of, speed_codes
+from pipeline.clips.windows import Window
+
+__all__ = ["TileBatch", "TileReservoir", "motion_weights"]
 
 _CORNER_STEP_PX = 4
 """Tiles begin at multiples of this when learning: finer than the scoring grid, so that the networks
 do not depend on how things lie in a tile."""
+
+_SPEED_TILES = 4_000
+"""Tiles that are looked at for the usual top speed: enough for its second digit."""
 
 
 def motion_weights(window_THW: NDArray[np.float32], tile_px: int) -> NDArray[np.float64]:
@@ -41,6 +45,18 @@ def motion_weights(window_THW: NDArray[np.float32], tile_px: int) -> NDArray[np.
     return weights / tile_px**2
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TileBatch:
+    """K tiles, as they lie in the reservoir."""
+
+    pictures: NDArray[np.uint8]
+    """KTSS, or KTSSC for colour; lighting aligned."""
+    speeds: NDArray[np.uint8]
+    """KTSS, in the steps of `pipeline.clips.flow.SPEED_STEPS`."""
+    backgrounds: NDArray[np.uint8]
+    """KSS, of the same places."""
+
+
 @dataclass(slots=True)
 class TileReservoir:
     """Tiles sampled from a stream of windows of unknown length, each kept with equal chance
@@ -52,6 +68,7 @@ class TileReservoir:
     moving_share: float
     seed: int
     _tiles: NDArray[np.uint8] | None = field(default=None, init=False)
+    _speeds: NDArray[np.uint8] = field(init=False)
     _corners: NDArray[np.int32] = field(init=False)
     _held: int = field(default=0, init=False)
     _seen: int = field(default=0, init=False)
@@ -64,12 +81,12 @@ class TileReservoir:
     def __len__(self) -> int:
         return self._held
 
-    def add_window(
-        self, window_THW: NDArray[np.uint8], motion_THW: NDArray[np.float32] | None = None
-    ) -> None:
-        """Offer tiles of one window. `motion_THW`: grey levels to look for motion in (default: the
-        window itself; a colour window needs it)."""
-        grey = window_THW.astype(np.float32) if motion_THW is None else motion_THW
+    def add_window(self, window: Window) -> None:
+        """Offer tiles of one window, which has its flow."""
+        if window.flow_THW2 is None:
+            raise ValueError("a window without flow says nothing of speed")
+        pictures, speeds = window.pictures, speed_codes(window.flow_THW2)
+        grey = grey_of(pictures[None])[0].astype(np.float32)
         weights = motion_weights(grey, self.tile_px)
         columns = weights.shape[1]
         flat = weights.ravel()
@@ -79,43 +96,54 @@ class TileReservoir:
             by_motion = self._random.random() < self.moving_share
             place = int(self._random.choice(flat.size, p=moving if by_motion else even))
             top, left = (place // columns) * _CORNER_STEP_PX, (place % columns) * _CORNER_STEP_PX
-            self._offer(window_THW, top, left)
+            self._offer(pictures, speeds, top, left)
 
-    def _offer(self, window_THW: NDArray[np.uint8], top: int, left: int) -> None:
+    def _offer(
+        self, pictures: NDArray[np.uint8], speeds: NDArray[np.uint8], top: int, left: int
+    ) -> None:
         self._seen += 1
         slot = self._held
         if slot == self.capacity:
             slot = int(self._random.integers(self._seen))
             if slot >= self.capacity:
                 return
-        rows, columns = slice(top, top + self.tile_px), slice(left, left + self.tile_px)
-        tile = window_THW[:, rows, columns]
+        area = (slice(None), slice(top, top + self.tile_px), slice(left, left + self.tile_px))
+        tile = pictures[area]
         if self._tiles is None:
             # One block, whose pages become real as they are filled. An array for each of 24,000
             # tiles left 1.4 GB of holes between them, where the windows had been.
             self._tiles = np.empty((self.capacity, *tile.shape), np.uint8)
-        self._tiles[slot], self._corners[slot] = tile, (top, left)
+            self._speeds = np.empty((self.capacity, *tile.shape[:3]), np.uint8)
+        self._tiles[slot], self._speeds[slot] = tile, speeds[area]
+        self._corners[slot] = (top, left)
         self._held = max(self._held, slot + 1)
 
-    def batches(
-        self, size: int, background_HW: NDArray[np.uint8], *, seed: int, skip: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield without end (tiles_KTSS, backgrounds_KSS) of uint8, drawn with replacement.
-
-        The n-th batch depends on `seed` and n alone, so training resumes with `skip` = batches
-        used.
-        """
+    def batch(
+        self, size: int, background_HW: NDArray[np.uint8], chance: np.random.Generator
+    ) -> TileBatch:
+        """Return `size` tiles drawn with replacement by `chance`."""
         if self._tiles is None:
             raise ValueError("the reservoir is empty")
-        number = skip
-        while True:
-            chosen = np.random.default_rng((seed, number)).integers(self._held, size=size)
-            number += 1
-            tiles = self._tiles[chosen]
-            backgrounds = np.stack(
-                [
-                    background_HW[t : t + self.tile_px, x : x + self.tile_px]
-                    for t, x in self._corners[chosen]
-                ]
-            )
-            yield torch.from_numpy(tiles), torch.from_numpy(backgrounds)
+        chosen = chance.integers(self._held, size=size)
+        backgrounds = [
+            background_HW[top : top + self.tile_px, left : left + self.tile_px]
+            for top, left in self._corners[chosen]
+        ]
+        return TileBatch(
+            pictures=self._tiles[chosen],
+            speeds=self._speeds[chosen],
+            backgrounds=np.stack(backgrounds),
+        )
+
+    def usual_top_speed_px(self) -> float:
+        """Return what one tile in a hundred is faster than, in pixels a frame: the mean speed over
+        a quarter of a tile at its fastest place."""
+        if self._tiles is None:
+            raise ValueError("the reservoir is empty")
+        side = self.tile_px // 2
+        chosen = np.linspace(0, self._held - 1, min(self._held, _SPEED_TILES)).astype(np.int64)
+        fastest = [
+            cv2.blur(self._speeds[index, -1].astype(np.float32), (side, side)).max()
+            for index in chosen
+        ]
+        return float(np.quantile(fastest, 0.99)) / SPEED_STEPS

@@ -35,8 +35,16 @@ _STRANGEST_CELLS = 4
 largest cell would be noisier; the mean over the frame would drown a small fault (field practice:
 score patches and take the top ones, never the frame mean)."""
 
-_LEAST_STATISTIC = 0.05
+_LEAST_STATISTIC = 0.01
 """Clips that are quieter than this share of the usual range are all alike."""
+
+_SHARED_RANGES = (0.5, 1.0, 2.0, 4.0)
+"""Choices of how much of the mean range of all cells is added to each cell's own."""
+
+_NEAR_TIE = 1.1
+
+_BLOCKS = 8
+"""Pieces of time, which go to the two halves in turn."""
 
 NATURAL_SCALE = math.log10(math.e)
 """Tail scale of -log10 p where p is a true p-value."""
@@ -61,30 +69,59 @@ class PlaceStatistics:
 
     def strangeness(self, values_NGW: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return how many usual ranges each value lies from its place's middle; 1 is the edge of
-        what the place does in normal operation, larger is stranger."""
+        what the place does in normal operation, larger is stranger, 0 where there is no value
+        (NaN)."""
         departure = values_NGW - self.middle_GW
-        return (np.abs(departure) if self.two_sided else departure) / self.range_GW
+        ratio = (np.abs(departure) if self.two_sided else departure) / self.range_GW
+        return np.asarray(np.nan_to_num(ratio, nan=0.0), dtype=np.float32)
 
 
 def fit_places(values_NGW: NDArray[np.float32], *, two_sided: bool) -> PlaceStatistics:
-    """Return the statistics of a term per cell.
+    """Return the statistics of a term per cell; values in order of time, none of them NaN.
 
-    The range is the 98th percentile of the departures from the median, the largest of the cell and
-    its neighbours, and half the grid's mean range on top. A standard deviation would not do: where
-    a worker passes once a minute it is small, and every pass would look like five of them. The
-    addend keeps a cell where nothing ever happened from calling the first change a catastrophe.
+    The range of a cell is the 98th percentile of its departures from the median (the largest of it
+    and its neighbours), plus a multiple of the mean range of all cells. A standard deviation would
+    not do: where a worker passes once a minute it is small, and every pass would look like five of
+    them. The multiple says how far places differ: a machine does the same at the same place for
+    ever, a square is crossed anywhere. It is the one under which normal footage surprises least
+    when it is judged by other normal footage (two halves, each by the other).
     """
+    blocks = np.arange(len(values_NGW)) * _BLOCKS // len(values_NGW) % 2
+    halves = [values_NGW[blocks == part] for part in (0, 1)]
+    surprise = []
+    for shared in _SHARED_RANGES:
+        statistics = [
+            clip_statistic(_places(own, shared, two_sided=two_sided).strangeness(other))
+            for own, other in (halves, halves[::-1])
+            if len(own) and len(other)
+        ]
+        surprise.append(_mean_excess(np.concatenate(statistics)) if statistics else 0.0)
+    # The smallest of those that are about as good: among near ties noise would decide, and a large
+    # range hides a fault at a quiet place.
+    good = np.asarray(surprise) <= _NEAR_TIE * min(surprise)
+    chosen = _SHARED_RANGES[int(np.argmax(good))]
+    return _places(values_NGW, chosen, two_sided=two_sided)
+
+
+def _places(values_NGW: NDArray[np.float32], shared: float, *, two_sided: bool) -> PlaceStatistics:
     middle_GW = np.median(values_NGW, axis=0)
     departure_NGW = values_NGW - middle_GW
     if two_sided:
         departure_NGW = np.abs(departure_NGW)
     high_GW = maximum_filter(np.quantile(departure_NGW, 0.98, axis=0), size=3, mode="nearest")
-    range_GW = high_GW + 0.5 * high_GW.mean() + 1e-6
+    range_GW = high_GW + shared * high_GW.mean() + 1e-6
     return PlaceStatistics(
         middle_GW=middle_GW.astype(np.float32),
         range_GW=range_GW.astype(np.float32),
         two_sided=two_sided,
     )
+
+
+def _mean_excess(values: NDArray[np.float64]) -> float:
+    """Return by how much the largest tenth of the values lies above the other nine, on average."""
+    threshold = np.quantile(values, 1.0 - _TAIL_SHARE)
+    beyond = values[values > threshold]
+    return float((beyond - threshold).mean()) if len(beyond) else 0.0
 
 
 def clip_statistic(strangeness_NGW: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -147,12 +184,10 @@ def fit_tail(values: NDArray[np.float64], *, least_scale: float = NATURAL_SCALE)
         raise ValueError(f"{len(values)} held-out values, finite: {np.isfinite(values).all()}")
     body = np.quantile(values, np.linspace(0.0, 1.0, _BODY_QUANTILES))
     threshold = float(np.quantile(values, 1.0 - _TAIL_SHARE))
-    beyond = values[values > threshold]
-    mean_excess = float((beyond - threshold).mean()) if len(beyond) else 0.0
     return TailModel(
         body=tuple(float(v) for v in body),
         count=len(values),
         threshold=threshold,
-        tail_share=len(beyond) / len(values),
-        scale=max(mean_excess, least_scale),
+        tail_share=float((values > threshold).mean()),
+        scale=max(_mean_excess(values), least_scale),
     )

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.clips.tiles import TileGrid, cut_tiles, stitch_tiles
+from pipeline.clips.tiles import CELL_PX, TileGrid, cut_tiles, stitch_tiles
 from pipeline.scoring.feature_bank import DepthBank
 from tgan_core.critic import Critic
 from tgan_core.encoder import Encoder
@@ -78,18 +78,21 @@ class ClipBatch:
     def __init__(
         self,
         planes_NPTHW: Tensor,
+        flow_NTHW2: NDArray[np.float16],
         grid: TileGrid,
         networks: Networks,
         latent_statistics: LatentStatistics | None,
         feature_bank: tuple[DepthBank, ...],
-        grey_NTHW: NDArray[np.uint8],
+        *,
+        looked_at: int | None,
     ) -> None:
         self.planes_NPTHW = planes_NPTHW
+        self.flow_NTHW2 = flow_NTHW2
         self.grid = grid
         self.networks = networks
         self.latent_statistics = latent_statistics
         self.feature_bank = feature_bank
-        self.grey_NTHW = grey_NTHW
+        self._looked_at = looked_at
 
     def __len__(self) -> int:
         return len(self.planes_NPTHW)
@@ -110,27 +113,60 @@ class ClipBatch:
         return to_cells(padded, self.grid)
 
     @cached_property
+    def tiles_NK(self) -> Tensor:
+        """Which tiles of the grid are reconstructed, by their number in the order of corners.
+
+        The generator is by far the slowest part, so it looks only where the critic finds a clip
+        least normal; everywhere when no number was given.
+        """
+        count = len(self.grid.corners)
+        if self._looked_at is None or self._looked_at >= count:
+            return torch.arange(count).expand(len(self), -1)
+        side = self.grid.tile_px // CELL_PX
+        corners = [(top // CELL_PX, left // CELL_PX) for top, left in self.grid.corners]
+        lowest = [
+            self.critic_map_NGW[:, row : row + side, column : column + side].min(axis=(1, 2))
+            for row, column in corners
+        ]
+        ranked = np.argsort(np.stack(lowest, axis=1), axis=1, kind="stable")
+        return torch.from_numpy(np.sort(ranked[:, : self._looked_at], axis=1).copy())
+
+    @cached_property
     def latent_NKZ(self) -> Tensor:
-        """Latent of every tile, by the encoder."""
+        """Latent of every tile of `tiles_NK`, by the encoder."""
         with self.networks.precision():
-            tiles = cut_tiles(self.planes_NPTHW, self.grid)
+            tiles = cut_tiles(self.planes_NPTHW, self.grid, self.tiles_NK)
             parts = [self.networks.encoder(part) for part in torch.split(tiles, _TILES_AT_ONCE)]
             latent_MZ = torch.cat(parts).float()
             return latent_MZ.reshape(len(self), -1, latent_MZ.shape[1])
 
     @cached_property
     def reconstruction_NPTHW(self) -> Tensor:
-        """What the generator makes of the latents, stitched to whole frames."""
+        """What the generator makes of the latents, stitched to whole frames; where it did not look,
+        the clip itself."""
         with self.networks.precision():
             latents = self.latent_NKZ.flatten(0, 1)
             parts = [self.networks.generator(part) for part in torch.split(latents, _TILES_AT_ONCE)]
-            return stitch_tiles(torch.cat(parts).float(), self.grid)
+            stitched = stitch_tiles(torch.cat(parts).float(), self.grid, self.tiles_NK)
+            return torch.where(stitched.isnan(), self.planes_NPTHW, stitched)
 
     @cached_property
     def reconstruction_features(self) -> list[Tensor]:
         """Activations of the critic over the reconstruction."""
         with self.networks.precision():
             return self.networks.critic.features(self.reconstruction_NPTHW)
+
+    def over_tiles(self, values_NK: Tensor) -> NDArray[np.float32]:
+        """Return one value a tile of `tiles_NK` on the score grid, NGW: averaged where tiles
+        overlap, NaN where there is none."""
+        painted = values_NK.reshape(-1, 1, 1, 1, 1).expand(-1, 1, 1, *[self.grid.tile_px] * 2)
+        return to_cells(stitch_tiles(painted, self.grid, self.tiles_NK)[:, :, 0], self.grid)
+
+    @cached_property
+    def unseen_NGW(self) -> NDArray[np.bool_]:
+        """Cells where the generator did not look."""
+        looked = self.over_tiles(torch.ones(self.tiles_NK.shape))
+        return np.isnan(looked)
 
 
 def to_cells(maps_NCHW: Tensor, grid: TileGrid) -> NDArray[np.float32]:

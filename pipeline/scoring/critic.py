@@ -1,7 +1,7 @@
-"""Expert `critic`: how real the Wasserstein critic finds each place (Saito et al. 2017).
+"""Expert `critic`: how real the critic finds each place (Saito et al. 2017).
 
-Two-sided: a critic that was trained to tell real from generated answers what it never saw with a
-value that is off its usual one for the place, in either direction.
+What the critic has learnt to tell from normal footage gets a low score: what the generator draws
+wrongly and, in the presets that use them, pseudo-anomalies.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.scoring.clip_batch import ClipBatch
+from pipeline.scoring.term import Term
 
 __all__ = ["NAME", "TERMS", "term_maps"]
 
 NAME = "critic"
-TERMS = {"critic": True}
-"""Term -> whether unusually small values are strange too."""
+TERMS = {"unreal": Term()}
 
 
 def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
     """Return each term's value on the score grid, NGW."""
-    return {"critic": batch.critic_map_NGW}
+    return {"unreal": -batch.critic_map_NGW}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.scoring import critic, features, motion, reconstruction
 from pipeline.scoring.clip_batch import ClipBatch
+from pipeline.scoring.term import Term
 
 __all__ = ["EXPERTS", "TGAN_EXPERTS", "Expert", "experts_named"]
 
@@ -19,8 +20,8 @@ class Expert:
     """One way to look at a clip."""
 
     name: str
-    terms: dict[str, bool]
-    """Term -> whether unusually small values are strange too."""
+    terms: dict[str, Term]
+    """By name; names are unique among all experts."""
     term_maps: Callable[[ClipBatch], dict[str, NDArray[np.float32]]]
     """Values of each term on the score grid, float32 NGW, not yet calibrated."""
 

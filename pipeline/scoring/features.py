@@ -1,7 +1,7 @@
 """Expert `features`: how far each place looks from everything it has looked like in normal footage.
 
-Critic features at two depths, reduced by principal components; the distance to the nearest of the
-bank's windows at the place (nearest neighbour density, as in PatchCore, with features that were
+Features of the critic's last layer, reduced by principal components; the distance to the nearest of
+the bank's windows at the place (nearest neighbour density, as in PatchCore, with features that were
 learnt here).
 """
 
@@ -12,22 +12,18 @@ from numpy.typing import NDArray
 
 from pipeline.scoring.clip_batch import ClipBatch
 from pipeline.scoring.feature_bank import DEPTHS, cell_features
+from pipeline.scoring.term import Term
 
 __all__ = ["NAME", "TERMS", "term_maps"]
 
 NAME = "features"
-TERMS = {"texture": False, "movement": False}
-"""The depths of the bank, in its order."""
+TERMS = {"movement": Term()}
 
 
 def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
     """Return each term's value on the score grid, NGW."""
     if not batch.feature_bank:
         raise ValueError("the feature bank is filled before the features expert is used")
-    return {
-        term: bank.distance(cell_features(batch.critic_features[depth], batch.grid.cells))
-        .cpu()
-        .numpy()
-        .astype(np.float32)
-        for term, depth, bank in zip(TERMS, DEPTHS, batch.feature_bank, strict=True)
-    }
+    (bank,) = batch.feature_bank
+    features = cell_features(batch.critic_features[DEPTHS[0]], batch.grid.cells)
+    return {"movement": bank.distance(features).cpu().numpy().astype(np.float32)}

@@ -1,10 +1,10 @@
 """Fusion: from the terms' values to one p-value a clip, everything fixed on normal footage.
 
-A term's clip statistic becomes a surprise (-log10 p). The surprises of an expert's terms are added
-and calibrated again, so that an expert with three terms is not louder than one with one. Of the
-experts the strangest decides, and is calibrated again too (the smallest of several p-values,
-Tippett 1931): a fault is plain to one way of looking and nothing to the others, whose everyday
-noise a sum would add to the threshold. No weights are fitted: there are no labels to fit them to.
+A term's clip statistic becomes a surprise (-log10 p). The surprises of several terms are joined by
+their norm of order 3: between their sum, in which the everyday noise of many drowns the one that
+sees a fault, and their largest (Tippett 1931), which takes the word of the worst-calibrated one.
+What is joined is calibrated again, so that an expert with three terms is not louder than one with
+one. No weights are fitted: there are no labels to fit them to.
 """
 
 from __future__ import annotations
@@ -26,9 +26,18 @@ from pipeline.scoring.calibration import (
 )
 from pipeline.scoring.experts import TGAN_EXPERTS, Expert
 
-__all__ = ["CalibratedClips", "Calibration", "calibrate", "fit_place_statistics", "fuse"]
+__all__ = [
+    "CalibratedClips",
+    "Calibration",
+    "calibrate",
+    "fit_place_statistics",
+    "fuse",
+    "join_surprises",
+]
 
 Maps = Mapping[str, NDArray[np.float32]]
+
+_NORM_ORDER = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,10 +48,10 @@ class Calibration:
     """By term."""
     terms: Mapping[str, TailModel]
     experts: Mapping[str, TailModel]
-    """Of the sum of an expert's term surprises."""
+    """Of the joined surprises of an expert's terms."""
     groups: Mapping[str, TailModel]
-    """Of the largest expert surprise: `fused` over all experts, `tgan` over those that look through
-    the networks."""
+    """Of the joined surprises of many terms: `fused` over all experts, `tgan` over those that look
+    through the networks."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tails as values that JSON can hold; the places are arrays and kept apart."""
@@ -82,9 +91,9 @@ def fit_place_statistics(
 ) -> dict[str, PlaceStatistics]:
     """Return the statistics per place of every term from its maps over normal windows."""
     return {
-        term: fit_places(np.concatenate(collected[term]), two_sided=two_sided)
+        name: fit_places(np.concatenate(collected[name]), two_sided=term.two_sided)
         for expert in experts
-        for term, two_sided in expert.terms.items()
+        for name, term in expert.terms.items()
     }
 
 
@@ -105,16 +114,31 @@ def calibrate(
     values = {term: np.concatenate(parts) for term, parts in statistics.items()}
     terms = {term: fit_tail(v, least_scale=RATIO_SCALE) for term, v in values.items()}
     surprises = {term: terms[term].surprise(values[term]) for term in terms}
-    sums = {e.name: np.sum([surprises[t] for t in e.terms], axis=0) for e in experts}
-    expert_tails = {name: fit_tail(total) for name, total in sums.items()}
-    scores = {name: expert_tails[name].surprise(total) for name, total in sums.items()}
-    strangest = np.max(list(scores.values()), axis=0)
-    groups = {"fused": fit_tail(strangest)}
-    tgan = [scores[name] for name in scores if name in TGAN_EXPERTS]
-    if tgan:
-        groups["tgan"] = fit_tail(np.max(tgan, axis=0))
+    joined = {expert.name: join_surprises([expert], surprises) for expert in experts}
+    groups = {"fused": fit_tail(join_surprises(experts, surprises))}
+    if tgan := _tgan_experts(experts):
+        groups["tgan"] = fit_tail(join_surprises(tgan, surprises))
+    expert_tails = {name: fit_tail(values) for name, values in joined.items()}
     calibration = Calibration(places=places, terms=terms, experts=expert_tails, groups=groups)
-    return calibration, groups["fused"].surprise(strangest)
+    return calibration, groups["fused"].surprise(join_surprises(experts, surprises))
+
+
+def join_surprises(
+    experts: Sequence[Expert], surprises: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return one number a clip for all terms of `experts` together: the norm of order 3 of their
+    weighted surprises."""
+    cubes = [
+        (term.weight * surprises[name]) ** _NORM_ORDER
+        for expert in experts
+        for name, term in expert.terms.items()
+    ]
+    total: NDArray[np.float64] = np.sum(cubes, axis=0) ** (1.0 / _NORM_ORDER)
+    return total
+
+
+def _tgan_experts(experts: Sequence[Expert]) -> list[Expert]:
+    return [expert for expert in experts if expert.name in TGAN_EXPERTS]
 
 
 def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> CalibratedClips:
@@ -122,27 +146,27 @@ def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> Cal
     strangeness = {
         term: place.strangeness(maps[term]) for term, place in calibration.places.items()
     }
-    scores: dict[str, NDArray[np.float64]] = {}
-    expert_maps: dict[str, NDArray[np.float32]] = {}
-    for expert in experts:
-        total = np.sum(
-            [
-                calibration.terms[term].surprise(clip_statistic(strangeness[term]))
-                for term in expert.terms
-            ],
-            axis=0,
-        )
-        scores[expert.name] = calibration.experts[expert.name].surprise(total)
-        largest = np.max([strangeness[term] for term in expert.terms], axis=0)
-        expert_maps[expert.name] = np.maximum(largest, 0.0).astype(np.float32)
-    fused = calibration.groups["fused"].surprise(np.max(list(scores.values()), axis=0))
-    tgan = [scores[name] for name in scores if name in TGAN_EXPERTS]
+    surprises = {
+        term: calibration.terms[term].surprise(clip_statistic(values))
+        for term, values in strangeness.items()
+    }
+    expert_maps = {
+        expert.name: np.max([strangeness[term] for term in expert.terms], axis=0, initial=0.0)
+        for expert in experts
+    }
+    tgan = _tgan_experts(experts)
+    unknown = np.full(len(next(iter(surprises.values()))), np.nan)
     return CalibratedClips(
-        experts=scores,
-        tgan=calibration.groups["tgan"].surprise(np.max(tgan, axis=0))
+        experts={
+            expert.name: calibration.experts[expert.name].surprise(
+                join_surprises([expert], surprises)
+            )
+            for expert in experts
+        },
+        tgan=calibration.groups["tgan"].surprise(join_surprises(tgan, surprises))
         if tgan
-        else np.full(len(fused), np.nan),
-        fused=fused,
-        maps=expert_maps,
+        else unknown,
+        fused=calibration.groups["fused"].surprise(join_surprises(experts, surprises)),
+        maps={name: values.astype(np.float32) for name, values in expert_maps.items()},
         fused_map=np.mean(list(expert_maps.values()), axis=0).astype(np.float32),
     )

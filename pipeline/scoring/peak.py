@@ -40,13 +40,13 @@ def picture_of(
             reason=Reason.UNREADABLE,
         )
     _, windows = batches[-1]
-    batch = sight.batch(reader, windows)
+    batch = sight.batch(reader, windows, everywhere=True)
     drawn = pictures_of(
         batch.reconstruction_NPTHW.cpu(),
         torch.from_numpy(sight.background_HW),
         model.preset.planes,
     )[0, -1].numpy()
-    seen = windows[0, -1]
+    seen = windows.pictures[0, -1]
     difference = np.abs(seen.astype(np.int16) - drawn.astype(np.int16)).astype(np.uint8)
     return PeakPicture(
         frame_HWC=_full_frame(stretch, peak.clip.end_us, masks),

@@ -8,19 +8,21 @@ reconstructed well but does not belong there (a stopped belt, a person in a clos
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pipeline.scoring.clip_batch import ClipBatch, to_cells
+from pipeline.scoring.term import Term
 
 __all__ = ["NAME", "TERMS", "term_maps"]
 
 NAME = "reconstruction"
-TERMS = {"pixel": False, "feature": False, "latent": False}
+TERMS = {"pixel": Term(), "feature": Term(), "latent": Term(weight=0.25)}
+"""What nobody has seen draws odd latents, but so does a passer-by in odd clothes: alone, the latent
+reaches AUC .66 on Ped2, the residuals .97 and .98. It counts when it is far off."""
 
 
 def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
-    """Return each term's value on the score grid, NGW."""
+    """Return each term's value on the score grid, NGW; NaN where the generator did not look."""
     return {
         "pixel": _pixel_residual(batch),
         "feature": _feature_residual(batch),
@@ -29,16 +31,18 @@ def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
 
 
 def _pixel_residual(batch: ClipBatch) -> NDArray[np.float32]:
-    residual = (batch.planes_NPTHW - batch.reconstruction_NPTHW).abs()
+    # Of the last plane, which is speed in the working presets. That of the background difference
+    # says little: a light coat is as hard to draw as a cart (AUC .65 on Ped2 against .97).
+    residual = (batch.planes_NPTHW[:, -1:] - batch.reconstruction_NPTHW[:, -1:]).abs()
     # The later half of the clip: what is new has just come in, and the score is for "now".
     later = residual[:, :, residual.shape[2] // 2 :]
-    return to_cells(later.flatten(1, 2), batch.grid)
+    return _where_looked(to_cells(later.flatten(1, 2), batch.grid), batch)
 
 
 def _feature_residual(batch: ClipBatch) -> NDArray[np.float32]:
     seen, drawn = batch.critic_features[-1], batch.reconstruction_features[-1]
     residual = (seen.float() - drawn.float()).abs()
-    return to_cells(residual.flatten(1, 2), batch.grid)
+    return _where_looked(to_cells(residual.flatten(1, 2), batch.grid), batch)
 
 
 def _latent_distance(batch: ClipBatch) -> NDArray[np.float32]:
@@ -46,21 +50,10 @@ def _latent_distance(batch: ClipBatch) -> NDArray[np.float32]:
     latent_NKZ = batch.latent_NKZ
     if statistics is None:
         raise ValueError("latent statistics are learnt before the latent term is used")
-    standard = (latent_NKZ - statistics.mean_KZ) / statistics.spread_KZ
-    distance_NK = standard.square().mean(dim=2).sqrt()
-    rows, columns = len(batch.grid.tops), len(batch.grid.lefts)
-    on_grid = distance_NK.reshape(-1, 1, rows, columns)
-    return to_cells(_spread_over_tiles(on_grid, batch), batch.grid)
+    chosen = batch.tiles_NK.to(statistics.mean_KZ.device)
+    standard = (latent_NKZ - statistics.mean_KZ[chosen]) / statistics.spread_KZ[chosen]
+    return batch.over_tiles(standard.square().mean(dim=2).sqrt())
 
 
-def _spread_over_tiles(values_N1RC: torch.Tensor, batch: ClipBatch) -> torch.Tensor:
-    """Return the values painted over their tiles, averaged where tiles overlap, N1HW."""
-    grid = batch.grid
-    total = values_N1RC.new_zeros(len(values_N1RC), 1, grid.height_px, grid.width_px)
-    count = values_N1RC.new_zeros(grid.height_px, grid.width_px)
-    for row, top in enumerate(grid.tops):
-        for column, left in enumerate(grid.lefts):
-            area = (slice(top, top + grid.tile_px), slice(left, left + grid.tile_px))
-            total[:, :, area[0], area[1]] += values_N1RC[:, :, row, column, None, None]
-            count[area] += 1
-    return total / count
+def _where_looked(map_NGW: NDArray[np.float32], batch: ClipBatch) -> NDArray[np.float32]:
+    return np.where(batch.unseen_NGW, np.float32(np.nan), map_NGW)

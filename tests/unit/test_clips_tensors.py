@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline.clips.tensors import align_lighting, pictures_of, plane_count, planes_of
+from pipeline.clips.tensors import align_lighting, pictures_of, plane_count, planes_of, speed_plane
 
 BACKGROUND = torch.randint(40, 200, (64, 96), generator=torch.Generator().manual_seed(0)).to(
     torch.uint8
@@ -48,10 +48,37 @@ def test_planes_are_differences_in_the_unit_range() -> None:
     assert planes.abs().max() <= 1.0
 
 
+def test_the_speed_plane_is_a_share_of_the_full_speed() -> None:
+    speed = torch.tensor([0.0, 1.0, 2.0, 4.0, 60.0]).reshape(1, 5, 1, 1)
+    share = speed_plane(speed, 4.0)
+    assert share.flatten().tolist() == [0.0, 0.25, 0.5, 1.0, 1.0]
+    assert share.dtype == torch.float32
+    assert speed_plane(speed.half(), 4.0).dtype == torch.float32
+
+
+def test_the_speed_plane_is_what_it_was_given() -> None:
+    video = BACKGROUND.expand(2, 8, 64, 96)
+    share = speed_plane(torch.rand(2, 8, 64, 96) * 5.0, 4.0)
+    made = planes_of(video, BACKGROUND.unsqueeze(0), ("background_difference", "speed"), share)
+    assert made.shape == (2, 2, 8, 64, 96)
+    assert torch.equal(made[:, 1], share)
+    assert bool((made[:, 0] == 0).all())
+
+
+def test_a_speed_plane_without_speeds_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs the speeds"):
+        planes_of(BACKGROUND.expand(1, 8, 64, 96), BACKGROUND.unsqueeze(0), ("speed",))
+
+
 def test_a_picture_comes_back_from_its_planes() -> None:
     video = (BACKGROUND.int().expand(1, 8, 64, 96) + 20).to(torch.uint8)
-    for planes in (("background_difference", "frame_difference"), ("grey",)):
-        made = planes_of(video, BACKGROUND.unsqueeze(0), planes)
+    still = torch.zeros(1, 8, 64, 96)
+    for planes in (
+        ("background_difference", "frame_difference"),
+        ("background_difference", "speed"),
+        ("grey",),
+    ):
+        made = planes_of(video, BACKGROUND.unsqueeze(0), planes, still)
         assert torch.equal(pictures_of(made, BACKGROUND, planes), video)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pytest
@@ -56,10 +58,43 @@ def test_a_stride_longer_than_the_window_leaves_frames_out() -> None:
 
 def test_a_window_holds_its_frames_in_order_and_is_the_callers_own() -> None:
     cut = windows(frames(*range(0, 600, 100)), segment=SEGMENT, length=3, stride=3)
-    kept = [window for _, window in cut]
+    kept = [window.pictures for _, window in cut]
     assert [window[:, 0, 0].tolist() for window in kept] == [[0, 1, 2], [3, 4, 5]]
     kept[0][:] = 99
     assert kept[1].max() == 5
+
+
+def with_flows(given: list[WorkingFrame]) -> list[WorkingFrame]:
+    """Return the frames, each with its number as flow to the right."""
+    return [
+        replace(frame, flow_HW2=partial(np.full, (2, 3, 2), number, np.float16))
+        for number, frame in enumerate(given)
+    ]
+
+
+def test_the_first_frame_of_a_window_has_the_flow_of_its_second() -> None:
+    given = with_flows(frames(*range(0, 600, 100)))
+    kept = [window for _, window in windows(given, segment=SEGMENT, length=3, stride=1)]
+    flows = [window.flow_THW2[:, 0, 0, 0].tolist() for window in kept]
+    assert flows == [[1, 1, 2], [2, 2, 3], [3, 3, 4], [4, 4, 5]]
+    assert kept[0].flow_THW2.shape == (3, 2, 3, 2)
+    kept[0].flow_THW2[:] = 99
+    assert kept[1].flow_THW2.max() == 3
+
+
+def test_a_window_of_one_frame_has_the_flow_of_that_frame() -> None:
+    given = with_flows(frames(0, 100, 200))
+    cut = windows(given, segment=SEGMENT, length=1, stride=1)
+    assert [window.flow_THW2[:, 0, 0, 0].tolist() for _, window in cut] == [[0], [1], [2]]
+
+
+def test_windows_of_frames_without_flow_have_none() -> None:
+    given = frames(*range(0, 600, 100))
+    given[3:] = with_flows(given[3:])  # the first frame of a window is never asked
+    cut = windows(given, segment=SEGMENT, length=3, stride=3)
+    assert [window.flow_THW2 is None for _, window in cut] == [True, False]
+    cut = windows(given, segment=SEGMENT, length=3, stride=1)
+    assert [window.flow_THW2 is None for _, window in cut] == [True, True, False, False]
 
 
 def test_no_window_spans_a_hole() -> None:

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from pipeline.clips.reader import Stretch
+from pipeline.clips.windows import Window
 from pipeline.footage.ingest import probe_footage
-from pipeline.learning.adversarial import TileSource, train_networks
+from pipeline.learning.adversarial import TileSource, TrainingBatch, train_networks
 from pipeline.learning.camera_model import CameraModel
 from pipeline.learning.learn import learn, training_job
 from pipeline.learning.presets import Preset, preset_named
+from pipeline.learning.pseudo_anomalies import PseudoAnomalies
 from pipeline.learning.reservoir import TileReservoir
 from pipeline.learning.workspace import Workspace
 from tests import footage_maker as make
@@ -188,25 +190,36 @@ class StoppingSource(TileSource):
 
     stop_at: int | None = None
 
-    def batches(self, *, skip: int) -> Iterator[Tensor]:
-        for number, batch in enumerate(TileSource.batches(self, skip=skip), start=skip):
+    def batches(self, *, skip: int, pseudo: bool = True) -> Iterator[TrainingBatch]:
+        for number, batch in enumerate(
+            TileSource.batches(self, skip=skip, pseudo=pseudo), start=skip
+        ):
             if number == self.stop_at:
                 raise Stopped
             yield batch
+
+
+def noise_reservoir(chance: np.random.Generator) -> TileReservoir:
+    reservoir = TileReservoir(
+        capacity=64, tile_px=32, tiles_per_window=16, moving_share=0.5, seed=SEED
+    )
+    for _ in range(4):
+        pictures = chance.integers(0, 256, (8, 64, 64), dtype=np.uint8)
+        flow = chance.normal(size=(8, 64, 64, 2)).astype(np.float16)
+        reservoir.add_window(Window(pictures=pictures, flow_THW2=flow))
+    return reservoir
 
 
 def trained(
     preset: Preset, workspace: Path | None, stop_at: int | None = None
 ) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
     """Train on tiles of noise; return all weights and statistics, and the logged figures."""
-    reservoir = TileReservoir(
-        capacity=64, tile_px=32, tiles_per_window=16, moving_share=0.5, seed=SEED
-    )
     chance = np.random.default_rng(SEED)
-    for _ in range(4):
-        reservoir.add_window(chance.integers(0, 256, (8, 64, 64), dtype=np.uint8))
+    normal, fast = noise_reservoir(chance), noise_reservoir(chance)
     background = np.full((64, 64), 128, dtype=np.uint8)
-    source = StoppingSource(reservoir, background, preset, SEED, stop_at)
+    source = StoppingSource(
+        normal, PseudoAnomalies(normal=normal, fast=fast), background, 4.0, preset, SEED, stop_at
+    )
     kept = Workspace(workspace, "a" * 32) if workspace else None
     networks, metrics = train_networks(
         source, preset, SEED, torch.device("cpu"), kept, lambda line: None
@@ -224,7 +237,8 @@ def test_training_stopped_at_random_steps_is_the_same_to_the_last_bit(
     stops: int, preset: Preset, tmp_path: Path
 ) -> None:
     calm_tensors, calm_metrics = trained(preset, None)
-    assert {"generator.largest_singular_value", "generator.critic_loss"} <= set(calm_metrics[0])
+    logged = {"largest_singular_value", "critic_loss", "pseudo_score"}
+    assert {f"generator.{name}" for name in logged} <= set(calm_metrics[0])
     steps = preset.generator_steps + preset.encoder_steps
     for stop_at in random.Random(stops).sample(range(steps), stops):
         workspace = tmp_path / f"stopped-{stop_at}"

@@ -34,7 +34,7 @@ def test_a_regular_visitor_is_normal_where_he_walks_and_strange_elsewhere() -> N
 
 def test_small_values_are_strange_only_when_two_sided() -> None:
     values = RANDOM.normal(10.0, 1.0, (200, 4, 4)).astype(np.float32)
-    low = np.zeros((1, 4, 4), np.float32)
+    low = np.full((1, 4, 4), -30.0, np.float32)
     assert fit_places(values, two_sided=True).strangeness(low).min() > 2
     assert fit_places(values, two_sided=False).strangeness(low).max() < -2
 
@@ -49,7 +49,7 @@ def test_one_small_object_is_not_drowned_by_a_quiet_frame() -> None:
     strange[1, 3:5, 4:6] = 8.0
     quiet, object_in_it = clip_statistic(strange)
     assert object_in_it == pytest.approx(np.log(8.0))
-    assert quiet == pytest.approx(np.log(0.05))
+    assert quiet == pytest.approx(np.log(0.01))
 
 
 def test_p_values_of_fresh_normal_values_are_uniform() -> None:
@@ -78,3 +78,60 @@ def test_too_few_or_non_finite_values_are_refused() -> None:
         fit_tail(np.zeros(5))
     with pytest.raises(ValueError, match="finite"):
         fit_tail(np.array([np.nan] * 30))
+
+
+def _square(seed: int) -> np.ndarray:
+    """Return a place that is crossed anywhere: in each clip someone is somewhere else."""
+    chance = np.random.default_rng(seed)
+    values = np.abs(chance.normal(0.0, 0.05, (400, 12, 16)))
+    for clip in values:
+        row, column = chance.integers(0, 11), chance.integers(0, 15)
+        clip[row : row + 2, column : column + 2] += chance.uniform(4.0, 6.0)
+    return values.astype(np.float32)
+
+
+def _machines(seed: int) -> np.ndarray:
+    """Return machines of very different liveliness, each of which does the same all the time."""
+    chance = np.random.default_rng(seed)
+    lively = np.kron(np.exp(chance.normal(0.0, 1.5, (3, 4))), np.ones((4, 4)))
+    return (chance.normal(0.0, 1.0, (400, 12, 16)) * lively).astype(np.float32)
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_places_that_can_be_exchanged_share_most_of_their_range(two_sided: bool, seed: int) -> None:
+    values = _square(seed)
+    range_GW = fit_places(values, two_sided=two_sided).range_GW
+    assert range_GW.min() / range_GW.mean() > 0.75
+    # So a visit to a place where nobody happened to be before is nothing.
+    before = fit_places(values[:40], two_sided=two_sided)
+    assert np.quantile(clip_statistic(before.strangeness(values[40:])), 0.99) < np.log(2.0)
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_places_that_always_do_the_same_keep_their_own_range(two_sided: bool, seed: int) -> None:
+    values = _machines(seed)
+    range_GW = fit_places(values, two_sided=two_sided).range_GW
+    assert range_GW.min() / range_GW.mean() < 0.5
+
+
+def test_a_few_clips_are_enough_for_statistics() -> None:
+    for count in (1, 2, 5):
+        values = RANDOM.normal(size=(count, 4, 4)).astype(np.float32)
+        places = fit_places(values, two_sided=False)
+        assert np.isfinite(places.strangeness(values)).all()
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_what_nobody_looked_at_is_not_strange(two_sided: bool) -> None:
+    places = fit_places(RANDOM.normal(size=(100, 4, 4)).astype(np.float32), two_sided=two_sided)
+    seen = np.full((1, 4, 4), 30.0, np.float32)
+    partly = seen.copy()
+    partly[0, :, :2] = np.nan
+    strange = places.strangeness(partly)
+    assert (strange[0, :, :2] == 0.0).all()
+    assert (strange[0, :, 2:] == places.strangeness(seen)[0, :, 2:]).all()
+    assert strange.dtype == np.float32
+    unseen = places.strangeness(np.full((1, 4, 4), np.nan, np.float32))
+    assert clip_statistic(unseen) == pytest.approx(np.log(0.01))

@@ -40,6 +40,8 @@ ONLY_IN = {
         "pipeline/footage/",
         "pipeline/clips/tensors.py",
         "pipeline/clips/masks.py",
+        "pipeline/clips/flow.py",
+        "pipeline/learning/reservoir.py",
         "pipeline/scoring/motion.py",
         "pipeline/alerts/evidence.py",
         "pipeline/demo/",

@@ -1,0 +1,80 @@
+"""Optical flow of a stream of frames: how far each pixel moved since the frame before.
+
+Computed once a frame, however many windows the frame is in. Shapes: T frames, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.footage.frames import WorkingFrame
+
+__all__ = ["SPEED_STEPS", "grey_of", "speed_codes", "with_flow"]
+
+SPEED_STEPS = 32.0
+"""Steps a pixel of speed in a uint8 code: 0 to 8 pixels a frame, 1/32 of a pixel apart."""
+
+_REC_601 = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+class _Flow:
+    """The flow between two frames, worked out when it is first asked for: of a day of footage that
+    is looked at here and there, most frames are in no window."""
+
+    def __init__(self, before_HW: NDArray[np.uint8] | None, now_HW: NDArray[np.uint8]) -> None:
+        self._before_HW = before_HW
+        self._now_HW = now_HW
+        self._flow_HW2: NDArray[np.float16] | None = None
+
+    def __call__(self) -> NDArray[np.float16]:
+        if self._flow_HW2 is None:
+            flow_HW2 = np.zeros((*self._now_HW.shape, 2), np.float32)
+            if self._before_HW is not None:
+                # A given array is taken as the first guess, so every pair begins at zero.
+                _engine().calc(self._before_HW, self._now_HW, flow_HW2)
+            self._flow_HW2 = flow_HW2.astype(np.float16)
+            self._before_HW = None
+        return self._flow_HW2
+
+
+@cache
+def _engine() -> cv2.DISOpticalFlow:
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    # The preset stops at half size, where a cyclist is a few pixels: AUC .915 against .974 on Ped2.
+    engine.setFinestScale(0)
+    return engine
+
+
+def with_flow(frames: Iterable[WorkingFrame]) -> Iterator[WorkingFrame]:
+    """Yield the frames with their flow since the frame before, in pixels of the working size.
+
+    The first frame, and one behind a hole, have none before them: theirs is zero. Flow is by dense
+    inverse search (Kroeger et al. 2016, OpenCV), which takes out the mean of every patch: a change
+    of the light is no movement.
+    """
+    before_HW: NDArray[np.uint8] | None = None
+    for frame in frames:
+        now_HW = np.ascontiguousarray(grey_of(frame.image))
+        known_HW = None if frame.follows_hole else before_HW
+        yield replace(frame, flow_HW2=_Flow(known_HW, now_HW))
+        before_HW = now_HW
+
+
+def grey_of(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the luma (Rec. 601) of RGB in the last axis (...C); pictures without it (HW) stay."""
+    if picture.ndim % 2 == 0:
+        return picture
+    return np.asarray((picture @ _REC_601).round(), dtype=np.uint8)
+
+
+def speed_codes(flow_THW2: NDArray[np.float16]) -> NDArray[np.uint8]:
+    """Return the speed in 1/32 pixel a frame, uint8 THW; what is faster than 8 pixels saturates."""
+    flow = flow_THW2.astype(np.float32)
+    speed_THW = np.hypot(flow[..., 0], flow[..., 1]) * SPEED_STEPS
+    return np.asarray(np.minimum(speed_THW.round(), 255.0), dtype=np.uint8)

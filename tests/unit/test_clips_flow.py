@@ -1,0 +1,134 @@
+"""Flow: how far things moved, and nothing where nothing can be known or only the light changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from pipeline.clips.flow import SPEED_STEPS, grey_of, speed_codes, with_flow
+from pipeline.clips.reader import ClipReader, WindowBatch
+from pipeline.footage.frames import View, WorkingFrame
+
+HEIGHT_PX, WIDTH_PX = 64, 96
+
+
+def texture() -> NDArray[np.uint8]:
+    """Return a smooth random picture, larger than a frame by 16 pixels on every side."""
+    noise = np.random.default_rng(0).normal(size=(HEIGHT_PX + 32, WIDTH_PX + 32))
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
+    levels = 128.0 + 40.0 * smooth / smooth.std()
+    return levels.clip(0, 255).astype(np.uint8)
+
+
+def seen_at(right_px: int, down_px: int) -> NDArray[np.uint8]:
+    """Return the texture moved so far to the right and down."""
+    top, left = 16 - down_px, 16 - right_px
+    return texture()[top : top + HEIGHT_PX, left : left + WIDTH_PX].copy()
+
+
+def stream(*images: NDArray[np.uint8]) -> list[WorkingFrame]:
+    return [WorkingFrame(pts_us=n * 100_000, image=image) for n, image in enumerate(images)]
+
+
+def flows_of(frames: list[WorkingFrame]) -> list[NDArray[np.float32]]:
+    flows = [frame.flow_HW2() for frame in with_flow(frames)]
+    return [flow.astype(np.float32) for flow in flows if flow is not None]
+
+
+@pytest.mark.parametrize(("right_px", "down_px"), [(0, 0), (1, 0), (-2, 0), (0, 3), (4, -2)])
+def test_a_picture_that_was_moved_has_the_flow_of_its_movement(right_px: int, down_px: int) -> None:
+    _, flow = flows_of(stream(seen_at(0, 0), seen_at(right_px, down_px)))
+    assert flow.shape == (HEIGHT_PX, WIDTH_PX, 2)
+    inner = flow[8:-8, 8:-8]
+    assert np.abs(inner - (right_px, down_px)).max() < 0.25
+
+
+def test_flow_is_that_of_each_step_and_not_of_the_whole_way() -> None:
+    steps = (0, 1, 3, 6)
+    flows = flows_of(stream(*(seen_at(right_px, 0) for right_px in steps)))
+    middles = [float(np.median(flow[..., 0])) for flow in flows]
+    assert middles == pytest.approx([0.0, 1.0, 2.0, 3.0], abs=0.1)
+
+
+def test_colour_moves_like_grey() -> None:
+    colours = np.array([1.0, 0.7, 0.4])
+    images = [(seen_at(2 * n, 0)[..., None] * colours).astype(np.uint8) for n in range(2)]
+    _, flow = flows_of(stream(*images))
+    assert np.median(flow[..., 0]) == pytest.approx(2.0, abs=0.1)
+
+
+def test_the_first_frame_and_one_behind_a_hole_have_no_flow() -> None:
+    frames = stream(*(seen_at(2 * n, 0) for n in range(4)))
+    frames[2] = replace(frames[2], follows_hole=True)
+    flows = flows_of(frames)
+    assert [bool(flow.any()) for flow in flows] == [False, True, False, True]
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1.0, 20.0), (1.0, -30.0), (0.85, 10.0)])
+def test_a_change_of_the_light_is_next_to_no_flow(gain: float, offset: float) -> None:
+    dim = (seen_at(0, 0) * 0.6 + 40.0).astype(np.uint8)
+    changed = (dim * gain + offset).round().astype(np.uint8)
+    _, flow = flows_of(stream(dim, changed))
+    assert np.hypot(flow[..., 0], flow[..., 1]).max() < 0.2
+
+
+def test_frames_keep_all_else() -> None:
+    frames = stream(seen_at(0, 0), seen_at(1, 0))
+    after = list(with_flow(frames))
+    assert [frame.pts_us for frame in after] == [0, 100_000]
+    assert all(a.image is b.image for a, b in zip(after, frames, strict=True))
+    assert all(frame.flow_HW2().dtype == np.float16 for frame in after)
+    assert [frame.flow_HW2 for frame in frames] == [None, None]
+
+
+def test_grey_is_luma_and_grey_pictures_stay() -> None:
+    colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]], np.uint8)
+    grey = grey_of(colours.reshape(2, 2, 3))
+    assert grey.tolist() == [[76, 150], [29, 255]]
+    assert grey.dtype == np.uint8
+    picture = seen_at(0, 0)
+    assert grey_of(picture) is picture
+
+
+def test_a_batch_of_colour_windows_is_grey_where_grey_is_wanted() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8, 3), dtype=np.uint8)
+    flow_NTHW2 = np.zeros((2, 3, 8, 8, 2), np.float16)
+    colour = WindowBatch(pictures=pictures, flow_NTHW2=flow_NTHW2)
+    assert colour.grey_NTHW.shape == (2, 3, 8, 8)
+    assert (colour.grey_NTHW[1, 2] == grey_of(pictures[1, 2])).all()
+    grey = WindowBatch(pictures=colour.grey_NTHW, flow_NTHW2=flow_NTHW2)
+    assert grey.grey_NTHW is grey.pictures
+
+
+def test_speed_codes_are_steps_of_a_pixel_that_saturate() -> None:
+    flow = np.zeros((1, 1, 6, 2), np.float16)
+    flow[0, 0, :, 0] = [0.0, 1.0, -1.0, 3.0, 7.96875, 300.0]
+    flow[0, 0, 3, 1] = 4.0
+    assert speed_codes(flow)[0, 0].tolist() == [0, 32, 32, 160, 255, 255]
+    assert SPEED_STEPS == 32.0
+
+
+def test_networks_see_the_speed_of_the_windows_flow() -> None:
+    reader = ClipReader(
+        view=View(width_px=8, height_px=8, frame_rate=10.0),
+        frames=3,
+        planes=("background_difference", "speed"),
+        background_HW=np.full((8, 8), 100, np.uint8),
+        full_speed_px=10.0,
+    )
+    flow_NTHW2 = np.zeros((2, 3, 8, 8, 2), np.float16)
+    flow_NTHW2[1, 2, :, :4] = (3.0, 4.0)
+    windows = WindowBatch(
+        pictures=np.full((2, 3, 8, 8), 100, np.uint8),
+        flow_NTHW2=flow_NTHW2,
+    )
+    planes = reader.planes_NPTHW(windows)
+    assert planes.shape == (2, 2, 3, 8, 8)
+    expected = torch.zeros(2, 3, 8, 8)
+    expected[1, 2, :, :4] = 0.5
+    torch.testing.assert_close(planes[:, 1], expected)

@@ -1,0 +1,74 @@
+"""Motion: how fast whole things move, and which way, on the score grid."""
+
+import numpy as np
+import pytest
+
+from pipeline.scoring import motion
+from pipeline.scoring.clip_batch import ClipBatch, Networks
+from pipeline.scoring.motion import coherent_speed
+from tests.scoring_makers import GRID, clip_batch, small_networks
+
+
+@pytest.fixture(scope="module")
+def networks() -> Networks:
+    return small_networks()
+
+
+def still() -> np.ndarray:
+    return np.zeros((GRID.height_px, GRID.width_px, 2), np.float32)
+
+
+def batch_of(networks: Networks, flow_THW2: np.ndarray) -> ClipBatch:
+    flow_NTHW2 = np.stack([np.zeros_like(flow_THW2), flow_THW2]).astype(np.float16)
+    return clip_batch(networks, flow_NTHW2=flow_NTHW2)
+
+
+def test_what_stands_still_has_no_speed_and_what_moves_together_has_its_own() -> None:
+    assert not coherent_speed(still()).any()
+    flow_HW2 = still()
+    flow_HW2[:] = (3.0, -4.0)
+    np.testing.assert_allclose(coherent_speed(flow_HW2), 5.0, rtol=1e-5)
+
+
+def test_a_thin_fast_line_counts_less_than_a_fast_block() -> None:
+    line, block = still(), still()
+    line[30:33, 20:80] = (6.0, 0.0)  # 180 pixels, thinner than the core
+    block[24:38, 40:53] = (6.0, 0.0)  # 182 pixels
+    assert coherent_speed(line).max() == 0.0
+    assert coherent_speed(block).max() > 3.0
+
+
+def test_a_block_that_is_larger_than_the_squares_is_as_fast_as_it_is() -> None:
+    flow_HW2 = still()
+    flow_HW2[16:40, 32:64] = (2.0, 0.0)
+    assert coherent_speed(flow_HW2).max() == pytest.approx(2.0)
+
+
+def test_a_few_wild_pixels_do_not_speed_a_block_up() -> None:
+    flow_HW2 = still()
+    flow_HW2[16:40, 32:64] = (2.0, 0.0)
+    flow_HW2[20:22, 40:42] = (30.0, 0.0)
+    assert coherent_speed(flow_HW2).max() == pytest.approx(2.0)
+
+
+def test_terms_are_those_of_the_last_steps_at_their_place(networks: Networks) -> None:
+    flow_THW2 = np.stack([still()] * 8)
+    flow_THW2[:5] = 20.0  # long ago
+    flow_THW2[5:, 16:40, 32:64] = (1.5, -2.0)
+    maps = motion.term_maps(batch_of(networks, flow_THW2))
+    assert set(maps) == set(motion.TERMS)
+    assert all(values.shape == (2, *GRID.cells) for values in maps.values())
+    assert all(not values[0].any() for values in maps.values())
+    row, column = 3, 6  # in the middle of the block
+    assert maps["speed"][1, row, column] == pytest.approx(2.5, abs=1e-3)
+    assert maps["flow_x"][1, row, column] == pytest.approx(1.5, abs=1e-3)
+    assert maps["flow_y"][1, row, column] == pytest.approx(-2.0, abs=1e-3)
+    assert maps["speed"][1, 7, 11] == 0.0
+    assert maps["flow_x"][1, 7, 11] == 0.0
+
+
+def test_to_and_fro_is_no_speed(networks: Networks) -> None:
+    flow_THW2 = np.stack([still()] * 8)
+    flow_THW2[5:, :, :, 0] = np.array([3.0, -3.0, 0.0])[:, None, None]
+    maps = motion.term_maps(batch_of(networks, flow_THW2))
+    assert all(np.abs(values).max() < 1e-3 for values in maps.values())
