@@ -32,7 +32,7 @@ LIMIT 5"""
 
 _NORMAL_SECONDS = 480.0
 _FAST_NORMAL_SECONDS = 180.0
-_EFFORT = 0.5
+_EFFORT = 0.75
 """Share of the preset's training steps: enough for a rendered line, in a few minutes."""
 _FAST_EFFORT = 0.15
 """Share of the training steps in a fast run."""

@@ -25,7 +25,7 @@ FAST_FACTORS = (2, 3)
 """How much faster than normal the footage of `fast` runs."""
 
 _KINDS = ("fast", "pasted", "frozen", "reversed")
-_SHARES = (0.55, 0.2, 0.125, 0.125)
+_SHARES = (0.45, 0.3, 0.125, 0.125)
 _LEAST_PIECE = 0.3
 """Side of a pasted piece, as a share of the tile, at least."""
 _LARGEST_PIECE = 0.75

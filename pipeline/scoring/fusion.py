@@ -1,7 +1,7 @@
 """Fusion: from the terms' values to one p-value a clip, everything fixed on normal footage.
 
 A term's clip statistic becomes a surprise (-log10 p). The surprises of several terms are joined by
-their norm of order 3: between their sum, in which the everyday noise of many drowns the one that
+their norm of order 4: between their sum, in which the everyday noise of many drowns the one that
 sees a fault, and their largest (Tippett 1931), which takes the word of the worst-calibrated one.
 What is joined is calibrated again, so that an expert with three terms is not louder than one with
 one. No weights are fitted: there are no labels to fit them to.
@@ -37,7 +37,7 @@ __all__ = [
 
 Maps = Mapping[str, NDArray[np.float32]]
 
-_NORM_ORDER = 3.0
+_NORM_ORDER = 4.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +126,7 @@ def calibrate(
 def join_surprises(
     experts: Sequence[Expert], surprises: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Return one number a clip for all terms of `experts` together: the norm of order 3 of their
+    """Return one number a clip for all terms of `experts` together: the norm of order 4 of their
     weighted surprises."""
     cubes = [
         (term.weight * surprises[name]) ** _NORM_ORDER
