@@ -83,9 +83,9 @@ def of_kind(tiles: TileBatch, kind: str) -> list[int]:
 def test_every_kind_is_drawn_as_often_as_it_should(drawn: TileBatch) -> None:
     kinds = [kind_of(drawn, index) for index in range(400)]
     shares = {kind: kinds.count(kind) / 400 for kind in set(kinds)}
-    # A piece of the same window shows nothing: one pasted tile in forty looks unchanged.
-    assert shares.pop("unchanged", 0.0) < 0.03
-    wanted = {"fast": 0.55, "pasted": 0.2, "frozen": 0.125, "reversed": 0.125}
+    # A piece of the same window shows nothing: a few pasted tiles look unchanged.
+    assert shares.pop("unchanged", 0.0) < 0.05
+    wanted = {"fast": 0.45, "pasted": 0.3, "frozen": 0.125, "reversed": 0.125}
     assert shares == pytest.approx(wanted, abs=0.07)
 
 
