@@ -63,3 +63,12 @@ def lively_generator(seed: int = 0) -> VideoGenerator:
     latents = [random_latents(generator.geometry, 32, seed=1)]
     recompute_batch_norm_statistics(generator, latents)
     return generator.eval()
+
+
+RECIPES = {"wasserstein": small_recipe(), "logistic": logistic_recipe()}
+
+
+def batches(recipe: TganConfig, steps: int, start: int = 0) -> list[torch.Tensor]:
+    """Return `steps` batches of noise, numbered from `start`."""
+    clips = recipe.optimisation.batch
+    return [random_clips(recipe.geometry, clips, seed) for seed in range(start, start + steps)]

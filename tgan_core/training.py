@@ -142,8 +142,10 @@ def training_step(
     """
     started = clock()
     number = state.step + 1
-    real_BCTHW = _checked_batch(state, video_BCTHW, number)
-    pseudo = None if pseudo_BCTHW is None else _checked_batch(state, pseudo_BCTHW, number)
+    real_BCTHW = _checked_batch(state, video_BCTHW, "video_BCTHW", number)
+    pseudo = None
+    if pseudo_BCTHW is not None:
+        pseudo = _checked_batch(state, pseudo_BCTHW, "pseudo_BCTHW", number)
     kept_random = state.random.get_state()
     kept_buffers = [buffer.clone() for buffer in _buffers(state)]
     try:
@@ -181,17 +183,17 @@ def latent_batches(
         yield latent_BZ.to(state.device)
 
 
-def _checked_batch(state: TrainingState, video_BCTHW: Tensor, number: int) -> Tensor:
+def _checked_batch(state: TrainingState, video_BCTHW: Tensor, name: str, number: int) -> Tensor:
     geometry = state.config.geometry
     size = (geometry.channels, geometry.frames, geometry.tile_px, geometry.tile_px)
-    check_shape(video_BCTHW, (None, *size), "video_BCTHW")
+    check_shape(video_BCTHW, (None, *size), name)
     if video_BCTHW.shape[0] < 2:
         raise ValueError("a training batch needs at least 2 clips")
     lowest, highest = (float(bound) for bound in torch.aminmax(video_BCTHW))
     if not (math.isfinite(lowest) and math.isfinite(highest)):
-        raise NonFiniteError("video_BCTHW", step=number)
+        raise NonFiniteError(name, step=number)
     if lowest < -1.0 or highest > 1.0:
-        raise ValueError(f"video_BCTHW has values from {lowest} to {highest}, outside [-1, 1]")
+        raise ValueError(f"{name} has values from {lowest} to {highest}, outside [-1, 1]")
     layout = torch.contiguous_format
     if state.config.optimisation.channels_last:
         layout = torch.channels_last_3d

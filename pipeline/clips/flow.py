@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
 
 import cv2
 import numpy as np
@@ -27,7 +26,13 @@ class _Flow:
     """The flow between two frames, worked out when it is first asked for: of a day of footage that
     is looked at here and there, most frames are in no window."""
 
-    def __init__(self, before_HW: NDArray[np.uint8] | None, now_HW: NDArray[np.uint8]) -> None:
+    def __init__(
+        self,
+        engine: cv2.DISOpticalFlow,
+        before_HW: NDArray[np.uint8] | None,
+        now_HW: NDArray[np.uint8],
+    ) -> None:
+        self._engine = engine
         self._before_HW = before_HW
         self._now_HW = now_HW
         self._flow_HW2: NDArray[np.float16] | None = None
@@ -37,18 +42,10 @@ class _Flow:
             flow_HW2 = np.zeros((*self._now_HW.shape, 2), np.float32)
             if self._before_HW is not None:
                 # A given array is taken as the first guess, so every pair begins at zero.
-                _engine().calc(self._before_HW, self._now_HW, flow_HW2)
+                self._engine.calc(self._before_HW, self._now_HW, flow_HW2)
             self._flow_HW2 = flow_HW2.astype(np.float16)
             self._before_HW = None
         return self._flow_HW2
-
-
-@cache
-def _engine() -> cv2.DISOpticalFlow:
-    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # The preset stops at half size, where a cyclist is a few pixels: AUC .915 against .974 on Ped2.
-    engine.setFinestScale(0)
-    return engine
 
 
 def with_flow(frames: Iterable[WorkingFrame]) -> Iterator[WorkingFrame]:
@@ -58,11 +55,15 @@ def with_flow(frames: Iterable[WorkingFrame]) -> Iterator[WorkingFrame]:
     inverse search (Kroeger et al. 2016, OpenCV), which takes out the mean of every patch: a change
     of the light is no movement.
     """
+    # One a stream: it has a memory of its own, which two threads must not share.
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    # The preset stops at half size, where a cyclist is a few pixels: AUC .915 against .974 on Ped2.
+    engine.setFinestScale(0)
     before_HW: NDArray[np.uint8] | None = None
     for frame in frames:
         now_HW = np.ascontiguousarray(grey_of(frame.image))
         known_HW = None if frame.follows_hole else before_HW
-        yield replace(frame, flow_HW2=_Flow(known_HW, now_HW))
+        yield replace(frame, flow_HW2=_Flow(engine, known_HW, now_HW))
         before_HW = now_HW
 
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.clips.flow import grey_of, with_flow
+from pipeline.clips.flow import with_flow
 from pipeline.clips.tensors import align_lighting, planes_of, speed_plane
 from pipeline.clips.windows import Clip, Window, windows
 from pipeline.footage.admission import Footage
@@ -63,11 +63,6 @@ class WindowBatch:
     """NTHW, or NTHWC for colour."""
     flow_NTHW2: NDArray[np.float16]
     """Pixels a frame."""
-
-    @property
-    def grey_NTHW(self) -> NDArray[np.uint8]:
-        """The pictures without their colours."""
-        return self.pictures if self.pictures.ndim == 4 else grey_of(self.pictures)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -92,25 +92,10 @@ def evaluate_faults(
             for seed in seeds
         }
     job = _Job(list(models.values()), parts, work, progress)
-    base = job.score(untouched(scene))
-    left_out: dict[str, str] = {}
-    scored = [
-        job.score(variant)
-        for variant in variants(
-            scene,
-            seed=0,
-            instances=instances,
-            kinds=kinds,
-            left_out=lambda name, error: left_out.update({name: str(error)}),
-        )
-    ]
-    for name, reason in left_out.items():
-        progress(f"warning: {name} and further ones are left out: {reason}")
     rows = row_names(job.models[0], parts)
     return {
         "what": _WHAT,
-        **figures_of(scored, base, rows),
-        "left_out": left_out,
+        **_figures(job, scene, instances, kinds, rows, progress),
         "settings": {
             "preset": None if model else preset,
             "effort": None if model else effort,
@@ -127,6 +112,32 @@ def evaluate_faults(
             "models": {name: digest for name, (_, digest) in models.items()},
         },
     }
+
+
+def _figures(
+    job: _Job,
+    scene: Scene,
+    instances: int,
+    kinds: Sequence[FaultKind | NuisanceKind],
+    rows: Sequence[str],
+    progress: Progress,
+) -> dict[str, Any]:
+    """Score the untouched footage and every variant; return the figures and what was left out."""
+    base = job.score(untouched(scene))
+    left_out: dict[str, str] = {}
+    scored = [
+        job.score(variant)
+        for variant in variants(
+            scene,
+            seed=0,
+            instances=instances,
+            kinds=kinds,
+            left_out=lambda name, error: left_out.update({name: str(error)}),
+        )
+    ]
+    for name, reason in left_out.items():
+        progress(f"warning: {name} and further ones are left out: {reason}")
+    return {**figures_of(scored, base, rows), "left_out": left_out}
 
 
 def _longest_stretch(video: Path, parts: Parts) -> Stretch:

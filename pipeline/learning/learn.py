@@ -108,21 +108,15 @@ def learn(
     split = split_held_out(stretches)
     reader = _reader(split, preset, masks)
     stages.done("background", f"median of {reader.view.width_px} x {reader.view.height_px} px")
-    reservoir, windows = _fill_reservoir(split, reader, preset, seed)
-    pseudo_anomalies = _pseudo_anomalies(split, reader, preset, seed, reservoir)
-    full_speed_px = max(_LEAST_FULL_SPEED_PX, _FULL_SPEED * reservoir.usual_top_speed_px())
-    reader = replace(reader, full_speed_px=full_speed_px)
-    stages.done("tiles", f"{len(reservoir):,} tiles of {windows:,} windows")
+    source, windows = _tile_source(split, reader, preset, seed)
+    reader = replace(reader, full_speed_px=source.full_speed_px)
+    stages.done("tiles", f"{len(source.reservoir):,} tiles of {windows:,} windows")
 
     where = choose_device(device)
     kept = Workspace(workspace, training_job(stretches, preset, seed, masks)) if workspace else None
     preset = _with_fitting_arithmetic(preset, where, kept)
-    source = TileSource(
-        reservoir, pseudo_anomalies, reader.background_HW, full_speed_px, preset, seed
-    )
     networks, metrics = train_networks(source, preset, seed, where, kept, progress)
-    # The passes that follow need the memory, and not the tiles.
-    del reservoir, pseudo_anomalies, source
+    del source  # the passes that follow need the memory, and not the tiles
     stages.done("networks", f"{preset.generator_steps:,} + {preset.encoder_steps:,} steps")
 
     # The masks belong to the camera, not to the model: they are given again when scoring.
@@ -130,7 +124,7 @@ def learn(
         preset=preset,
         view=replace(reader.view, masks=()),
         background_HW=reader.background_HW,
-        full_speed_px=full_speed_px,
+        full_speed_px=reader.full_speed_px,
         networks=networks,
     )
     experts = experts_named(preset.experts)
@@ -237,6 +231,23 @@ def _reader(split: Split, preset: Preset, masks: tuple[Polygon, ...]) -> ClipRea
 def _frames(stretch: Stretch, view: View) -> Iterator[WorkingFrame]:
     segment = stretch.segment
     return working_frames(stretch.source, view, start_us=segment.start_us, end_us=segment.end_us)
+
+
+def _tile_source(
+    split: Split, reader: ClipReader, preset: Preset, seed: int
+) -> tuple[TileSource, int]:
+    """Return what the networks learn from, and how many windows lie side by side in the training
+    footage."""
+    reservoir, windows = _fill_reservoir(split, reader, preset, seed)
+    source = TileSource(
+        reservoir,
+        _pseudo_anomalies(split, reader, preset, seed, reservoir),
+        reader.background_HW,
+        max(_LEAST_FULL_SPEED_PX, _FULL_SPEED * reservoir.usual_top_speed_px()),
+        preset,
+        seed,
+    )
+    return source, windows
 
 
 def _fill_reservoir(

@@ -42,6 +42,7 @@ _SHARED_RANGES = (0.5, 1.0, 2.0, 4.0)
 """Choices of how much of the mean range of all cells is added to each cell's own."""
 
 _NEAR_TIE = 1.1
+"""Mean excesses that differ by less than this factor are taken as equal."""
 
 _BLOCKS = 8
 """Pieces of time, which go to the two halves in turn."""

@@ -95,16 +95,6 @@ def test_grey_is_luma_and_grey_pictures_stay() -> None:
     assert grey_of(picture) is picture
 
 
-def test_a_batch_of_colour_windows_is_grey_where_grey_is_wanted() -> None:
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8, 3), dtype=np.uint8)
-    flow_NTHW2 = np.zeros((2, 3, 8, 8, 2), np.float16)
-    colour = WindowBatch(pictures=pictures, flow_NTHW2=flow_NTHW2)
-    assert colour.grey_NTHW.shape == (2, 3, 8, 8)
-    assert (colour.grey_NTHW[1, 2] == grey_of(pictures[1, 2])).all()
-    grey = WindowBatch(pictures=colour.grey_NTHW, flow_NTHW2=flow_NTHW2)
-    assert grey.grey_NTHW is grey.pictures
-
-
 def test_speed_codes_are_steps_of_a_pixel_that_saturate() -> None:
     flow = np.zeros((1, 1, 6, 2), np.float16)
     flow[0, 0, :, 0] = [0.0, 1.0, -1.0, 3.0, 7.96875, 300.0]

@@ -7,7 +7,13 @@ import math
 import pytest
 import torch
 
-from tests.core_recipes import logistic_recipe, random_clips, same_tensors, small_recipe
+from tests.core_recipes import (
+    RECIPES,
+    batches,
+    logistic_recipe,
+    same_tensors,
+    small_recipe,
+)
 from tgan_core.config import TganConfig
 from tgan_core.errors import NonFiniteError
 from tgan_core.objectives import r1_penalty
@@ -20,13 +26,6 @@ from tgan_core.training import (
     train,
     training_step,
 )
-
-RECIPES = {"wasserstein": small_recipe(), "logistic": logistic_recipe()}
-
-
-def batches(recipe: TganConfig, steps: int, start: int = 0) -> list[torch.Tensor]:
-    clips = recipe.optimisation.batch
-    return [random_clips(recipe.geometry, clips, seed) for seed in range(start, start + steps)]
 
 
 def trained_state(recipe: TganConfig) -> TrainingState:
