@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.clips.reader import WindowBatch
 from pipeline.clips.tiles import TileGrid
 from pipeline.scoring.clip_batch import ClipBatch, LatentStatistics, Networks
 from tests.core_recipes import logistic_recipe, random_clips
@@ -43,11 +44,15 @@ def clip_batch(
     tiles = (len(grid.corners), networks.encoder.geometry.latent)
     return ClipBatch(
         _noise(clips, grid),
-        np.zeros((*size, 2), np.float16) if flow_NTHW2 is None else flow_NTHW2,
+        WindowBatch(
+            pictures=np.zeros(size, np.uint8),
+            flow_NTHW2=np.zeros((*size, 2), np.float16) if flow_NTHW2 is None else flow_NTHW2,
+        ),
         grid,
         networks,
         LatentStatistics(mean_KZ=torch.zeros(tiles), spread_KZ=torch.ones(tiles)),
         (),
+        None,
         looked_at=looked_at,
     )
 

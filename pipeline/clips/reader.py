@@ -5,9 +5,10 @@ Shapes: N clips, T frames, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,14 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.clips.flow import with_flow
+from pipeline.clips.history import HistoryShape, with_history
 from pipeline.clips.tensors import align_lighting, planes_of, speed_plane
 from pipeline.clips.windows import Clip, Window, windows
 from pipeline.footage.admission import Footage
-from pipeline.footage.frames import View, working_frames
+from pipeline.footage.frames import View, WorkingFrame, working_frames
 from pipeline.footage.segments import Segment
 from pipeline.timebase import shift_utc
 
-__all__ = ["ClipReader", "Stretch", "WindowBatch", "view_for"]
+__all__ = ["ClipReader", "Moment", "Stretch", "WindowBatch", "view_for"]
 
 _ALIGN_TO_PX = 16
 """Working sizes are multiples of this: two cells of the grid, so that pooling never cuts one."""
@@ -55,6 +57,13 @@ def view_for(footage: Footage, *, width_px: int, frame_rate: float, grey: bool) 
     )
 
 
+class Moment(NamedTuple):
+    """A time of the footage."""
+
+    segment_id: str
+    media_us: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WindowBatch:
     """The windows of N clips."""
@@ -63,6 +72,10 @@ class WindowBatch:
     """NTHW, or NTHWC for colour."""
     flow_NTHW2: NDArray[np.float16]
     """Pixels a frame."""
+    history_NSGW2: NDArray[np.float32] | None = None
+    """What every cell did in the seconds before; None when the reader gives none."""
+    moments: tuple[Moment, ...] = ()
+    """When each of them ends."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +89,8 @@ class ClipReader:
     background_HW: NDArray[np.uint8]
     full_speed_px: float = 1.0
     """Pixels a frame that fill the range of the speed plane."""
+    history: HistoryShape | None = None
+    """How far back the history of a window goes; None: it has none."""
     folder_frame_rate: float = 10.0
     stall_seconds: float = 30.0
 
@@ -88,16 +103,7 @@ class ClipReader:
 
         Colour windows are left as they are.
         """
-        frames = with_flow(
-            working_frames(
-                stretch.source,
-                self.view,
-                start_us=stretch.segment.start_us,
-                end_us=stretch.segment.end_us,
-                folder_frame_rate=self.folder_frame_rate,
-                stall_seconds=self.stall_seconds,
-            )
-        )
+        frames = self._with_history(with_flow(self._frames(stretch)))
         cut = windows(frames, segment=stretch.segment, length=self.frames, stride=stride)
         background = torch.from_numpy(self.background_HW)
         for clip, window in cut:
@@ -107,6 +113,29 @@ class ClipReader:
                 yield clip, replace(window, pictures=aligned.numpy())
             else:
                 yield clip, window
+
+    def histories(
+        self, stretch: Stretch
+    ) -> Iterator[tuple[Moment, Callable[[], NDArray[np.float32]]]]:
+        """Yield each frame's moment and what gives its history, SGW2; nothing without histories."""
+        for frame in self._with_history(self._frames(stretch)):
+            if frame.history_SGW2 is not None:
+                yield Moment(stretch.segment.segment_id, frame.pts_us), frame.history_SGW2
+
+    def _frames(self, stretch: Stretch) -> Iterator[WorkingFrame]:
+        return working_frames(
+            stretch.source,
+            self.view,
+            start_us=stretch.segment.start_us,
+            end_us=stretch.segment.end_us,
+            folder_frame_rate=self.folder_frame_rate,
+            stall_seconds=self.stall_seconds,
+        )
+
+    def _with_history(self, frames: Iterator[WorkingFrame]) -> Iterator[WorkingFrame]:
+        if self.history is None:
+            return frames
+        return with_history(frames, self.background_HW, self.history)
 
     def batches(
         self, stretch: Stretch, *, stride: int, size: int
@@ -118,10 +147,10 @@ class ClipReader:
             clips.append(clip)
             kept.append(window)
             if len(clips) == size:
-                yield clips, _together(kept)
+                yield clips, _together(clips, kept)
                 clips, kept = [], []
         if clips:
-            yield clips, _together(kept)
+            yield clips, _together(clips, kept)
 
     def planes_NPTHW(self, windows: WindowBatch) -> Tensor:
         """Return what the networks see of whole frames, float32 in [-1, 1]."""
@@ -134,8 +163,12 @@ class ClipReader:
         )
 
 
-def _together(windows: list[Window]) -> WindowBatch:
+def _together(clips: list[Clip], windows: list[Window]) -> WindowBatch:
     flows = [window.flow_THW2 for window in windows if window.flow_THW2 is not None]
+    histories = [window.history_SGW2 for window in windows if window.history_SGW2 is not None]
     return WindowBatch(
-        pictures=np.stack([window.pictures for window in windows]), flow_NTHW2=np.stack(flows)
+        pictures=np.stack([window.pictures for window in windows]),
+        flow_NTHW2=np.stack(flows),
+        history_NSGW2=np.stack(histories) if histories else None,
+        moments=tuple(Moment(clip.segment_id, clip.end_us) for clip in clips),
     )

@@ -48,6 +48,9 @@ class Window:
     flow_THW2: NDArray[np.float16] | None
     """Pixels a frame. The first frame has that of the second, so that a window depends on its own
     frames alone. None when the frames have none."""
+    history_SGW2: NDArray[np.float32] | None = None
+    """What every cell did in the seconds up to the last frame; NaN where that is not known. None
+    when the frames have none."""
 
 
 def windows(
@@ -86,7 +89,12 @@ def _window(held: Iterable[WorkingFrame]) -> Window:
     flow_THW2 = None
     if len(flows) == len(moving):
         flow_THW2 = np.stack([flows[0]] * (len(frames) - len(flows)) + flows)
-    return Window(pictures=np.stack([frame.image for frame in frames]), flow_THW2=flow_THW2)
+    history = frames[-1].history_SGW2
+    return Window(
+        pictures=np.stack([frame.image for frame in frames]),
+        flow_THW2=flow_THW2,
+        history_SGW2=None if history is None else history(),
+    )
 
 
 def _is_hole(step_us: int, steps: deque[int]) -> bool:

@@ -49,6 +49,9 @@ class WorkingFrame:
     flow_HW2: Callable[[], NDArray[np.float16]] | None = None
     """Gives the pixels (right, down) that each pixel moved since the frame before; see
     pipeline.clips.flow. None when nobody asked for it."""
+    history_SGW2: Callable[[], NDArray[np.float32]] | None = None
+    """Gives what every cell did in the seconds before; see pipeline.clips.history. None when nobody
+    asked for it."""
 
 
 def working_frames(

@@ -24,6 +24,7 @@ from pipeline.scoring.clip_batch import ClipBatch, LatentStatistics, Networks
 from pipeline.scoring.experts import Expert, experts_named
 from pipeline.scoring.feature_bank import DepthBank
 from pipeline.scoring.fusion import Calibration
+from pipeline.scoring.rhythm_bank import RhythmBank
 from tgan_core.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
 from tgan_core.critic import Critic
 from tgan_core.encoder import Encoder
@@ -34,6 +35,7 @@ __all__ = ["CameraModel", "Sight", "choose_device", "load_camera_model", "new_ne
 
 
 _BANK_TENSORS = ("mean_C", "basis_CD", "bank_GWMD")
+_RHYTHM_TENSORS = ("traces_KGWMS", "segments_M", "ends_us_M", "regularity_K")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +50,7 @@ class Sight:
     networks: Networks
     latent_statistics: LatentStatistics | None = None
     feature_bank: tuple[DepthBank, ...] = ()
+    rhythm_bank: RhythmBank | None = None
 
     @property
     def grid(self) -> TileGrid:
@@ -67,6 +70,7 @@ class Sight:
             planes=self.preset.planes,
             background_HW=self.background_HW,
             full_speed_px=self.full_speed_px,
+            history=self.preset.history_at(self.view.frame_rate),
         )
         return reader.with_masks(masks)
 
@@ -76,11 +80,12 @@ class Sight:
         """Return clips ready for the experts; `everywhere`: reconstruct every tile of them."""
         return ClipBatch(
             reader.planes_NPTHW(windows).to(self.networks.device),
-            windows.flow_NTHW2,
+            windows,
             self.grid,
             self.networks,
             self.latent_statistics,
             self.feature_bank,
+            self.rhythm_bank,
             looked_at=None if everywhere else self.preset.reconstructed_tiles,
         )
 
@@ -169,6 +174,10 @@ def _tensors_of(model: CameraModel) -> dict[str, Tensor]:
     for index, bank in enumerate(model.sight.feature_bank):
         for name in _BANK_TENSORS:
             tensors[f"bank.{index}.{name}"] = getattr(bank, name)
+    if (rhythm := model.sight.rhythm_bank) is not None:
+        for name in _RHYTHM_TENSORS:
+            tensors[f"rhythm.{name}"] = getattr(rhythm, name)
+        tensors["rhythm.traces_KGWMS"] = rhythm.traces_KGWMS.half()
     return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
 
@@ -182,6 +191,13 @@ def _feature_bank(tensors: Mapping[str, Tensor], device: torch.device) -> tuple[
         )
         for index in range(depths)
     )
+
+
+def _rhythm_bank(tensors: Mapping[str, Tensor], device: torch.device) -> RhythmBank | None:
+    if "rhythm.traces_KGWMS" not in tensors:
+        return None
+    parts = {name: tensors[f"rhythm.{name}"] for name in _RHYTHM_TENSORS}
+    return RhythmBank(**{**parts, "traces_KGWMS": parts["traces_KGWMS"].float()}).on(device)
 
 
 def choose_device(name: str) -> torch.device:
@@ -253,6 +269,7 @@ def _assemble(
             networks=networks,
             latent_statistics=latent,
             feature_bank=_feature_bank(tensors, device),
+            rhythm_bank=_rhythm_bank(tensors, device),
         ),
         calibration=Calibration.from_dict(manifest["tails"], places),
         policy=EventPolicy(**summary["policy"]),

@@ -28,6 +28,7 @@ from pipeline.learning.normality import calibrate_on_held_out, learn_looks, lear
 from pipeline.learning.presets import Preset
 from pipeline.learning.pseudo_anomalies import FAST_FACTORS, PseudoAnomalies
 from pipeline.learning.reservoir import TileReservoir
+from pipeline.learning.rhythm import learn_rhythm, rhythm_line
 from pipeline.learning.workspace import Workspace
 from pipeline.scoring.experts import experts_named
 from pipeline.timebase import seconds
@@ -47,7 +48,7 @@ _LEAST_FULL_SPEED_PX = 1.0
 _MOST_WINDOWS = 4_000
 """Windows of footage that tiles are taken from: twice what fills the reservoir. Days have more."""
 _MOST_PSEUDO_TILES = 8_000
-_RECIPE = 2
+_RECIPE = 3
 """Raise it when the same footage, preset and seed would give another model than before."""
 
 
@@ -130,6 +131,9 @@ def learn(
     experts = experts_named(preset.experts)
     stride = reader.frames * max(1, -(-windows // preset.place_windows))
     sight = learn_looks(split.training, sight, reader, stride=stride)
+    reader = replace(reader, history=preset.history_at(reader.view.frame_rate))
+    sight = learn_rhythm(split.training, sight, reader, seed=seed)
+    stages.done("rhythm", rhythm_line(sight))
     places = learn_places(split.training, sight, reader, experts, stride=stride)
     stages.done("places", f"every {stride}th frame of training footage")
     result = calibrate_on_held_out(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from pipeline.clips.history import HistoryShape
 from pipeline.clips.tensors import plane_count
 from pipeline.errors import SettingsError
 from tgan_core.config import GeometryConfig, OptimisationConfig, TganConfig, paper_config
@@ -44,6 +45,10 @@ class Preset:
     """Whether the critic also learns to tell changed normal footage from normal footage."""
     reconstructed_tiles: int
     """Tiles of a clip that the generator looks at: those that the critic finds least normal."""
+    history_seconds: float
+    """How far back the histories of places go that the expert `rhythm` compares."""
+    history_steps: int
+    """Steps of time in them."""
     place_windows: int
     """Windows of training footage that the statistics per place are taken from, at most."""
     experts: tuple[str, ...]
@@ -61,6 +66,13 @@ class Preset:
     def grey(self) -> bool:
         """True when frames are decoded without colour."""
         return self.planes != ("colour",)
+
+    def history_at(self, frame_rate: float) -> HistoryShape | None:
+        """Return how far back histories go at so many frames a second; None when no expert asks."""
+        if "rhythm" not in self.experts:
+            return None
+        frames = round(self.history_seconds * frame_rate / self.history_steps)
+        return HistoryShape(steps=self.history_steps, frames_a_step=max(1, frames))
 
     def with_effort(self, effort: float) -> Preset:
         """Return the preset with its numbers of training steps multiplied by `effort`."""
@@ -116,8 +128,10 @@ def _compact() -> Preset:
         encoder_learning_rate=2e-4,
         pseudo_anomalies=True,
         reconstructed_tiles=8,
+        history_seconds=4.0,
+        history_steps=10,
         place_windows=500,
-        experts=("critic", "reconstruction", "features", "motion"),
+        experts=("critic", "reconstruction", "features", "motion", "rhythm"),
         tgan=TganConfig(
             geometry=GeometryConfig(
                 frames=8,

@@ -78,7 +78,9 @@ class PlaceStatistics:
 
 
 def fit_places(values_NGW: NDArray[np.float32], *, two_sided: bool) -> PlaceStatistics:
-    """Return the statistics of a term per cell; values in order of time, none of them NaN.
+    """Return the statistics of a term per cell; values in order of time.
+
+    Maps with a NaN in them are left out; where all have one, nothing will be strange.
 
     The range of a cell is the 98th percentile of its departures from the median (the largest of it
     and its neighbours), plus a multiple of the mean range of all cells. A standard deviation would
@@ -87,6 +89,14 @@ def fit_places(values_NGW: NDArray[np.float32], *, two_sided: bool) -> PlaceStat
     ever, a square is crossed anywhere. It is the one under which normal footage surprises least
     when it is judged by other normal footage (two halves, each by the other).
     """
+    values_NGW = values_NGW[~np.isnan(values_NGW).any(axis=(1, 2))]
+    if not len(values_NGW):
+        size = values_NGW.shape[1:]
+        return PlaceStatistics(
+            middle_GW=np.zeros(size, np.float32),
+            range_GW=np.full(size, np.finfo(np.float32).max),
+            two_sided=two_sided,
+        )
     blocks = np.arange(len(values_NGW)) * _BLOCKS // len(values_NGW) % 2
     halves = [values_NGW[blocks == part] for part in (0, 1)]
     surprise = []
@@ -155,8 +165,10 @@ class TailModel:
 
     def surprise(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return -log10 of the chance of a value this large in normal operation; >= 0."""
-        levels = np.linspace(0.0, 1.0, len(self.body))
-        below = np.interp(values, self.body, levels)
+        # Among equal values the share below is that below the first of them: what every clip
+        # shows (a term that says nothing) is no surprise.
+        body, first = np.unique(self.body, return_index=True)
+        below = np.interp(values, body, first / (len(self.body) - 1))
         # (1 + n * survival) / (1 + n): the conformal p-value, which is never 0.
         in_body = (1.0 + self.count * (1.0 - below)) / (1.0 + self.count)
         at_threshold = (1.0 + self.count * self.tail_share) / (1.0 + self.count)

@@ -16,8 +16,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.clips.reader import WindowBatch
 from pipeline.clips.tiles import CELL_PX, TileGrid, cut_tiles, stitch_tiles
 from pipeline.scoring.feature_bank import DepthBank
+from pipeline.scoring.rhythm_bank import RhythmBank
 from tgan_core.critic import Critic
 from tgan_core.encoder import Encoder
 from tgan_core.video_generator import VideoGenerator
@@ -78,20 +80,22 @@ class ClipBatch:
     def __init__(
         self,
         planes_NPTHW: Tensor,
-        flow_NTHW2: NDArray[np.float16],
+        windows: WindowBatch,
         grid: TileGrid,
         networks: Networks,
         latent_statistics: LatentStatistics | None,
         feature_bank: tuple[DepthBank, ...],
+        rhythm_bank: RhythmBank | None,
         *,
         looked_at: int | None,
     ) -> None:
         self.planes_NPTHW = planes_NPTHW
-        self.flow_NTHW2 = flow_NTHW2
+        self.windows = windows
         self.grid = grid
         self.networks = networks
         self.latent_statistics = latent_statistics
         self.feature_bank = feature_bank
+        self.rhythm_bank = rhythm_bank
         self._looked_at = looked_at
 
     def __len__(self) -> int:

@@ -36,7 +36,7 @@ def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
     """Return each term's value on the score grid, NGW, in working pixels a frame."""
     rows, columns = batch.grid.cells
     speed, flow_x, flow_y = (np.empty((len(batch), rows, columns), np.float32) for _ in range(3))
-    for index, flow_THW2 in enumerate(batch.flow_NTHW2):
+    for index, flow_THW2 in enumerate(batch.windows.flow_NTHW2):
         flow_HW2 = flow_THW2[-_STEPS:].astype(np.float32).mean(axis=0)
         fast_HW = coherent_speed(flow_HW2)
         speed[index] = fast_HW.reshape(rows, CELL_PX, columns, CELL_PX).max(axis=(1, 3))

@@ -31,7 +31,7 @@ BUILT = {
     "headline.alerts.": ["none", "one", "many"],
     "coverage.": ["watched", "waiting", "too_short_to_score", "no_footage"],
     "coverage.short.": ["waiting", "too_short_to_score", "no_footage"],
-    "expert.": ["critic", "reconstruction", "features", "motion"],
+    "expert.": ["critic", "reconstruction", "features", "motion", "rhythm"],
     "time.": ["full", "minute", "clock", "tick", "tick.seconds", "tick.day"],
     "place.": [
         *("upper_left", "upper", "upper_right", "left", "centre"),
