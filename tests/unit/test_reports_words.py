@@ -18,6 +18,7 @@ from pipeline.footage.admission import Reason
 from pipeline.reports import words as words_module
 from pipeline.reports.words import LANGUAGES, Words, catalogue
 from pipeline.scoring.anomaly import Place
+from pipeline.scoring.experts import EXPERTS
 
 HOME = Path(words_module.__file__).parent
 AT = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
@@ -31,7 +32,7 @@ BUILT = {
     "headline.alerts.": ["none", "one", "many"],
     "coverage.": ["watched", "waiting", "too_short_to_score", "no_footage"],
     "coverage.short.": ["waiting", "too_short_to_score", "no_footage"],
-    "expert.": ["critic", "reconstruction", "features", "motion", "rhythm"],
+    "expert.": list(EXPERTS),
     "time.": ["full", "minute", "clock", "tick", "tick.seconds", "tick.day"],
     "place.": [
         *("upper_left", "upper", "upper_right", "left", "centre"),

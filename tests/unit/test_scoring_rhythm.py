@@ -71,8 +71,8 @@ def test_a_cycle_that_breaks_is_far_and_one_that_goes_on_is_near(line: RhythmBan
     usual = line.distances(windows_of(stream), moments(SEGMENTS[2], 31))
     changed = line.distances(windows_of(broken), moments(SEGMENTS[2], 31))
     assert usual.shape == (2, 31, ROWS, COLUMNS)
-    assert changed[:, -1, 2, 4].min() > 5.0 * usual.max()
-    changed[:, :, 2, 4] = usual[:, :, 2, 4]
+    assert changed[:, -1, 2, 4].min() > 3.0 * usual.max()
+    changed[:, :, 1:4, 3:6] = usual[:, :, 1:4, 3:6]
     np.testing.assert_allclose(changed, usual, atol=1e-3)
 
 
@@ -90,8 +90,8 @@ def test_what_is_not_known_is_nan(line: RhythmBank) -> None:
     histories = windows_of(machine(40, 5))
     histories[3, 0, 1, 1] = np.nan
     found = line.distances(histories, moments(SEGMENTS[2], 31))
-    assert np.isnan(found[:, 3, 1, 1]).all()
-    assert np.isnan(found).sum() == 2
+    assert np.isnan(found[:, 3, :3, :3]).all()
+    assert np.isnan(found).sum() == 2 * 9
 
 
 def test_a_scene_without_a_rhythm_says_nothing() -> None:
