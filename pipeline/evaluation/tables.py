@@ -45,12 +45,13 @@ _HEADINGS = {
     "f1_at_threshold": "F1 at threshold",
 }
 _SHORT_NAMES = {
+    "reconstruction": "reconstr.",
     "frame_index": "frame index",
     "largest_frame_difference": "difference",
     "largest_optical_flow": "optical flow",
     "brightness_change": "brightness",
 }
-"""Headings of the trivial rows: five columns fit a terminal of 80."""
+"""Headings that are shorter than the names of their rows: seven fit a terminal of 80."""
 _TWO_DECIMALS = frozenset({"false_alarms_per_hour", "detection_delay_seconds"})
 _NOT_MEASURED = "-"
 
@@ -98,11 +99,17 @@ def print_result(result: Mapping[str, Any], console: Console | None = None) -> N
 
 
 def _figures_down(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return a table with a line a figure: five rows side by side fit a terminal of 80 columns."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    """Return a table with a line a figure: seven rows side by side fit a terminal of 80 columns."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     table.add_column("", no_wrap=True)
     for row in rows:
-        table.add_column(_SHORT_NAMES.get(row, row), justify="right")
+        table.add_column(_SHORT_NAMES.get(row, row), justify="right", no_wrap=True)
     micro = [figures["micro_auc"] for figures in rows.values()]
     for heading, key in (
         ("micro AUC", "mean"),

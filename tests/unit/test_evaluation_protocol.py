@@ -17,6 +17,7 @@ from pipeline.evaluation.protocol import evaluate
 from pipeline.evaluation.tables import FIGURE_NAMES, budget_line, format_figure, print_result
 from pipeline.evaluation.trivial import TRIVIAL_NAMES
 from pipeline.evaluation.videos import list_videos
+from pipeline.scoring.experts import EXPERTS
 from tests.evaluation_makers import FakeModel, FakeWorld, policy, write_site, write_video
 
 
@@ -292,6 +293,17 @@ def test_the_tables_print_every_row_within_a_terminal_of_80_columns(plain: Plain
     assert "0.9" in text
     assert "alarm budget: at most 1 false alarms a day stated, 0.0 measured" in text
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_the_rows_of_all_experts_fit_a_terminal_uncut(plain: Plain) -> None:
+    rows = ("fused", "tgan", *EXPERTS)
+    figures = plain[1]["strict"]["fused"]
+    console = Console(width=80, file=io.StringIO(), force_terminal=False)
+    print_result({**plain[1], "strict": dict.fromkeys(rows, figures)}, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in text
+    heading = next(line for line in text.splitlines() if "fused" in line)
+    assert len(heading.split()) == len(rows)
 
 
 def test_what_cannot_be_measured_is_a_dash() -> None:
