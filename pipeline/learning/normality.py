@@ -19,7 +19,7 @@ from pipeline.learning.camera_model import Sight
 from pipeline.scoring.anomaly import Anomaly, Place
 from pipeline.scoring.calibration import PlaceStatistics
 from pipeline.scoring.clip_batch import LatentStatistics
-from pipeline.scoring.experts import Expert
+from pipeline.scoring.experts import Expert, all_term_maps
 from pipeline.scoring.feature_bank import DEPTHS, DepthBank, cell_features, fit_depth_bank
 from pipeline.scoring.fusion import Calibration, calibrate, fit_place_statistics
 from pipeline.scoring.policy import fit_policy
@@ -185,10 +185,7 @@ def _maps(
 ) -> Iterator[tuple[list[Clip], Maps]]:
     for clips, windows in reader.batches(stretch, stride=stride, size=BATCH_CLIPS):
         batch = sight.batch(reader, windows, everywhere=everywhere)
-        maps: Maps = {}
-        for expert in experts:
-            maps.update(expert.term_maps(batch))
-        yield clips, maps
+        yield clips, all_term_maps(experts, batch)
 
 
 def _anomalies(

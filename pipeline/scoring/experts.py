@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from pipeline.scoring import critic, features, motion, reconstruction, rhythm
 from pipeline.scoring.clip_batch import ClipBatch
 from pipeline.scoring.term import Term
 
-__all__ = ["EXPERTS", "TGAN_EXPERTS", "Expert", "experts_named"]
+__all__ = ["EXPERTS", "TGAN_EXPERTS", "Expert", "all_term_maps", "experts_named"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +33,11 @@ EXPERTS = {
 
 TGAN_EXPERTS = frozenset({"critic", "reconstruction", "features"})
 """Those that look through the networks; the others need no training."""
+
+
+def all_term_maps(experts: Iterable[Expert], batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
+    """Return the maps of every term of the experts, NGW, not yet calibrated."""
+    return {term: values for expert in experts for term, values in expert.term_maps(batch).items()}
 
 
 def experts_named(names: tuple[str, ...]) -> tuple[Expert, ...]:

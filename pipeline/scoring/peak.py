@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 
 from pipeline.alerts.evidence import PeakPicture
 from pipeline.camera import Polygon
-from pipeline.clips.reader import Stretch
+from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
 from pipeline.clips.tensors import pictures_of
+from pipeline.clips.windows import Clip
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.frames import View, working_frames
 from pipeline.learning.camera_model import CameraModel
 from pipeline.scoring.anomaly import Anomaly
-from pipeline.scoring.scorer import score_stretch
+from pipeline.scoring.experts import all_term_maps
+from pipeline.scoring.fusion import fuse
 
 __all__ = ["picture_of"]
 
@@ -28,18 +30,11 @@ def picture_of(
     The heat map is the strangeness map of the expert that led. Input, reconstruction and difference
     are of the clip's last frame at working size.
     """
-    short = stretch.part(peak.clip.start_us, peak.clip.end_us + 1)
     sight = model.sight
     reader = sight.reader(masks)
-    batches = list(reader.batches(short, stride=1, size=1))
-    scored = list(score_stretch(model, short, model_id=peak.model_id, reader=reader))
-    if not batches or not scored:
-        raise FootageError(
-            f"{stretch.footage.path}: the clip of an alert cannot be decoded again; "
-            "was the file replaced since it was ingested?",
-            reason=Reason.UNREADABLE,
-        )
-    _, windows = batches[-1]
+    windows = _windows_of(reader, stretch, peak.clip)
+    maps = all_term_maps(model.experts, sight.batch(reader, windows))
+    scored = fuse(model.experts, model.calibration, maps)
     batch = sight.batch(reader, windows, everywhere=True)
     drawn = pictures_of(
         batch.reconstruction_NPTHW.cpu(),
@@ -50,11 +45,29 @@ def picture_of(
     difference = np.abs(seen.astype(np.int16) - drawn.astype(np.int16)).astype(np.uint8)
     return PeakPicture(
         frame_HWC=_full_frame(stretch, peak.clip.end_us, masks),
-        heat_HW=scored[-1].maps[peak.expert],
+        heat_HW=scored.maps[peak.expert][0],
         input_HW=_grey(seen),
         reconstruction_HW=_grey(drawn),
         difference_HW=_grey(difference),
         place=peak.place,
+    )
+
+
+def _windows_of(reader: ClipReader, stretch: Stretch, clip: Clip) -> WindowBatch:
+    """Return the window of one clip with what went before it, decoded again."""
+    before_us = 0
+    if reader.history is not None:
+        # Whole frames back, so that a source that is thinned out gives the same ones.
+        before_us = round(reader.history.frames * 1e6 / reader.view.frame_rate)
+    start_us = max(stretch.segment.start_us, clip.start_us - before_us)
+    short = stretch.part(start_us, clip.end_us + 1)
+    for (found,), windows in reader.batches(short, stride=1, size=1):
+        if found.end_us == clip.end_us:
+            return windows
+    raise FootageError(
+        f"{stretch.footage.path}: the clip of an alert cannot be decoded again; "
+        "was the file replaced since it was ingested?",
+        reason=Reason.UNREADABLE,
     )
 
 

@@ -28,8 +28,8 @@ Ped2) .03, for activity and appearance alike."""
 
 _STRANGER_THAN = 0.95
 
-_NEAR_US = 10_000_000
-"""Histories of one segment nearer than this are one and the same; a multiple of their length."""
+_NEAR_US = 5_000_000
+"""Histories of one segment nearer than this are one and the same: they overlap."""
 
 _FEWEST_HISTORIES = 40
 _MOST_SPLICED = 300
@@ -119,9 +119,10 @@ def _regularity(traces_GWMS: Tensor, near_MM: Tensor, seed: int) -> float:
     real, other = traces_GWMS[:, :, ones], traces_GWMS[:, :, others]
     spliced = torch.cat([real[..., :half], other[..., half:]], dim=-1)
     near_both = near_MM[ones] | near_MM[others]
-    usual_NGW, broken_NGW = (
-        _around(_nearest(part, traces_GWMS, near_both)) for part in (real, spliced)
-    )
+    parts_NGW = (_around(_nearest(part, traces_GWMS, near_both)) for part in (real, spliced))
+    usual_NGW, broken_NGW = (part[~np.isnan(part).any(axis=(1, 2))] for part in parts_NGW)
+    if not len(usual_NGW):
+        return 0.0
     place = fit_places(usual_NGW, two_sided=False)
     usual, broken = (clip_statistic(place.strangeness(part)) for part in (usual_NGW, broken_NGW))
     return float((broken > np.quantile(usual, _STRANGER_THAN)).mean())

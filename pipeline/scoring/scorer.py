@@ -15,6 +15,7 @@ from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.clips.windows import Clip
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly, Place
+from pipeline.scoring.experts import all_term_maps
 from pipeline.scoring.fusion import CalibratedClips, fuse
 
 if TYPE_CHECKING:
@@ -56,9 +57,7 @@ def score_stretch(
     stride = model.preset.clip_stride
     for clips, windows in chosen.batches(stretch, stride=stride, size=BATCH_CLIPS):
         batch = sight.batch(chosen, windows)
-        maps: dict[str, NDArray[np.float32]] = {}
-        for expert in model.experts:
-            maps.update(expert.term_maps(batch))
+        maps = all_term_maps(model.experts, batch)
         calibrated = fuse(model.experts, model.calibration, maps)
         for index, clip in enumerate(clips):
             yield _scored(clip, index, calibrated, model_id)
