@@ -79,6 +79,7 @@ class FakeScored:
     tgan_score: float
     maps: Mapping[str, NDArray[np.float32]]
     fused_map: NDArray[np.float32]
+    tgan_map: NDArray[np.float32]
 
 
 def policy(**changes: float) -> EventPolicy:
@@ -166,7 +167,6 @@ class FakeWorld:
             learn=self._learn,  # type: ignore[arg-type]
             load=lambda folder: (self.model, "digest-of-the-given-model"),
             score=self._score,  # type: ignore[arg-type]
-            tgan_experts=frozenset({"critic", "reconstruction", "features"}),
         )
 
     def _stretches(self, video: Path, root: Path) -> list[FakeStretch]:
@@ -221,6 +221,7 @@ class FakeWorld:
                 tgan_score=score,
                 maps=dict.fromkeys(model.expert_names, grid),
                 fused_map=grid,
+                tgan_map=grid,
             )
 
 

@@ -95,6 +95,10 @@ class Scored(Protocol):
         """Expert -> score map; larger is stranger."""
 
     @property
+    def tgan_map(self) -> NDArray[np.float32]:
+        """Score map over the experts that look through the networks."""
+
+    @property
     def fused_map(self) -> NDArray[np.float32]:
         """Score map over all experts."""
 
@@ -112,8 +116,6 @@ class Parts:
     load: Callable[[Path], tuple[Model, str]]
     """Folder -> model and digest; raises ModelDamaged."""
     score: Callable[[Model, Stretch], Iterator[Scored]]
-    tgan_experts: frozenset[str]
-    """Names of the experts that look through the networks."""
 
 
 def real_parts() -> Parts:
@@ -126,7 +128,6 @@ def real_parts() -> Parts:
     from pipeline.learning.camera_model import CameraModel, load_camera_model
     from pipeline.learning.learn import learn
     from pipeline.learning.presets import preset_named
-    from pipeline.scoring.experts import TGAN_EXPERTS
     from pipeline.scoring.scorer import score_stretch
 
     def stretches(video: Path, root: Path) -> list[Stretch]:
@@ -163,5 +164,4 @@ def real_parts() -> Parts:
         learn=learn_preset,
         load=load,
         score=score,
-        tgan_experts=TGAN_EXPERTS,
     )

@@ -73,7 +73,7 @@ def run_model(
             for clip in parts.score(model, stretch):
                 anomalies.append(clip.anomaly)
                 tgan.append(clip.tgan_score)
-                spool.append(index, _maps(clip, parts, rows if keep_all_maps else (FUSED,)))
+                spool.append(index, _maps(clip, rows if keep_all_maps else (FUSED,)))
         scores = _scores(anomalies, tgan, rows)
         run = _video_run(model, video, anomalies, scores)
         runs.append(run)
@@ -86,16 +86,13 @@ def run_model(
     return runs
 
 
-def _maps(clip: Scored, parts: Parts, rows: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+def _maps(clip: Scored, rows: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     maps: dict[str, NDArray[np.float32]] = {}
     for row in rows:
         if row == FUSED:
             maps[row] = clip.fused_map
         elif row == TGAN:
-            seen = [clip.maps[name] for name in clip.maps if name in parts.tgan_experts]
-            if seen:
-                # As the fused map is the mean over all experts, so this over those of the row.
-                maps[row] = np.mean(seen, axis=0, dtype=np.float32)
+            maps[row] = clip.tgan_map
         else:
             maps[row] = clip.maps[row]
     return maps

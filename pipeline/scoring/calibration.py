@@ -28,6 +28,8 @@ __all__ = [
     "clip_statistic",
     "fit_places",
     "fit_tail",
+    "log_strangeness",
+    "strangest_mean",
 ]
 
 _STRANGEST_CELLS = 4
@@ -36,7 +38,7 @@ largest cell would be noisier; the mean over the frame would drown a small fault
 score patches and take the top ones, never the frame mean)."""
 
 _LEAST_STATISTIC = 0.01
-"""Clips that are quieter than this share of the usual range are all alike."""
+"""What is quieter than this share of the usual range is all alike."""
 
 _SHARED_RANGES = (0.5, 1.0, 2.0, 4.0)
 """Choices of how much of the mean range of all cells is added to each cell's own."""
@@ -140,12 +142,20 @@ def clip_statistic(strangeness_NGW: NDArray[np.float32]) -> NDArray[np.float64]:
 
     Strangeness is a ratio to the usual range, so its tail is a matter of ratios too.
     """
-    flat = strangeness_NGW.reshape(len(strangeness_NGW), -1)
+    return log_strangeness(strangest_mean(strangeness_NGW))
+
+
+def strangest_mean(values_NGW: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the mean of the four largest values of each clip, N."""
+    flat = values_NGW.reshape(len(values_NGW), -1)
     count = min(_STRANGEST_CELLS, flat.shape[1])
     strangest = np.partition(flat, flat.shape[1] - count, axis=1)[:, -count:]
-    mean = strangest.mean(axis=1, dtype=np.float64)
-    statistic: NDArray[np.float64] = np.log(np.maximum(mean, _LEAST_STATISTIC))
-    return statistic
+    return np.asarray(strangest.mean(axis=1, dtype=np.float64))
+
+
+def log_strangeness(strangeness: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the logarithm of strangeness; what is quieter than a hundredth is all alike."""
+    return np.asarray(np.log(np.maximum(strangeness, _LEAST_STATISTIC, dtype=np.float64)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

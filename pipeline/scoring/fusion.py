@@ -1,10 +1,13 @@
 """Fusion: from the terms' values to one p-value a clip, everything fixed on normal footage.
 
-A term's clip statistic becomes a surprise (-log10 p). The surprises of several terms are joined by
-their norm of order 4: between their sum, in which the everyday noise of many drowns the one that
-sees a fault, and their largest (Tippett 1931), which takes the word of the worst-calibrated one.
-What is joined is calibrated again, so that an expert with three terms is not louder than one with
-one. No weights are fitted: there are no labels to fit them to.
+A term's value at a place becomes a surprise: -log10 of the chance that its strangest places are as
+strange as this anywhere in a normal clip. Surprises are joined place by place, by their norm of
+order 1.5: terms that see something at one place support each other, their everyday noise lies at
+different places. The strangest places of the joined map make the clip's statistic, which is
+calibrated again, so that an expert with three terms is not louder than one with one. No weights are
+fitted: there are no labels to fit them to.
+
+Shapes: N clips, T terms, grid of G x W cells.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
 
 from pipeline.scoring.calibration import (
     RATIO_SCALE,
@@ -23,8 +27,11 @@ from pipeline.scoring.calibration import (
     clip_statistic,
     fit_places,
     fit_tail,
+    log_strangeness,
+    strangest_mean,
 )
 from pipeline.scoring.experts import TGAN_EXPERTS, Expert
+from pipeline.scoring.strangeness_spool import StrangenessSpool
 
 __all__ = [
     "CalibratedClips",
@@ -37,7 +44,17 @@ __all__ = [
 
 Maps = Mapping[str, NDArray[np.float32]]
 
-_NORM_ORDER = 4.0
+_NORM_ORDER = 1.5
+"""Between the sum (1), in which the noise of many terms drowns the one that sees a fault, and the
+largest (Tippett 1931), which takes the word of the worst-calibrated one."""
+
+_AROUND_CELLS = 3
+"""Side of the square that the joined map is averaged over before its strangest places are taken: a
+single cell is noise."""
+
+_CLIPS_AT_ONCE = 64
+
+_FUSED, _TGAN = "fused", "tgan"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,9 +65,9 @@ class Calibration:
     """By term."""
     terms: Mapping[str, TailModel]
     experts: Mapping[str, TailModel]
-    """Of the joined surprises of an expert's terms."""
+    """Of the statistic of an expert's joined map."""
     groups: Mapping[str, TailModel]
-    """Of the joined surprises of many terms: `fused` over all experts, `tgan` over those that look
+    """Of the same for many experts: `fused` over all experts, `tgan` over those that look
     through the networks."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,8 +99,10 @@ class CalibratedClips:
     fused: NDArray[np.float64]
     maps: Mapping[str, NDArray[np.float32]]
     """Expert -> NGW, largest strangeness of its terms (1 = edge of the usual range)."""
+    tgan_map: NDArray[np.float32]
+    """NGW, the joined surprise of each place; 0 when no expert looks through the networks."""
     fused_map: NDArray[np.float32]
-    """NGW, mean over experts."""
+    """NGW, the same over all experts."""
 
 
 def fit_place_statistics(
@@ -104,41 +123,82 @@ def calibrate(
 ) -> tuple[Calibration, NDArray[np.float64]]:
     """Return the calibration of `experts` on held-out normal clips, and these clips' fused scores.
 
-    `held_out_maps` gives the terms' maps (NGW each) of batch after batch; only one number a term
-    and clip is kept of them.
+    `held_out_maps` gives the terms' maps (NGW each) of batch after batch. They wait on disk until
+    the tails of the terms are known, so memory does not grow with the footage.
     """
+    rows = _rows(experts)
+    with StrangenessSpool(tuple(places)) as spool:
+        terms = _term_tails(places, held_out_maps(), spool)
+        statistics = _row_statistics(rows, terms, spool)
+    tails = {row: fit_tail(values) for row, values in statistics.items()}
+    calibration = Calibration(
+        places=places,
+        terms=terms,
+        experts={expert.name: tails[expert.name] for expert in experts},
+        groups={row: tails[row] for row in (_FUSED, _TGAN) if row in rows},
+    )
+    return calibration, tails[_FUSED].surprise(statistics[_FUSED])
+
+
+def _rows(experts: Sequence[Expert]) -> dict[str, Sequence[Expert]]:
+    """Return what is joined: all experts, those that look through the networks, each by itself."""
+    tgan = [expert for expert in experts if expert.name in TGAN_EXPERTS]
+    groups = {_FUSED: experts, **({_TGAN: tgan} if tgan else {})}
+    return {**groups, **{expert.name: [expert] for expert in experts}}
+
+
+def _term_tails(
+    places: Mapping[str, PlaceStatistics], held_out_maps: Iterable[Maps], spool: StrangenessSpool
+) -> dict[str, TailModel]:
+    """Return the tail of every term over held-out clips, and leave their strangeness in `spool`."""
     statistics: dict[str, list[NDArray[np.float64]]] = {term: [] for term in places}
-    for maps in held_out_maps():
-        for term, place in places.items():
-            statistics[term].append(clip_statistic(place.strangeness(maps[term])))
-    values = {term: np.concatenate(parts) for term, parts in statistics.items()}
-    terms = {term: fit_tail(v, least_scale=RATIO_SCALE) for term, v in values.items()}
-    surprises = {term: terms[term].surprise(values[term]) for term in terms}
-    joined = {expert.name: join_surprises([expert], surprises) for expert in experts}
-    groups = {"fused": fit_tail(join_surprises(experts, surprises))}
-    if tgan := _tgan_experts(experts):
-        groups["tgan"] = fit_tail(join_surprises(tgan, surprises))
-    expert_tails = {name: fit_tail(values) for name, values in joined.items()}
-    calibration = Calibration(places=places, terms=terms, experts=expert_tails, groups=groups)
-    return calibration, groups["fused"].surprise(join_surprises(experts, surprises))
+    for maps in held_out_maps:
+        strangeness = {term: place.strangeness(maps[term]) for term, place in places.items()}
+        spool.append(strangeness)
+        for term, values in strangeness.items():
+            statistics[term].append(clip_statistic(values))
+    return {
+        term: fit_tail(np.concatenate(parts), least_scale=RATIO_SCALE)
+        for term, parts in statistics.items()
+    }
+
+
+def _row_statistics(
+    rows: Mapping[str, Sequence[Expert]], terms: Mapping[str, TailModel], spool: StrangenessSpool
+) -> dict[str, NDArray[np.float64]]:
+    found: dict[str, list[NDArray[np.float64]]] = {row: [] for row in rows}
+    for strangeness in spool.batches(_CLIPS_AT_ONCE):
+        surprises = _surprises(terms, strangeness)
+        for row, experts in rows.items():
+            found[row].append(_joined_statistic(join_surprises(experts, surprises)))
+    return {row: np.concatenate(parts) for row, parts in found.items()}
+
+
+def _surprises(
+    terms: Mapping[str, TailModel], strangeness: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the surprise of every place, NGW a term."""
+    return {term: tail.surprise(log_strangeness(strangeness[term])) for term, tail in terms.items()}
 
 
 def join_surprises(
     experts: Sequence[Expert], surprises: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Return one number a clip for all terms of `experts` together: the norm of order 4 of their
-    weighted surprises."""
-    cubes = [
+    """Return one surprise a place for all terms of `experts` together: the norm of order 1.5 of
+    their weighted surprises."""
+    powers = [
         (term.weight * surprises[name]) ** _NORM_ORDER
         for expert in experts
         for name, term in expert.terms.items()
     ]
-    total: NDArray[np.float64] = np.sum(cubes, axis=0) ** (1.0 / _NORM_ORDER)
+    total: NDArray[np.float64] = np.sum(powers, axis=0) ** (1.0 / _NORM_ORDER)
     return total
 
 
-def _tgan_experts(experts: Sequence[Expert]) -> list[Expert]:
-    return [expert for expert in experts if expert.name in TGAN_EXPERTS]
+def _joined_statistic(joined_NGW: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return one number a clip: the mean of the four strangest squares of the joined map."""
+    size = (1, _AROUND_CELLS, _AROUND_CELLS)
+    return strangest_mean(uniform_filter(joined_NGW, size, mode="nearest"))
 
 
 def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> CalibratedClips:
@@ -146,27 +206,20 @@ def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> Cal
     strangeness = {
         term: place.strangeness(maps[term]) for term, place in calibration.places.items()
     }
-    surprises = {
-        term: calibration.terms[term].surprise(clip_statistic(values))
-        for term, values in strangeness.items()
-    }
+    surprises = _surprises(calibration.terms, strangeness)
     expert_maps = {
         expert.name: np.max([strangeness[term] for term in expert.terms], axis=0, initial=0.0)
         for expert in experts
     }
-    tgan = _tgan_experts(experts)
-    unknown = np.full(len(next(iter(surprises.values()))), np.nan)
+    joined = {row: join_surprises(chosen, surprises) for row, chosen in _rows(experts).items()}
+    tails = {**calibration.experts, **calibration.groups}
+    scores = {row: tails[row].surprise(_joined_statistic(map_)) for row, map_ in joined.items()}
+    nothing = np.zeros_like(joined[_FUSED])
     return CalibratedClips(
-        experts={
-            expert.name: calibration.experts[expert.name].surprise(
-                join_surprises([expert], surprises)
-            )
-            for expert in experts
-        },
-        tgan=calibration.groups["tgan"].surprise(join_surprises(tgan, surprises))
-        if tgan
-        else unknown,
-        fused=calibration.groups["fused"].surprise(join_surprises(experts, surprises)),
+        experts={expert.name: scores[expert.name] for expert in experts},
+        tgan=scores.get(_TGAN, np.full(len(nothing), np.nan)),
+        fused=scores[_FUSED],
         maps={name: values.astype(np.float32) for name, values in expert_maps.items()},
-        fused_map=np.mean(list(expert_maps.values()), axis=0).astype(np.float32),
+        tgan_map=joined.get(_TGAN, nothing).astype(np.float32),
+        fused_map=joined[_FUSED].astype(np.float32),
     )

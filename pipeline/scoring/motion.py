@@ -19,9 +19,9 @@ __all__ = ["NAME", "TERMS", "coherent_speed", "term_maps"]
 NAME = "motion"
 TERMS = {
     "speed": Term(),
-    # Two halves of one vector, which counts once.
-    "flow_x": Term(two_sided=True, weight=0.7),
-    "flow_y": Term(two_sided=True, weight=0.7),
+    # Two halves of one vector.
+    "flow_x": Term(two_sided=True, weight=0.5),
+    "flow_y": Term(two_sided=True, weight=0.5),
 }
 
 _STEPS = 3

@@ -36,8 +36,11 @@ class ScoredClip:
     """Fused over the experts that look through the networks, -log10 p; NaN when there is none."""
     maps: Mapping[str, NDArray[np.float32]]
     """Expert -> strangeness on the score grid (rows, columns), >= 0."""
+    tgan_map: NDArray[np.float32]
+    """Surprise (-log10 p) at each place, joined over the experts that look through the networks;
+    0 when there is none."""
     fused_map: NDArray[np.float32]
-    """Mean over experts."""
+    """The same over all experts."""
 
 
 def score_stretch(
@@ -80,6 +83,7 @@ def _scored(clip: Clip, index: int, calibrated: CalibratedClips, model_id: str) 
         ),
         tgan_score=float(calibrated.tgan[index]),
         maps={name: values[index] for name, values in calibrated.maps.items()},
+        tgan_map=calibrated.tgan_map[index],
         fused_map=calibrated.fused_map[index],
     )
 

@@ -76,7 +76,6 @@ class Onlooker:
             learn=self._learn,
             load=self._load,
             score=self._score,
-            tgan_experts=frozenset({"critic", "reconstruction"}),
         )
 
     def _stretches(self, video: Path, root: Path) -> list[FakePart]:
@@ -113,6 +112,7 @@ class Onlooker:
                 tgan_score=score,
                 maps=dict.fromkeys(model.expert_names, grid),
                 fused_map=grid,
+                tgan_map=grid,
             )
 
 

@@ -201,6 +201,7 @@ def test_a_model_without_network_experts_has_an_empty_tgan_row(tmp_path: Path) -
                     tgan_score=float("nan"),
                     maps=clip.maps,
                     fused_map=clip.fused_map,
+                    tgan_map=clip.tgan_map,
                 )
 
     world = MotionOnly(FakeModel(expert_names=("motion",)))

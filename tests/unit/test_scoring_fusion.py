@@ -64,6 +64,29 @@ def test_a_small_strange_place_is_found_by_one_term_alone(calibration: Calibrati
     assert place.width * 24 == pytest.approx(2, abs=1)
 
 
+def test_terms_that_agree_on_a_place_count_more_than_at_different_places(
+    calibration: Calibration,
+) -> None:
+    apart = _maps(1)
+    together = {term: values.copy() for term, values in apart.items()}
+    for term, column in (("unreal", 3), ("feature", 16)):
+        apart[term][0, 4:7, column : column + 3] += 6.0
+        together[term][0, 4:7, 3:6] += 6.0
+    scores = [fuse(CHOSEN, calibration, maps).fused[0] for maps in (apart, together)]
+    assert scores[1] > scores[0] + 0.5
+
+
+def test_the_joined_map_is_largest_where_the_terms_agree(calibration: Calibration) -> None:
+    maps = _maps(1)
+    maps["unreal"][0, 4:7, 3:6] += 6.0
+    maps["feature"][0, 4:7, 3:6] += 6.0
+    fused = fuse(CHOSEN, calibration, maps)
+    for joined in (fused.fused_map, fused.tgan_map):
+        row, column = np.unravel_index(int(joined[0].argmax()), joined[0].shape)
+        assert 4 <= row < 7
+        assert 3 <= column < 6
+
+
 def test_an_expert_with_three_terms_is_not_louder_than_one_with_one(
     calibration: Calibration,
 ) -> None:
