@@ -31,7 +31,6 @@ CAMERA = "upcam"
 LIMIT_MIB = 1536.0
 """What the whole may take: 1.5 GiB."""
 LOOK_SECONDS = 0.1
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -57,25 +56,37 @@ class Stage:
 
 
 def resident_mib(process_id: int) -> float:
-    """Return what a process and all its descendants hold in memory; shared pages count for each."""
+    """Return what a process and all its descendants hold in memory.
+
+    Pages that several share count once, in parts: a child on its way to its own program has all the
+    pages of its parent for a moment, which are not there twice.
+    """
     parents: dict[int, list[int]] = {}
-    pages: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             # The name of the program, in brackets, may hold anything.
             stat = (entry / "stat").read_text(encoding="utf-8", errors="replace")
-            pages[int(entry.name)] = int((entry / "statm").read_text().split()[1])
-        except (OSError, IndexError):
+        except OSError:
             continue  # it ended meanwhile
         parents.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(entry.name))
     total, waiting = 0, [process_id]
     while waiting:
         number = waiting.pop()
-        total += pages.get(number, 0)
+        total += proportional_kib(number)
         waiting += parents.get(number, [])
-    return total * _PAGE_BYTES / 2**20
+    return total / 1024
+
+
+def proportional_kib(process_id: int) -> int:
+    """Return the resident pages of one process, each divided by how many share it; 0 when it has
+    ended."""
+    try:
+        lines = Path(f"/proc/{process_id}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 def run_stage(stage: Stage, site: Path, arguments: Sequence[str]) -> Stage:
