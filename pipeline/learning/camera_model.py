@@ -35,7 +35,7 @@ __all__ = ["CameraModel", "Sight", "choose_device", "load_camera_model", "new_ne
 
 
 _BANK_TENSORS = ("mean_C", "basis_CD", "bank_GWMD")
-_RHYTHM_TENSORS = ("traces_KGWMS", "segments_M", "ends_us_M", "regularity_K")
+_RHYTHM_TENSORS = ("traces_KGWMS", "segments_M", "ends_us_M", "near_us", "regularity_K")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,9 @@ from pipeline.timebase import seconds
 
 __all__ = ["learn_rhythm", "rhythm_line"]
 
+_NEAR_HISTORIES = 1.25
+"""Lengths of a history within which two of them are one and the same: they overlap."""
+
 _LARGEST_SHARE = 0.5
 """Of the frames whose history goes into the bank: two in a row are nearly the same."""
 
@@ -26,7 +29,10 @@ def learn_rhythm(
     """Return `sight` with the bank of histories of training footage; unchanged when the preset has
     none, or the footage is too short for them."""
     histories, moments = _drawn_histories(stretches, reader, seed)
-    bank = fit_rhythm_bank(np.stack(histories), moments, seed) if histories else None
+    if reader.history is None or not histories:
+        return sight
+    near_us = round(_NEAR_HISTORIES * reader.history.frames * 1e6 / reader.view.frame_rate)
+    bank = fit_rhythm_bank(np.stack(histories), moments, near_us=near_us, seed=seed)
     return replace(sight, rhythm_bank=bank and bank.on(sight.networks.device))
 
 

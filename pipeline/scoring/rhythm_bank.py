@@ -23,13 +23,10 @@ MOST_HISTORIES = 2_000
 """Every phase of a cycle has to be there, with and without somebody passing by."""
 
 LEAST_REGULARITY = 0.5
-"""Below this a scene has no rhythm that could be broken. A rendered line has .95, a footpath (UCSD
-Ped2) .03, for activity and appearance alike."""
+"""Below this a scene has no rhythm that could be broken. A rendered line has .94 and .95
+(activity, appearance), a footpath (UCSD Ped2) .01."""
 
 _STRANGER_THAN = 0.95
-
-_NEAR_US = 5_000_000
-"""Histories of one segment nearer than this are one and the same: they overlap."""
 
 _FEWEST_HISTORIES = 40
 _MOST_SPLICED = 300
@@ -45,6 +42,8 @@ class RhythmBank:
     """Numbers that stand for their segments, int64."""
     ends_us_M: Tensor
     """Media times, int64."""
+    near_us: Tensor
+    """Histories of one segment nearer than this are one and the same; no dimension, int64."""
     regularity_K: Tensor
     """How often it would be seen that a history goes on otherwise than it began: 1 = always, 0.05 =
     the past says nothing of the present."""
@@ -73,6 +72,7 @@ class RhythmBank:
             traces_KGWMS=self.traces_KGWMS.to(device),
             segments_M=self.segments_M.to(device),
             ends_us_M=self.ends_us_M.to(device),
+            near_us=self.near_us.to(device),
             regularity_K=self.regularity_K.to(device),
         )
 
@@ -80,14 +80,15 @@ class RhythmBank:
         segments_N, ends_us_N = _numbers(moments)
         same = segments_N.to(self.segments_M.device)[:, None] == self.segments_M
         apart_us = (ends_us_N.to(self.ends_us_M.device)[:, None] - self.ends_us_M).abs()
-        return same & (apart_us < _NEAR_US)
+        return same & (apart_us < self.near_us)
 
 
 def fit_rhythm_bank(
-    histories_MSGW2: NDArray[np.float32], moments: Sequence[Moment], seed: int
+    histories_MSGW2: NDArray[np.float32], moments: Sequence[Moment], *, near_us: int, seed: int
 ) -> RhythmBank | None:
     """Return the bank of histories of normal footage, all of them known; None when there are fewer
-    than forty.
+    than forty. Histories of one segment that end less than `near_us` apart are never compared:
+    longer than a history, or they overlap.
     """
     if len(histories_MSGW2) < _FEWEST_HISTORIES:
         return None
@@ -98,6 +99,7 @@ def fit_rhythm_bank(
         traces_KGWMS=rounded.permute(4, 2, 3, 0, 1).contiguous(),
         segments_M=segments_M,
         ends_us_M=ends_us_M,
+        near_us=torch.tensor(near_us),
         regularity_K=torch.zeros(histories_MSGW2.shape[-1]),
     )
     near_MM = bank._near(moments)

@@ -49,7 +49,7 @@ def bank_of(*streams: NDArray[np.float32]) -> RhythmBank:
     when = [
         m for name, part in zip(SEGMENTS, parts, strict=False) for m in moments(name, len(part))
     ]
-    bank = fit_rhythm_bank(np.concatenate(parts), when, seed=0)
+    bank = fit_rhythm_bank(np.concatenate(parts), when, near_us=5_000_000, seed=0)
     assert bank is not None
     return bank
 
@@ -111,7 +111,10 @@ def test_a_term_that_says_nothing_surprises_nobody() -> None:
 
 def test_little_footage_makes_no_bank() -> None:
     histories = windows_of(machine(48, 0))
-    assert fit_rhythm_bank(histories, moments(SEGMENTS[0], len(histories)), seed=0) is None
+    assert (
+        fit_rhythm_bank(histories, moments(SEGMENTS[0], len(histories)), near_us=5_000_000, seed=0)
+        is None
+    )
 
 
 def test_the_terms_are_silent_without_a_bank() -> None:
