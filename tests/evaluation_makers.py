@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,7 @@ class FakeScored:
     maps: Mapping[str, NDArray[np.float32]]
     fused_map: NDArray[np.float32]
     tgan_map: NDArray[np.float32]
+    without: Mapping[str, float] = field(default_factory=dict)
 
 
 def policy(**changes: float) -> EventPolicy:
@@ -222,6 +223,11 @@ class FakeWorld:
                 maps=dict.fromkeys(model.expert_names, grid),
                 fused_map=grid,
                 tgan_map=grid,
+                # The first expert is the one that sees; the others know nothing without it.
+                without={
+                    name: score if name != model.expert_names[0] else model.low
+                    for name in model.expert_names
+                },
             )
 
 

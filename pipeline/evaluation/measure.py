@@ -31,6 +31,7 @@ __all__ = [
     "MaskedVideo",
     "PlaceFigures",
     "budget_figures",
+    "leave_one_out",
     "literature_figures",
     "place_figures",
     "read_masks",
@@ -167,6 +168,36 @@ def strict_figures(
         )
     scores_of_runs = [[v.rows[row].score for v in run] for run in runs]
     return mean_figures(figures, scores_of_runs, labels)
+
+
+def leave_one_out(
+    videos: Sequence[TestVideo], runs: Sequence[Sequence[VideoRun]]
+) -> dict[str, dict[str, float | None]]:
+    """Return for every expert the micro AUC of all the others, and what it adds to them: means over
+    seeds, strict. None when there is nothing to measure."""
+    labels = [video.labels for video in videos]
+
+    def area(scores: Sequence[NDArray[np.float64]]) -> float | None:
+        return frame_figures(scores, labels).micro_auc
+
+    table: dict[str, dict[str, float | None]] = {}
+    for name in runs[0][0].without if runs and runs[0] else ():
+        others = [area([video_run.without[name] for video_run in run]) for run in runs]
+        fused = [area([video_run.rows[FUSED].score for video_run in run]) for run in runs]
+        known = [
+            (with_it, without)
+            for with_it, without in zip(fused, others, strict=True)
+            if with_it is not None and without is not None
+        ]
+        table[name] = {
+            "micro_auc_without": float(np.mean([without for _, without in known]))
+            if known
+            else None,
+            "adds": float(np.mean([with_it - without for with_it, without in known]))
+            if known
+            else None,
+        }
+    return table
 
 
 def literature_figures(

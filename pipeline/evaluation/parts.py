@@ -91,6 +91,10 @@ class Scored(Protocol):
         """Fused over the experts that look through the networks; NaN when there is none."""
 
     @property
+    def without(self) -> Mapping[str, float]:
+        """Expert -> fused over all the others."""
+
+    @property
     def maps(self) -> Mapping[str, NDArray[np.float32]]:
         """Expert -> score map; larger is stranger."""
 

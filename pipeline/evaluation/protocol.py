@@ -24,6 +24,7 @@ from pipeline.evaluation.measure import (
     MaskedVideo,
     PlaceFigures,
     budget_figures,
+    leave_one_out,
     literature_figures,
     place_figures,
     read_masks,
@@ -267,6 +268,7 @@ def _figures(
     return {
         "strict": {row: strict_figures(videos, scored, places, row).to_dict() for row in rows},
         "literature": {row: literature_figures(videos, scored, row).to_dict() for row in rows},
+        "leave_one_out": leave_one_out(videos, scored),
         "trivial": {name: f.to_dict() for name, f in trivial_figures(videos).items()},
         "budget": {**asdict(budget), "interval": budget.interval and list(budget.interval)},
     }

@@ -44,6 +44,8 @@ class VideoRun:
     leading: tuple[str, ...]
     """The expert that led, of every clip."""
     rows: Mapping[str, RowTimeline]
+    without: Mapping[str, NDArray[np.float64]]
+    """Expert -> score of every frame, fused over all the others; empty with one expert."""
 
 
 def row_names(model: Model, parts: Parts) -> tuple[str, ...]:
@@ -69,13 +71,15 @@ def run_model(
     for index, video in enumerate(videos):
         anomalies: list[Anomaly] = []
         tgan: list[float] = []
+        without: list[Mapping[str, float]] = []
         for stretch in video.stretches:
             for clip in parts.score(model, stretch):
                 anomalies.append(clip.anomaly)
                 tgan.append(clip.tgan_score)
+                without.append(clip.without)
                 spool.append(index, _maps(clip, rows if keep_all_maps else (FUSED,)))
         scores = _scores(anomalies, tgan, rows)
-        run = _video_run(model, video, anomalies, scores)
+        run = _video_run(model, video, anomalies, scores, _by_expert(without))
         runs.append(run)
         if not anomalies:
             progress(f"warning: {video.name} is too short for one clip; its score is 0 throughout")
@@ -98,6 +102,11 @@ def _maps(clip: Scored, rows: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     return maps
 
 
+def _by_expert(without: Sequence[Mapping[str, float]]) -> dict[str, NDArray[np.float64]]:
+    names = without[0] if without else ()
+    return {name: np.array([clip[name] for clip in without], dtype=np.float64) for name in names}
+
+
 def _scores(
     anomalies: Sequence[Anomaly], tgan: Sequence[float], rows: Sequence[str]
 ) -> dict[str, NDArray[np.float64]]:
@@ -116,13 +125,20 @@ def _video_run(
     video: TestVideo,
     anomalies: Sequence[Anomaly],
     scores: Mapping[str, NDArray[np.float64]],
+    without: Mapping[str, NDArray[np.float64]],
 ) -> VideoRun:
     end_us = np.array([anomaly.clip.end_us for anomaly in anomalies], dtype=np.int64)
     if not len(end_us):
         nothing = np.zeros(len(video.pts_us))
         quiet = RowTimeline(score=nothing, raw=nothing, alert=nothing.astype(np.bool_), alerts=())
         first = np.zeros(len(video.pts_us), dtype=np.int64)
-        return VideoRun(clip_of_frame=first, clips=0, leading=(), rows=dict.fromkeys(scores, quiet))
+        return VideoRun(
+            clip_of_frame=first,
+            clips=0,
+            leading=(),
+            rows=dict.fromkeys(scores, quiet),
+            without={expert.name: nothing for expert in model.experts},
+        )
     clip_of_frame = newest_clip(end_us, video.pts_us)
     # A frame before the end of the first clip has its score, but nobody was alerted yet.
     begun = video.pts_us >= end_us[0]
@@ -145,4 +161,8 @@ def _video_run(
         clips=len(anomalies),
         leading=tuple(anomaly.expert for anomaly in anomalies),
         rows=rows,
+        without={
+            name: smooth(end_us, values, model.policy)[clip_of_frame]
+            for name, values in without.items()
+        },
     )

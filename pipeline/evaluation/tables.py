@@ -51,8 +51,10 @@ _SHORT_NAMES = {
     "largest_optical_flow": "optical flow",
     "brightness_change": "brightness",
 }
-"""Headings that are shorter than the names of their rows: seven fit a terminal of 80."""
+"""Headings that are shorter than the names of their rows."""
 _TWO_DECIMALS = frozenset({"false_alarms_per_hour", "detection_delay_seconds"})
+_ROWS_ABREAST = 5
+"""Columns that fit a terminal of 80."""
 _NOT_MEASURED = "-"
 
 
@@ -77,31 +79,59 @@ def budget_line(budget: Mapping[str, Any]) -> str:
 
 
 def print_result(result: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print the strict table, the trivial rows, the literature table and the budget line."""
+    """Print the strict table, what each expert adds, the trivial rows, the literature table and the
+    budget line."""
     out = console or Console()
     seeds = result["seeds"]
     over = (
         f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}" if seeds else "given model"
     )
-    out.print(
-        _figures_down(
-            f"Strict ({over}): causal, thresholds from training only, all frames", result["strict"]
-        )
-    )
+    title = f"Strict ({over}): causal, thresholds from training only, all frames"
+    for part in _side_by_side(title, result["strict"]):
+        out.print(part)
+    if result["leave_one_out"]:
+        out.print(_left_out(result["leave_one_out"]))
     out.print(_figures_down("Trivial scores, counted in the same way", result["trivial"]))
-    out.print(
-        _figures_down(
-            "As in the literature, not deployable: min-max per video, centred smoothing",
-            result["literature"],
-        )
-    )
+    title = "As in the literature, not deployable: min-max per video, centred smoothing"
+    for part in _side_by_side(title, result["literature"]):
+        out.print(part)
     out.print(Text(budget_line(result["budget"])))
 
 
-def _figures_down(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return a table with a line a figure: seven rows side by side fit a terminal of 80 columns."""
+def _left_out(experts: Mapping[str, Mapping[str, float | None]]) -> Table:
     table = Table(
-        title=title,
+        title="Leave one out: all experts but one, micro AUC, strict",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for heading in ("left out", "the others reach", "it adds"):
+        table.add_column(heading, justify="left" if heading == "left out" else "right")
+    for name, figures in experts.items():
+        adds = figures["adds"]
+        table.add_row(
+            name,
+            format_figure("micro_auc", figures["micro_auc_without"]),
+            _NOT_MEASURED if adds is None else f"{adds:+.4f}",
+        )
+    return table
+
+
+def _side_by_side(title: str, rows: Mapping[str, Mapping[str, Any]]) -> list[Table]:
+    """Return tables of a few rows each, the first with the title: more do not fit a terminal."""
+    names = list(rows)
+    parts = [names[first : first + _ROWS_ABREAST] for first in range(0, len(names), _ROWS_ABREAST)]
+    return [
+        _figures_down("" if number else title, {name: rows[name] for name in part})
+        for number, part in enumerate(parts)
+    ]
+
+
+def _figures_down(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return a table with a line a figure and a column a row."""
+    table = Table(
+        title=title or None,
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),

@@ -128,16 +128,43 @@ def learn(
         full_speed_px=reader.full_speed_px,
         networks=networks,
     )
-    experts = experts_named(preset.experts)
     stride = reader.frames * max(1, -(-windows // preset.place_windows))
     sight = learn_looks(split.training, sight, reader, stride=stride)
     reader = replace(reader, history=preset.history_at(reader.view.frame_rate))
     sight = learn_rhythm(split.training, sight, reader, seed=seed)
     stages.done("rhythm", rhythm_line(sight))
+    model = _calibrated(split, sight, reader, stride, budget_per_day, stages)
+    figures = {
+        "seed": seed,
+        "stage_seconds": stages.seconds,
+        "training_seconds": _length_seconds(split.training),
+        "footage": list(dict.fromkeys(s.footage.footage_id for s in stretches)),
+        "metrics": metrics,
+        "device": where.type,
+    }
+    return replace(model, figures=figures)
+
+
+def _calibrated(
+    split: Split,
+    sight: Sight,
+    reader: ClipReader,
+    stride: int,
+    budget_per_day: float,
+    stages: _Stages,
+) -> CameraModel:
+    """Return the model with what its values mean: per place, per clip, and which events alert."""
+    experts = experts_named(sight.preset.experts)
     places = learn_places(split.training, sight, reader, experts, stride=stride)
     stages.done("places", f"every {stride}th frame of training footage")
     result = calibrate_on_held_out(
-        split.held_out, sight, reader, experts, places, budget_per_day=budget_per_day
+        split.held_out,
+        sight,
+        reader,
+        experts,
+        places,
+        budget_per_day=budget_per_day,
+        training_seconds=_length_seconds(split.training),
     )
     score = result.policy.alert_score
     stages.done("calibration", f"{result.clips:,} held-out clips, alerts from {score:.2f}")
@@ -148,14 +175,7 @@ def learn(
         tail=result.tail,
         budget_per_day=budget_per_day,
         held_out_seconds=result.seconds,
-        figures={
-            "seed": seed,
-            "stage_seconds": stages.seconds,
-            "training_seconds": _length_seconds(split.training),
-            "footage": list(dict.fromkeys(s.footage.footage_id for s in stretches)),
-            "metrics": metrics,
-            "device": where.type,
-        },
+        figures={},
     )
 
 

@@ -142,8 +142,12 @@ def calibrate_on_held_out(
     places: dict[str, PlaceStatistics],
     *,
     budget_per_day: float,
+    training_seconds: float,
 ) -> HeldOutResult:
-    """Return calibration and alarm policy; FootageError when there are fewer than 20 clips."""
+    """Return calibration and alarm policy; FootageError when there are fewer than 20 clips.
+
+    `training_seconds`: how much footage `places` were learnt from.
+    """
     parts: list[list[Clip]] = []
 
     def held_out_maps() -> Iterator[Maps]:
@@ -160,7 +164,9 @@ def calibrate_on_held_out(
                 reason=Reason.TOO_SHORT,
             )
 
-    calibration, scores = calibrate(experts, places, held_out_maps)
+    calibration, scores = calibrate(
+        experts, places, held_out_maps, training_seconds=training_seconds
+    )
     length_seconds = sum(seconds(s.segment.end_us - s.segment.start_us) for s in stretches)
     policy, tail = fit_policy(
         _anomalies(parts, scores), seconds=length_seconds, budget_per_day=budget_per_day

@@ -118,7 +118,7 @@ def _compact() -> Preset:
         planes=("background_difference", "speed"),
         working_width_px=192,
         frame_rate=10.0,
-        clip_stride=2,
+        clip_stride=1,
         tile_stride_px=24,
         reservoir_tiles=24_000,
         tiles_per_window=12,
@@ -131,7 +131,7 @@ def _compact() -> Preset:
         history_seconds=4.0,
         history_steps=10,
         place_windows=500,
-        experts=("critic", "reconstruction", "features", "motion", "rhythm"),
+        experts=("critic", "reconstruction", "features", "motion", "continuity", "rhythm"),
         tgan=TganConfig(
             geometry=GeometryConfig(
                 frames=8,

@@ -43,6 +43,9 @@ _LEAST_STATISTIC = 0.01
 _SHARED_RANGES = (0.5, 1.0, 2.0, 4.0)
 """Choices of how much of the mean range of all cells is added to each cell's own."""
 
+_USUAL_SHARE = 0.98
+"""Share of the departures from the middle that lie within the usual range."""
+
 _NEAR_TIE = 1.1
 """Mean excesses that differ by less than this factor are taken as equal."""
 
@@ -79,7 +82,9 @@ class PlaceStatistics:
         return np.asarray(np.nan_to_num(ratio, nan=0.0), dtype=np.float32)
 
 
-def fit_places(values_NGW: NDArray[np.float32], *, two_sided: bool) -> PlaceStatistics:
+def fit_places(
+    values_NGW: NDArray[np.float32], *, two_sided: bool, pooled: bool = False
+) -> PlaceStatistics:
     """Return the statistics of a term per cell; values in order of time.
 
     Maps with a NaN in them are left out; where all have one, nothing will be strange.
@@ -90,6 +95,8 @@ def fit_places(values_NGW: NDArray[np.float32], *, two_sided: bool) -> PlaceStat
     them. The multiple says how far places differ: a machine does the same at the same place for
     ever, a square is crossed anywhere. It is the one under which normal footage surprises least
     when it is judged by other normal footage (two halves, each by the other).
+
+    `pooled`: one middle and one range for all cells, that of the strangest place of a window.
     """
     values_NGW = values_NGW[~np.isnan(values_NGW).any(axis=(1, 2))]
     if not len(values_NGW):
@@ -99,6 +106,8 @@ def fit_places(values_NGW: NDArray[np.float32], *, two_sided: bool) -> PlaceStat
             range_GW=np.full(size, np.finfo(np.float32).max),
             two_sided=two_sided,
         )
+    if pooled:
+        return _one_place(values_NGW, two_sided=two_sided)
     blocks = np.arange(len(values_NGW)) * _BLOCKS // len(values_NGW) % 2
     halves = [values_NGW[blocks == part] for part in (0, 1)]
     surprise = []
@@ -121,11 +130,24 @@ def _places(values_NGW: NDArray[np.float32], shared: float, *, two_sided: bool) 
     departure_NGW = values_NGW - middle_GW
     if two_sided:
         departure_NGW = np.abs(departure_NGW)
-    high_GW = maximum_filter(np.quantile(departure_NGW, 0.98, axis=0), size=3, mode="nearest")
+    high_GW = np.quantile(departure_NGW, _USUAL_SHARE, axis=0)
+    high_GW = maximum_filter(high_GW, size=3, mode="nearest")
     range_GW = high_GW + shared * high_GW.mean() + 1e-6
     return PlaceStatistics(
         middle_GW=middle_GW.astype(np.float32),
         range_GW=range_GW.astype(np.float32),
+        two_sided=two_sided,
+    )
+
+
+def _one_place(values_NGW: NDArray[np.float32], *, two_sided: bool) -> PlaceStatistics:
+    middle = float(np.median(values_NGW))
+    departure_NGW = np.abs(values_NGW - middle) if two_sided else values_NGW - middle
+    high = float(np.quantile(departure_NGW.max(axis=(1, 2)), _USUAL_SHARE)) + 1e-6
+    size = values_NGW.shape[1:]
+    return PlaceStatistics(
+        middle_GW=np.full(size, middle, np.float32),
+        range_GW=np.full(size, high, np.float32),
         two_sided=two_sided,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring import critic, features, motion, reconstruction, rhythm
+from pipeline.scoring import continuity, critic, features, motion, reconstruction, rhythm
 from pipeline.scoring.clip_batch import ClipBatch
 from pipeline.scoring.term import Term
 
@@ -28,7 +28,7 @@ class Expert:
 
 EXPERTS = {
     module.NAME: Expert(name=module.NAME, terms=module.TERMS, term_maps=module.term_maps)
-    for module in (critic, reconstruction, features, motion, rhythm)
+    for module in (critic, reconstruction, features, motion, continuity, rhythm)
 }
 
 TGAN_EXPERTS = frozenset({"critic", "reconstruction", "features"})

@@ -17,7 +17,7 @@ from pipeline.scoring.term import Term
 __all__ = ["NAME", "TERMS", "term_maps"]
 
 NAME = "features"
-TERMS = {"movement": Term(weight=0.5)}
+TERMS = {"movement": Term(least_surprise=2.0, weight=0.5)}
 
 
 def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:

@@ -32,6 +32,7 @@ from pipeline.scoring.calibration import (
 )
 from pipeline.scoring.experts import TGAN_EXPERTS, Expert
 from pipeline.scoring.strangeness_spool import StrangenessSpool
+from pipeline.scoring.term import Term
 
 __all__ = [
     "CalibratedClips",
@@ -52,9 +53,12 @@ _AROUND_CELLS = 3
 """Side of the square that the joined map is averaged over before its strangest places are taken: a
 single cell is noise."""
 
+_NEW_PLACES_SECONDS = 300.0
+"""Footage as long as this doubles the certainty of what a place never does; see `_least_scale`."""
+
 _CLIPS_AT_ONCE = 64
 
-_FUSED, _TGAN = "fused", "tgan"
+_FUSED, _TGAN, _WITHOUT = "fused", "tgan", "without_"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +72,7 @@ class Calibration:
     """Of the statistic of an expert's joined map."""
     groups: Mapping[str, TailModel]
     """Of the same for many experts: `fused` over all experts, `tgan` over those that look
-    through the networks."""
+    through the networks, `without_X` over all but X."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tails as values that JSON can hold; the places are arrays and kept apart."""
@@ -97,6 +101,8 @@ class CalibratedClips:
     tgan: NDArray[np.float64]
     """NaN when the model has no expert that looks through the networks."""
     fused: NDArray[np.float64]
+    without: Mapping[str, NDArray[np.float64]]
+    """Expert -> fused over all the others: what that expert is worth."""
     maps: Mapping[str, NDArray[np.float32]]
     """Expert -> NGW, largest strangeness of its terms (1 = edge of the usual range)."""
     tgan_map: NDArray[np.float32]
@@ -110,7 +116,9 @@ def fit_place_statistics(
 ) -> dict[str, PlaceStatistics]:
     """Return the statistics per place of every term from its maps over normal windows."""
     return {
-        name: fit_places(np.concatenate(collected[name]), two_sided=term.two_sided)
+        name: fit_places(
+            np.concatenate(collected[name]), two_sided=term.two_sided, pooled=term.pooled
+        )
         for expert in experts
         for name, term in expert.terms.items()
     }
@@ -120,35 +128,63 @@ def calibrate(
     experts: Sequence[Expert],
     places: Mapping[str, PlaceStatistics],
     held_out_maps: Callable[[], Iterable[Maps]],
+    *,
+    training_seconds: float,
 ) -> tuple[Calibration, NDArray[np.float64]]:
     """Return the calibration of `experts` on held-out normal clips, and these clips' fused scores.
 
     `held_out_maps` gives the terms' maps (NGW each) of batch after batch. They wait on disk until
-    the tails of the terms are known, so memory does not grow with the footage.
+    the tails of the terms are known, so memory does not grow with the footage. `training_seconds`:
+    how much footage `places` were learnt from.
     """
     rows = _rows(experts)
+    scales = {
+        name: _least_scale(term, training_seconds)
+        for expert in experts
+        for name, term in expert.terms.items()
+    }
     with StrangenessSpool(tuple(places)) as spool:
-        terms = _term_tails(places, held_out_maps(), spool)
+        terms = _term_tails(places, scales, held_out_maps(), spool)
         statistics = _row_statistics(rows, terms, spool)
     tails = {row: fit_tail(values) for row, values in statistics.items()}
+    names = [expert.name for expert in experts]
     calibration = Calibration(
         places=places,
         terms=terms,
-        experts={expert.name: tails[expert.name] for expert in experts},
-        groups={row: tails[row] for row in (_FUSED, _TGAN) if row in rows},
+        experts={name: tails[name] for name in names},
+        groups={row: tails[row] for row in rows if row not in names},
     )
     return calibration, tails[_FUSED].surprise(statistics[_FUSED])
 
 
+def _least_scale(term: Term, training_seconds: float) -> float:
+    """Return the least scale of the tail of a term's logarithm.
+
+    In a minute of a street half of its places are not walked on. Whoever does so in the next minute
+    is new there, many usual ranges away, and no fault; held-out footage of seconds cannot tell. So
+    short footage makes the tails of what depends on places wider: twice at five minutes.
+    """
+    if not term.new_places:
+        return RATIO_SCALE
+    return RATIO_SCALE * (1.0 + _NEW_PLACES_SECONDS / max(training_seconds, 1.0))
+
+
 def _rows(experts: Sequence[Expert]) -> dict[str, Sequence[Expert]]:
-    """Return what is joined: all experts, those that look through the networks, each by itself."""
+    """Return what is joined: all experts, those that look through the networks, all but each one,
+    and each by itself."""
     tgan = [expert for expert in experts if expert.name in TGAN_EXPERTS]
     groups = {_FUSED: experts, **({_TGAN: tgan} if tgan else {})}
+    if len(experts) > 1:
+        for left_out in experts:
+            groups[_WITHOUT + left_out.name] = [e for e in experts if e is not left_out]
     return {**groups, **{expert.name: [expert] for expert in experts}}
 
 
 def _term_tails(
-    places: Mapping[str, PlaceStatistics], held_out_maps: Iterable[Maps], spool: StrangenessSpool
+    places: Mapping[str, PlaceStatistics],
+    scales: Mapping[str, float],
+    held_out_maps: Iterable[Maps],
+    spool: StrangenessSpool,
 ) -> dict[str, TailModel]:
     """Return the tail of every term over held-out clips, and leave their strangeness in `spool`."""
     statistics: dict[str, list[NDArray[np.float64]]] = {term: [] for term in places}
@@ -158,7 +194,7 @@ def _term_tails(
         for term, values in strangeness.items():
             statistics[term].append(clip_statistic(values))
     return {
-        term: fit_tail(np.concatenate(parts), least_scale=RATIO_SCALE)
+        term: fit_tail(np.concatenate(parts), least_scale=scales[term])
         for term, parts in statistics.items()
     }
 
@@ -185,9 +221,9 @@ def join_surprises(
     experts: Sequence[Expert], surprises: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
     """Return one surprise a place for all terms of `experts` together: the norm of order 1.5 of
-    their weighted surprises."""
+    their weighted surprises beyond the least that each speaks of."""
     powers = [
-        (term.weight * surprises[name]) ** _NORM_ORDER
+        (term.weight * np.maximum(surprises[name] - term.least_surprise, 0.0)) ** _NORM_ORDER
         for expert in experts
         for name, term in expert.terms.items()
     ]
@@ -219,6 +255,11 @@ def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> Cal
         experts={expert.name: scores[expert.name] for expert in experts},
         tgan=scores.get(_TGAN, np.full(len(nothing), np.nan)),
         fused=scores[_FUSED],
+        without={
+            expert.name: scores[_WITHOUT + expert.name]
+            for expert in experts
+            if _WITHOUT + expert.name in scores
+        },
         maps={name: values.astype(np.float32) for name, values in expert_maps.items()},
         tgan_map=joined.get(_TGAN, nothing).astype(np.float32),
         fused_map=joined[_FUSED].astype(np.float32),

@@ -20,8 +20,8 @@ NAME = "motion"
 TERMS = {
     "speed": Term(),
     # Two halves of one vector.
-    "flow_x": Term(two_sided=True, weight=0.5),
-    "flow_y": Term(two_sided=True, weight=0.5),
+    "flow_x": Term(two_sided=True, least_surprise=2.0, weight=0.5),
+    "flow_y": Term(two_sided=True, least_surprise=2.0, weight=0.5),
 }
 
 _STEPS = 3

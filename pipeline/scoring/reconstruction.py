@@ -16,7 +16,11 @@ from pipeline.scoring.term import Term
 __all__ = ["NAME", "TERMS", "term_maps"]
 
 NAME = "reconstruction"
-TERMS = {"pixel": Term(weight=0.25), "feature": Term(), "latent": Term(weight=0.25)}
+TERMS = {
+    "pixel": Term(weight=0.25),
+    "feature": Term(),
+    "latent": Term(least_surprise=2.0, weight=0.25),
+}
 """What nobody has seen draws odd latents, but so does a passer-by in odd clothes: alone, the latent
 reaches AUC .66 on Ped2, the residuals .97 and .98. It counts when it is far off. The pixel residual
 says what the feature residual says better."""

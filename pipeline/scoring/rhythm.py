@@ -17,7 +17,7 @@ from pipeline.scoring.term import Term
 __all__ = ["NAME", "TERMS", "term_maps"]
 
 NAME = "rhythm"
-TERMS = {kind: Term() for kind in HISTORY_KINDS}
+TERMS = {kind: Term(new_places=False) for kind in HISTORY_KINDS}
 
 
 def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:

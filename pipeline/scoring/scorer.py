@@ -34,6 +34,8 @@ class ScoredClip:
     anomaly: Anomaly
     tgan_score: float
     """Fused over the experts that look through the networks, -log10 p; NaN when there is none."""
+    without: Mapping[str, float]
+    """Expert -> fused over all the others, -log10 p."""
     maps: Mapping[str, NDArray[np.float32]]
     """Expert -> strangeness on the score grid (rows, columns), >= 0."""
     tgan_map: NDArray[np.float32]
@@ -82,6 +84,7 @@ def _scored(clip: Clip, index: int, calibrated: CalibratedClips, model_id: str) 
             place=place_of(calibrated.maps[expert][index]),
         ),
         tgan_score=float(calibrated.tgan[index]),
+        without={name: float(values[index]) for name, values in calibrated.without.items()},
         maps={name: values[index] for name, values in calibrated.maps.items()},
         tgan_map=calibrated.tgan_map[index],
         fused_map=calibrated.fused_map[index],

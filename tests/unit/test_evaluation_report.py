@@ -57,6 +57,7 @@ def _video(path: Path, *intervals: tuple[float, float]) -> TestVideo:
 def _run(score: np.ndarray, *alerts: AlertSpan) -> VideoRun:
     timeline = RowTimeline(score=score, raw=score, alert=score > 3, alerts=alerts)
     return VideoRun(
+        without={},
         clip_of_frame=np.arange(FRAMES) // 50,
         clips=2,
         leading=("critic", "motion"),

@@ -135,3 +135,13 @@ def test_what_nobody_looked_at_is_not_strange(two_sided: bool) -> None:
     assert strange.dtype == np.float32
     unseen = places.strangeness(np.full((1, 4, 4), np.nan, np.float32))
     assert clip_statistic(unseen) == pytest.approx(np.log(0.01))
+
+
+def test_pooled_places_share_one_range_that_of_the_strangest_place() -> None:
+    values = np.zeros((200, 4, 6), np.float32)
+    values[:, 1, 2] = np.linspace(0.0, 10.0, 200)
+    place = fit_places(values, two_sided=False, pooled=True)
+    assert np.ptp(place.range_GW) == np.ptp(place.middle_GW) == 0.0
+    never_moved = np.zeros((1, 4, 6), np.float32)
+    never_moved[0, 3, 5] = 9.8
+    assert place.strangeness(never_moved).max() == pytest.approx(1.0, abs=0.02)

@@ -27,7 +27,9 @@ def _maps(count: int) -> dict[str, np.ndarray]:
 def calibration() -> Calibration:
     training = _maps(300)
     places = fit_place_statistics(CHOSEN, {term: [training[term]] for term in TERMS})
-    made, _ = calibrate(CHOSEN, places, lambda: (_maps(50) for _ in range(20)))
+    made, _ = calibrate(
+        CHOSEN, places, lambda: (_maps(50) for _ in range(20)), training_seconds=3600.0
+    )
     return made
 
 
@@ -44,7 +46,9 @@ def test_normal_clips_get_uniform_p_values_and_smaller_ones_never_too_often(
 def test_the_joined_surprise_lies_between_the_largest_and_the_sum() -> None:
     surprises = {term: RANDOM.exponential(size=500) for term in TERMS}
     weighted = [
-        term.weight * surprises[name] for expert in CHOSEN for name, term in expert.terms.items()
+        term.weight * np.maximum(surprises[name] - term.least_surprise, 0.0)
+        for expert in CHOSEN
+        for name, term in expert.terms.items()
     ]
     joined = join_surprises(CHOSEN, surprises)
     assert (joined >= np.max(weighted, axis=0) - 1e-12).all()
@@ -101,7 +105,7 @@ def test_without_an_expert_of_the_networks_the_tgan_score_is_unknown() -> None:
     terms = list(EXPERTS["motion"].terms)
     maps = {t: RANDOM.normal(size=(100, 4, 6)).astype(np.float32) for t in terms}
     places = fit_place_statistics(motion, {t: [maps[t]] for t in terms})
-    made, _ = calibrate(motion, places, lambda: [maps])
+    made, _ = calibrate(motion, places, lambda: [maps], training_seconds=3600.0)
     assert np.isnan(fuse(motion, made, maps).tgan).all()
 
 
@@ -126,3 +130,24 @@ def test_a_place_lies_within_the_picture_even_at_its_edge() -> None:
     assert place.x + place.width == pytest.approx(1.0)
     assert place.y + place.height == pytest.approx(1.0)
     assert place.width == pytest.approx(1 / 24)
+
+
+def test_a_witness_is_not_heard_until_it_speaks_of_something_rare() -> None:
+    (continuity,) = experts_named(("continuity",))
+    everyday = {name: np.full(3, 1.9) for name in continuity.terms}
+    assert not join_surprises([continuity], everyday).any()
+    rare = {name: np.full(3, 6.0) for name in continuity.terms}
+    assert (join_surprises([continuity], rare) > 4.0).all()
+
+
+def test_short_footage_widens_the_tails_of_what_depends_on_places_alone() -> None:
+    chosen = experts_named(("motion", "continuity"))
+    names = [name for expert in chosen for name in expert.terms]
+    quiet = {name: RANDOM.normal(5.0, 0.01, (400, 14, 24)).astype(np.float32) for name in names}
+    places = fit_place_statistics(chosen, {name: [quiet[name]] for name in names})
+    short, long = (
+        calibrate(chosen, places, lambda: [quiet], training_seconds=seconds)[0]
+        for seconds in (30.0, 30_000.0)
+    )
+    assert short.terms["speed"].scale > 5 * long.terms["speed"].scale
+    assert short.terms["break"].scale == long.terms["break"].scale

@@ -1,0 +1,92 @@
+"""Continuity: what goes on is quiet at any speed, what breaks off is loud, shake is neither."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.scoring import continuity
+from pipeline.scoring.continuity import broken_odds
+from tests.scoring_makers import GRID, clip_batch, small_networks
+
+SIZE = (GRID.height_px, GRID.width_px, 2)
+SPEED = (3.0, -1.0)
+
+
+def moving(speed: tuple[float, float], *, top: int = 16, left: int = 32) -> np.ndarray:
+    """Return a flow in which a block of 24 x 32 pixels moves and everything else stands."""
+    flow_HW2 = np.zeros(SIZE, np.float32)
+    flow_HW2[top : top + 24, left : left + 32] = speed
+    return flow_HW2
+
+
+@pytest.mark.parametrize("speed", [(0.5, 0.0), (2.0, 2.0), (8.0, 0.0)], ids=str)
+def test_what_goes_on_is_quiet_at_any_speed(speed: tuple[float, float]) -> None:
+    before = moving(speed)
+    now = moving(speed, top=16 + round(speed[1]), left=32 + round(speed[0]))
+    odds_HW, odds = broken_odds(before, now)
+    assert odds < 0.3
+    assert odds_HW.max() < 0.5
+
+
+@pytest.mark.parametrize(
+    "now",
+    [moving((0.0, 0.0)), moving((-3.0, 1.0)), moving(SPEED, top=0, left=0)],
+    ids=["stops", "turns back", "jumps away"],
+)
+def test_what_breaks_off_is_loud(now: np.ndarray) -> None:
+    odds_HW, odds = broken_odds(moving(SPEED), now)
+    assert odds > 3.0
+    assert odds_HW.max() > 3.0
+
+
+def test_a_break_is_seen_where_it_is() -> None:
+    before = np.zeros((128, 192, 2), np.float32)
+    before[16:40, 16:40] = before[80:104, 144:168] = SPEED
+    now = before.copy()
+    now[80:104, 144:168] = 0.0
+    odds_HW, _ = broken_odds(before, now)
+    assert odds_HW[92, 156] > 5.0
+    assert odds_HW[28, 28] < 0.5
+
+
+def test_noise_of_the_flow_says_nothing() -> None:
+    chance = np.random.default_rng(0)
+    before, now = (chance.normal(0.0, 0.02, SIZE).astype(np.float32) for _ in range(2))
+    odds_HW, odds = broken_odds(before, now)
+    assert odds == 0.0
+    assert not odds_HW.any()
+
+
+def clip_of(*flows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the maps of a clip whose last frames have these flows; nothing moves before."""
+    flow_THW2 = np.zeros((8, *SIZE), np.float32)
+    flow_THW2[8 - len(flows) :] = flows
+    batch = clip_batch(small_networks(), clips=1, flow_NTHW2=flow_THW2[None].astype(np.float16))
+    return continuity.term_maps(batch)
+
+
+def test_shake_of_the_camera_is_no_break_and_a_knock_is() -> None:
+    still = np.zeros(SIZE, np.float32)
+    shaken = [still + 0.5 * sign for sign in (1.0, -1.0, 1.0)]
+    assert not any(values.any() for values in clip_of(*shaken).values())
+    knocked = clip_of(still, still + 8.0, still)
+    assert all(values.min() > 10.0 for values in knocked.values())
+
+
+def test_a_break_is_remembered_for_four_frame_pairs() -> None:
+    going = moving(SPEED)
+    loud = {
+        since: float(clip_of(*[going] * (7 - since), *[moving((0.0, 0.0))] * since)["break"].max())
+        for since in (1, 4, 5)
+    }
+    assert loud[1] == pytest.approx(loud[4])
+    assert loud[1] > 3.0 > loud[5]
+
+
+def test_terms_of_the_whole_picture_are_the_same_everywhere() -> None:
+    maps = clip_of(*[moving(SPEED)] * 3, moving((-3.0, 1.0)))
+    assert set(maps) == set(continuity.TERMS)
+    assert maps["break"].shape == (1, *GRID.cells)
+    assert np.ptp(maps["scene_break"]) == 0.0
+    assert np.ptp(maps["break"]) > 0.0
