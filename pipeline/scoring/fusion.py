@@ -54,7 +54,7 @@ _AROUND_CELLS = 3
 single cell is noise."""
 
 _NEW_PLACES_SECONDS = 300.0
-"""Footage as long as this doubles the certainty of what a place never does; see `_least_scale`."""
+"""Training footage that is shorter than this has not shown every place in use."""
 
 _CLIPS_AT_ONCE = 64
 
@@ -162,11 +162,12 @@ def _least_scale(term: Term, training_seconds: float) -> float:
 
     In a minute of a street half of its places are not walked on. Whoever does so in the next minute
     is new there, many usual ranges away, and no fault; held-out footage of seconds cannot tell. So
-    short footage makes the tails of what depends on places wider: twice at five minutes.
+    footage of less than five minutes makes the tails of what depends on places wider, as much as it
+    is shorter.
     """
     if not term.new_places:
         return RATIO_SCALE
-    return RATIO_SCALE * (1.0 + _NEW_PLACES_SECONDS / max(training_seconds, 1.0))
+    return RATIO_SCALE * max(1.0, _NEW_PLACES_SECONDS / max(training_seconds, 1.0))
 
 
 def _rows(experts: Sequence[Expert]) -> dict[str, Sequence[Expert]]:
@@ -218,15 +219,22 @@ def _surprises(
 
 
 def join_surprises(
-    experts: Sequence[Expert], surprises: Mapping[str, NDArray[np.float64]]
+    experts: Sequence[Expert],
+    surprises: Mapping[str, NDArray[np.float64]],
+    *,
+    everyday: bool = False,
 ) -> NDArray[np.float64]:
     """Return one surprise a place for all terms of `experts` together: the norm of order 1.5 of
-    their weighted surprises beyond the least that each speaks of."""
-    powers = [
-        (term.weight * np.maximum(surprises[name] - term.least_surprise, 0.0)) ** _NORM_ORDER
-        for expert in experts
-        for name, term in expert.terms.items()
-    ]
+    their weighted surprises beyond the least that each speaks of.
+
+    `everyday`: also hear what is below it, of terms that tell places apart. It makes the better map
+    of where something is, and the worse judge of whether there is something.
+    """
+    powers = []
+    for expert in experts:
+        for name, term in expert.terms.items():
+            least = 0.0 if everyday and not term.pooled else term.least_surprise
+            powers.append((term.weight * np.maximum(surprises[name] - least, 0.0)) ** _NORM_ORDER)
     total: NDArray[np.float64] = np.sum(powers, axis=0) ** (1.0 / _NORM_ORDER)
     return total
 
@@ -247,13 +255,16 @@ def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> Cal
         expert.name: np.max([strangeness[term] for term in expert.terms], axis=0, initial=0.0)
         for expert in experts
     }
-    joined = {row: join_surprises(chosen, surprises) for row, chosen in _rows(experts).items()}
+    rows = _rows(experts)
+    joined = {row: join_surprises(chosen, surprises) for row, chosen in rows.items()}
     tails = {**calibration.experts, **calibration.groups}
     scores = {row: tails[row].surprise(_joined_statistic(map_)) for row, map_ in joined.items()}
-    nothing = np.zeros_like(joined[_FUSED])
+    fused_map, tgan_map = (
+        join_surprises(rows.get(row, ()), surprises, everyday=True) for row in (_FUSED, _TGAN)
+    )
     return CalibratedClips(
         experts={expert.name: scores[expert.name] for expert in experts},
-        tgan=scores.get(_TGAN, np.full(len(nothing), np.nan)),
+        tgan=scores.get(_TGAN, np.full(len(fused_map), np.nan)),
         fused=scores[_FUSED],
         without={
             expert.name: scores[_WITHOUT + expert.name]
@@ -261,6 +272,6 @@ def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> Cal
             if _WITHOUT + expert.name in scores
         },
         maps={name: values.astype(np.float32) for name, values in expert_maps.items()},
-        tgan_map=joined.get(_TGAN, nothing).astype(np.float32),
-        fused_map=joined[_FUSED].astype(np.float32),
+        tgan_map=np.broadcast_to(tgan_map, fused_map.shape).astype(np.float32),
+        fused_map=fused_map.astype(np.float32),
     )
