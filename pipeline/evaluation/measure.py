@@ -174,30 +174,30 @@ def leave_one_out(
     videos: Sequence[TestVideo], runs: Sequence[Sequence[VideoRun]]
 ) -> dict[str, dict[str, float | None]]:
     """Return for every expert the micro AUC of all the others, and what it adds to them: means over
-    seeds, strict. None when there is nothing to measure."""
+    seeds, strict. None where a class is missing; empty where no model tells."""
     labels = [video.labels for video in videos]
-
-    def area(scores: Sequence[NDArray[np.float64]]) -> float | None:
-        return frame_figures(scores, labels).micro_auc
-
+    names = [name for name in runs[0][0].rows if any(name in v.without for v in runs[0])]
+    fused = [_area([v.rows[FUSED].score for v in run], labels) for run in runs]
     table: dict[str, dict[str, float | None]] = {}
-    for name in runs[0][0].without if runs and runs[0] else ():
-        others = [area([video_run.without[name] for video_run in run]) for run in runs]
-        fused = [area([video_run.rows[FUSED].score for video_run in run]) for run in runs]
-        known = [
-            (with_it, without)
-            for with_it, without in zip(fused, others, strict=True)
-            if with_it is not None and without is not None
-        ]
-        table[name] = {
-            "micro_auc_without": float(np.mean([without for _, without in known]))
-            if known
-            else None,
-            "adds": float(np.mean([with_it - without for with_it, without in known]))
-            if known
-            else None,
-        }
+    for name in names:
+        # A video without clips has score 0 whoever is left out.
+        without = [[v.without.get(name, v.rows[FUSED].score) for v in run] for run in runs]
+        others = [_area(scores, labels) for scores in without]
+        mean, of_all = _mean(others), _mean(fused)
+        adds = None if mean is None or of_all is None else of_all - mean
+        table[name] = {"micro_auc_without": mean, "adds": adds}
     return table
+
+
+def _area(
+    scores: Sequence[NDArray[np.float64]], labels: Sequence[NDArray[np.bool_]]
+) -> float | None:
+    return frame_figures(scores, labels).micro_auc
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def literature_figures(

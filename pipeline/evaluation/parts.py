@@ -92,7 +92,7 @@ class Scored(Protocol):
 
     @property
     def without(self) -> Mapping[str, float]:
-        """Expert -> fused over all the others."""
+        """Expert -> fused over all the others; empty where that is not known."""
 
     @property
     def maps(self) -> Mapping[str, NDArray[np.float32]]:
@@ -160,7 +160,7 @@ def real_parts() -> Parts:
 
     def score(model: Model, stretch: Stretch) -> Iterator[Scored]:
         assert isinstance(model, CameraModel)
-        return score_stretch(model, stretch, model_id="evaluation")
+        return score_stretch(model, stretch, model_id="evaluation", leave_one_out=True)
 
     return Parts(
         stretches=stretches,

@@ -45,7 +45,8 @@ class VideoRun:
     """The expert that led, of every clip."""
     rows: Mapping[str, RowTimeline]
     without: Mapping[str, NDArray[np.float64]]
-    """Expert -> score of every frame, fused over all the others; empty with one expert."""
+    """Expert -> score of every frame, fused over all the others; empty where that is not known, as
+    in a video without clips."""
 
 
 def row_names(model: Model, parts: Parts) -> tuple[str, ...]:
@@ -137,7 +138,7 @@ def _video_run(
             clips=0,
             leading=(),
             rows=dict.fromkeys(scores, quiet),
-            without={expert.name: nothing for expert in model.experts},
+            without={},
         )
     clip_of_frame = newest_clip(end_us, video.pts_us)
     # A frame before the end of the first clip has its score, but nobody was alerted yet.

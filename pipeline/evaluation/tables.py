@@ -98,14 +98,18 @@ def print_result(result: Mapping[str, Any], console: Console | None = None) -> N
     out.print(Text(budget_line(result["budget"])))
 
 
-def _left_out(experts: Mapping[str, Mapping[str, float | None]]) -> Table:
-    table = Table(
-        title="Leave one out: all experts but one, micro AUC, strict",
+def _empty_table(title: str) -> Table:
+    return Table(
+        title=title or None,
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
+
+
+def _left_out(experts: Mapping[str, Mapping[str, float | None]]) -> Table:
+    table = _empty_table("Leave one out: all experts but one, micro AUC, strict")
     for heading in ("left out", "the others reach", "it adds"):
         table.add_column(heading, justify="left" if heading == "left out" else "right")
     for name, figures in experts.items():
@@ -130,13 +134,7 @@ def _side_by_side(title: str, rows: Mapping[str, Mapping[str, Any]]) -> list[Tab
 
 def _figures_down(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return a table with a line a figure and a column a row."""
-    table = Table(
-        title=title or None,
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
+    table = _empty_table(title)
     table.add_column("", no_wrap=True)
     for row in rows:
         table.add_column(_SHORT_NAMES.get(row, row), justify="right", no_wrap=True)

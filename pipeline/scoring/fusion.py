@@ -102,7 +102,7 @@ class CalibratedClips:
     """NaN when the model has no expert that looks through the networks."""
     fused: NDArray[np.float64]
     without: Mapping[str, NDArray[np.float64]]
-    """Expert -> fused over all the others: what that expert is worth."""
+    """Expert -> fused over all the others: what that expert is worth. Empty unless asked for."""
     maps: Mapping[str, NDArray[np.float32]]
     """Expert -> NGW, largest strangeness of its terms (1 = edge of the usual range)."""
     tgan_map: NDArray[np.float32]
@@ -137,7 +137,8 @@ def calibrate(
     the tails of the terms are known, so memory does not grow with the footage. `training_seconds`:
     how much footage `places` were learnt from.
     """
-    rows = _rows(experts)
+    left_out = {_WITHOUT + name: others for name, others in _all_but_one(experts).items()}
+    rows = {**_rows(experts), **left_out}
     scales = {
         name: _least_scale(term, training_seconds)
         for expert in experts
@@ -171,14 +172,17 @@ def _least_scale(term: Term, training_seconds: float) -> float:
 
 
 def _rows(experts: Sequence[Expert]) -> dict[str, Sequence[Expert]]:
-    """Return what is joined: all experts, those that look through the networks, all but each one,
-    and each by itself."""
+    """Return what is joined: all experts, those that look through the networks, each by itself."""
     tgan = [expert for expert in experts if expert.name in TGAN_EXPERTS]
     groups = {_FUSED: experts, **({_TGAN: tgan} if tgan else {})}
-    if len(experts) > 1:
-        for left_out in experts:
-            groups[_WITHOUT + left_out.name] = [e for e in experts if e is not left_out]
     return {**groups, **{expert.name: [expert] for expert in experts}}
+
+
+def _all_but_one(experts: Sequence[Expert]) -> dict[str, Sequence[Expert]]:
+    """Return by the name of each expert all the others; nothing when there are none."""
+    if len(experts) < 2:
+        return {}
+    return {left_out.name: [e for e in experts if e is not left_out] for left_out in experts}
 
 
 def _term_tails(
@@ -245,8 +249,17 @@ def _joined_statistic(joined_NGW: NDArray[np.float64]) -> NDArray[np.float64]:
     return strangest_mean(uniform_filter(joined_NGW, size, mode="nearest"))
 
 
-def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> CalibratedClips:
-    """Return the calibrated scores of N clips from their terms' maps (NGW each)."""
+def fuse(
+    experts: Sequence[Expert],
+    calibration: Calibration,
+    maps: Maps,
+    *,
+    leave_one_out: bool = False,
+) -> CalibratedClips:
+    """Return the calibrated scores of N clips from their terms' maps (NGW each).
+
+    `leave_one_out`: also those of all experts but one, where the calibration knows them.
+    """
     strangeness = {
         term: place.strangeness(maps[term]) for term, place in calibration.places.items()
     }
@@ -256,9 +269,13 @@ def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> Cal
         for expert in experts
     }
     rows = _rows(experts)
-    joined = {row: join_surprises(chosen, surprises) for row, chosen in rows.items()}
     tails = {**calibration.experts, **calibration.groups}
-    scores = {row: tails[row].surprise(_joined_statistic(map_)) for row, map_ in joined.items()}
+
+    def score(row: str, chosen: Sequence[Expert]) -> NDArray[np.float64]:
+        return tails[row].surprise(_joined_statistic(join_surprises(chosen, surprises)))
+
+    scores = {row: score(row, chosen) for row, chosen in rows.items()}
+    others = _all_but_one(experts) if leave_one_out else {}
     fused_map, tgan_map = (
         join_surprises(rows.get(row, ()), surprises, everyday=True) for row in (_FUSED, _TGAN)
     )
@@ -267,9 +284,9 @@ def fuse(experts: Sequence[Expert], calibration: Calibration, maps: Maps) -> Cal
         tgan=scores.get(_TGAN, np.full(len(fused_map), np.nan)),
         fused=scores[_FUSED],
         without={
-            expert.name: scores[_WITHOUT + expert.name]
-            for expert in experts
-            if _WITHOUT + expert.name in scores
+            name: score(_WITHOUT + name, chosen)
+            for name, chosen in others.items()
+            if _WITHOUT + name in tails  # a model of an earlier version has none
         },
         maps={name: values.astype(np.float32) for name, values in expert_maps.items()},
         tgan_map=np.broadcast_to(tgan_map, fused_map.shape).astype(np.float32),

@@ -35,7 +35,7 @@ class ScoredClip:
     tgan_score: float
     """Fused over the experts that look through the networks, -log10 p; NaN when there is none."""
     without: Mapping[str, float]
-    """Expert -> fused over all the others, -log10 p."""
+    """Expert -> fused over all the others, -log10 p; empty unless asked for."""
     maps: Mapping[str, NDArray[np.float32]]
     """Expert -> strangeness on the score grid (rows, columns), >= 0."""
     tgan_map: NDArray[np.float32]
@@ -52,10 +52,12 @@ def score_stretch(
     model_id: str,
     masks: tuple[Polygon, ...] = (),
     reader: ClipReader | None = None,
+    leave_one_out: bool = False,
 ) -> Iterator[ScoredClip]:
     """Yield the scored clips of a stretch in order of time.
 
     The score of a clip uses no frame after its end. `reader` None takes the model's own.
+    `leave_one_out`: also score with all experts but one.
     """
     sight = model.sight
     chosen = reader or sight.reader(masks)
@@ -63,7 +65,7 @@ def score_stretch(
     for clips, windows in chosen.batches(stretch, stride=stride, size=BATCH_CLIPS):
         batch = sight.batch(chosen, windows)
         maps = all_term_maps(model.experts, batch)
-        calibrated = fuse(model.experts, model.calibration, maps)
+        calibrated = fuse(model.experts, model.calibration, maps, leave_one_out=leave_one_out)
         for index, clip in enumerate(clips):
             yield _scored(clip, index, calibrated, model_id)
 

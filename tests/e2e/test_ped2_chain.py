@@ -17,13 +17,13 @@ from pipeline.reports.span import report_span
 from pipeline.scoring.score_camera import score_camera
 from tests.ped2 import CAMERA, drop, end_of_footage, register, wrong_evidence
 
-pytestmark = [pytest.mark.data, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.data, pytest.mark.timeout(240)]
 
 EFFORT = 0.005
 """12 steps of the networks: enough for every part to do its work, and for none to be good."""
-BUDGET_PER_DAY = 20_000.0
+BUDGET_PER_DAY = 2_000.0
 """A minute of normal footage and such networks allow no alert a day to be promised; this many a day
-is one in 4 s."""
+is one in 43 s."""
 
 
 def whole_round(site: Site, until: datetime) -> tuple[str, list[Path]]:

@@ -1,5 +1,7 @@
 """Fusion: from maps to one p-value, fixed on normal footage, and the place it points at."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -151,3 +153,23 @@ def test_short_footage_widens_the_tails_of_what_depends_on_places_alone() -> Non
     )
     assert short.terms["speed"].scale > 5 * long.terms["speed"].scale
     assert short.terms["break"].scale == long.terms["break"].scale
+
+
+def test_everyday_surprises_of_a_witness_count_on_the_map_and_not_for_the_score() -> None:
+    (features,) = experts_named(("features",))
+    surprises = {"movement": np.full((1, 4, 6), 1.0)}
+    assert not join_surprises([features], surprises).any()
+    assert (join_surprises([features], surprises, everyday=True) == 0.5).all()
+
+
+def test_all_experts_but_one_are_scored_when_asked_for(calibration: Calibration) -> None:
+    maps = _maps(10)
+    maps["unreal"][3, 4:6, 7:9] += 40.0
+    assert not fuse(CHOSEN, calibration, maps).without
+    without = fuse(CHOSEN, calibration, maps, leave_one_out=True).without
+    assert set(without) == {expert.name for expert in CHOSEN}
+    assert without["critic"].max() < 4.0 < without["reconstruction"][3]
+    # A model that was stored before leave-one-out existed still scores.
+    groups = {name: tail for name, tail in calibration.groups.items() if name in ("fused", "tgan")}
+    older = replace(calibration, groups=groups)
+    assert not fuse(CHOSEN, older, maps, leave_one_out=True).without
