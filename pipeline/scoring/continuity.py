@@ -28,8 +28,8 @@ TERMS = {
     name: Term(pooled=True, new_places=False, least_surprise=2.0)
     for name in ("break", "scene_break")
 }
-"""Around each place; over the whole picture, the same at every place: when all that moves changes
-at once, each alone may not be strange."""
+"""Around each place; over the whole picture, put where movement changed: when all that moves
+changes at once, each alone may not be strange."""
 
 _PAIRS = 4
 """Frame pairs at the end of a clip of which the strangest counts: a break is over in one, and an
@@ -39,6 +39,7 @@ _REDUCED = 2
 _CELL = CELL_PX // _REDUCED
 _WINDOW_PX = 64 // _REDUCED
 """Side of the square that movement is added up over. All sizes here are of the reduced flow."""
+_AROUND = np.ones((2 * _CELL + 1, 2 * _CELL + 1), np.uint8)
 _MOVING_PX = 0.3 / _REDUCED
 """Pixels a frame; slower is noise of the flow."""
 _SHAKE_PX = 0.75 / _REDUCED
@@ -56,18 +57,19 @@ def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
         # The first frame of a window has the flow of the second.
         flows = [_reduced(flow) for flow in flow_THW2[max(1, len(flow_THW2) - _PAIRS - 1) :]]
         for before_HW2, now_HW2 in pairwise(flows):
-            odds_HW, odds = broken_odds(before_HW2, now_HW2)
-            map_GW = odds_HW.reshape(cells[0], _CELL, cells[1], _CELL).max(axis=(1, 3))
-            broken[index] = np.maximum(broken[index], map_GW)
-            scene[index] = np.maximum(scene[index], odds)
+            for kept, odds_HW in zip(
+                (broken, scene), broken_odds(before_HW2, now_HW2), strict=True
+            ):
+                map_GW = odds_HW.reshape(cells[0], _CELL, cells[1], _CELL).max(axis=(1, 3))
+                kept[index] = np.maximum(kept[index], map_GW)
     return {"break": broken, "scene_break": scene}
 
 
 def broken_odds(
     before_HW2: NDArray[np.float32], now_HW2: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], float]:
-    """Return the odds of broken against continued movement between two frame pairs in a row:
-    around each pixel, HW, and over the whole picture.
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the odds of broken against continued movement between two frame pairs in a row, HW:
+    around each pixel; and over the whole picture, at the pixels where movement changed.
 
     0 where nothing moves, below 1 while movement goes on; at a full stop or start as much breaks as
     moved, and nothing goes on; what turns back breaks twice.
@@ -85,7 +87,10 @@ def broken_odds(
     )
     odds_HW = changed / (np.maximum(moved - changed, 0.0) + _LEAST_MOVEMENT_PX)
     total = float(changed_HW.sum()), float(moved_HW.sum())
-    return odds_HW, total[0] / (max(total[1] - total[0], 0.0) + _LEAST_MOVEMENT_PX)
+    odds = total[0] / (max(total[1] - total[0], 0.0) + _LEAST_MOVEMENT_PX)
+    # With the next cell: what is looked at are squares of cells, and things are no squares.
+    here_HW = cv2.dilate((changed_HW > 0.0).astype(np.float32), _AROUND)
+    return odds_HW, np.asarray(odds * here_HW, np.float32)
 
 
 def _change(

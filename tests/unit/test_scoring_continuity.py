@@ -24,8 +24,8 @@ def moving(speed: tuple[float, float], *, top: int = 16, left: int = 32) -> np.n
 def test_what_goes_on_is_quiet_at_any_speed(speed: tuple[float, float]) -> None:
     before = moving(speed)
     now = moving(speed, top=16 + round(speed[1]), left=32 + round(speed[0]))
-    odds_HW, odds = broken_odds(before, now)
-    assert odds < 0.3
+    odds_HW, scene_HW = broken_odds(before, now)
+    assert scene_HW.max() < 0.3
     assert odds_HW.max() < 0.5
 
 
@@ -35,8 +35,8 @@ def test_what_goes_on_is_quiet_at_any_speed(speed: tuple[float, float]) -> None:
     ids=["stops", "turns back", "jumps away"],
 )
 def test_what_breaks_off_is_loud(now: np.ndarray) -> None:
-    odds_HW, odds = broken_odds(moving(SPEED), now)
-    assert odds > 3.0
+    odds_HW, scene_HW = broken_odds(moving(SPEED), now)
+    assert scene_HW.max() > 3.0
     assert odds_HW.max() > 3.0
 
 
@@ -45,17 +45,17 @@ def test_a_break_is_seen_where_it_is() -> None:
     before[16:40, 16:40] = before[80:104, 144:168] = SPEED
     now = before.copy()
     now[80:104, 144:168] = 0.0
-    odds_HW, _ = broken_odds(before, now)
+    odds_HW, scene_HW = broken_odds(before, now)
     assert odds_HW[92, 156] > 5.0
     assert odds_HW[28, 28] < 0.5
+    assert scene_HW[92, 156] == scene_HW.max() > 0.3
+    assert scene_HW[28, 100] == 0.0
 
 
 def test_noise_of_the_flow_says_nothing() -> None:
     chance = np.random.default_rng(0)
     before, now = (chance.normal(0.0, 0.02, SIZE).astype(np.float32) for _ in range(2))
-    odds_HW, odds = broken_odds(before, now)
-    assert odds == 0.0
-    assert not odds_HW.any()
+    assert not any(odds_HW.any() for odds_HW in broken_odds(before, now))
 
 
 def clip_of(*flows: np.ndarray) -> dict[str, np.ndarray]:
@@ -84,9 +84,11 @@ def test_a_break_is_remembered_for_four_frame_pairs() -> None:
     assert loud[1] > 3.0 > loud[5]
 
 
-def test_terms_of_the_whole_picture_are_the_same_everywhere() -> None:
-    maps = clip_of(*[moving(SPEED)] * 3, moving((-3.0, 1.0)))
+def test_a_break_of_the_whole_picture_is_put_where_movement_changed() -> None:
+    maps = clip_of(*[moving(SPEED, top=0, left=0)] * 3, moving((-3.0, 1.0), top=0, left=0))
     assert set(maps) == set(continuity.TERMS)
-    assert maps["break"].shape == (1, *GRID.cells)
-    assert np.ptp(maps["scene_break"]) == 0.0
-    assert np.ptp(maps["break"]) > 0.0
+    assert all(values.shape == (1, *GRID.cells) for values in maps.values())
+    scene_GW = maps["scene_break"][0]
+    assert set(np.unique(scene_GW)) == {0.0, scene_GW.max()}
+    assert scene_GW[1, 1] == scene_GW.max() > 3.0
+    assert scene_GW[-1, -1] == 0.0
