@@ -52,6 +52,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "論文との比較のためだけに示します。",
     ),
     "row": ("score", "スコア"),
+    "left_out": ("Leave one out", "専門家を一つ外すと"),
+    "left_out_note": (
+        "Strict micro AUC of all experts but one. What an expert adds is the fused score's less "
+        "that of the others; below 0 the others do better alone.",
+        "一つの専門家を除いた統合スコアのマイクロ AUC（厳密な数え方）です。"
+        "寄与は、全体の値から残りの値を引いたもので、負なら外した方が良くなります。",
+    ),
+    "left_out_expert": ("left out", "外した専門家"),
+    "left_out_others": ("the others reach", "残りの値"),
+    "left_out_adds": ("it adds", "寄与"),
     "budget": ("Alarm budget", "アラーム予算"),
     "budget_stated": ("stated, false alarms a day", "設定値（誤報／日）"),
     "budget_measured": ("measured on normal test time", "正常なテスト時間での実測"),

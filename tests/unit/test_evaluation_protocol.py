@@ -337,3 +337,13 @@ def test_leaving_an_expert_out_says_what_it_adds(plain: Plain) -> None:
     assert table["critic"]["adds"] > 0.3
     assert table["motion"]["adds"] == pytest.approx(0.0)
     assert table["motion"]["micro_auc_without"] > 0.95
+
+
+def test_report_and_terminal_show_what_experts_add(plain: Plain) -> None:
+    page = (plain[0] / "report.html").read_text(encoding="utf-8")
+    console = Console(width=80, file=io.StringIO(), force_terminal=False)
+    print_result(plain[1], console)
+    adds = f"{plain[1]['leave_one_out']['critic']['adds']:+.4f}"
+    assert adds in page
+    assert "専門家を一つ外すと" in page
+    assert adds in console.file.getvalue()  # type: ignore[attr-defined]
