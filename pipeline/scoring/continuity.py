@@ -28,8 +28,8 @@ TERMS = {
     name: Term(pooled=True, new_places=False, least_surprise=2.0)
     for name in ("break", "scene_break")
 }
-"""Around each place; over the whole picture, put where movement changed: when all that moves
-changes at once, each alone may not be strange."""
+"""Around each place; over the whole picture: when all that moves changes at once, each alone may
+not be strange."""
 
 _PAIRS = 4
 """Frame pairs at the end of a clip of which the strangest counts: a break is over in one, and an
@@ -39,7 +39,8 @@ _REDUCED = 2
 _CELL = CELL_PX // _REDUCED
 _WINDOW_PX = 64 // _REDUCED
 """Side of the square that movement is added up over. All sizes here are of the reduced flow."""
-_AROUND = np.ones((2 * _CELL + 1, 2 * _CELL + 1), np.uint8)
+_AROUND_PX = 2 * _CELL + 1
+_NOTHING = np.float32(1e-6)
 _MOVING_PX = 0.3 / _REDUCED
 """Pixels a frame; slower is noise of the flow."""
 _SHAKE_PX = 0.75 / _REDUCED
@@ -69,7 +70,8 @@ def broken_odds(
     before_HW2: NDArray[np.float32], now_HW2: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the odds of broken against continued movement between two frame pairs in a row, HW:
-    around each pixel; and over the whole picture, at the pixels where movement changed.
+    around each pixel, and over the whole picture. Both in full where most movement changed (nearby;
+    anywhere), and less where less did.
 
     0 where nothing moves, below 1 while movement goes on; at a full stop or start as much breaks as
     moved, and nothing goes on; what turns back breaks twice.
@@ -88,9 +90,14 @@ def broken_odds(
     odds_HW = changed / (np.maximum(moved - changed, 0.0) + _LEAST_MOVEMENT_PX)
     total = float(changed_HW.sum()), float(moved_HW.sum())
     odds = total[0] / (max(total[1] - total[0], 0.0) + _LEAST_MOVEMENT_PX)
-    # With the next cell: what is looked at are squares of cells, and things are no squares.
-    here_HW = cv2.dilate((changed_HW > 0.0).astype(np.float32), _AROUND)
-    return odds_HW, np.asarray(odds * here_HW, np.float32)
+    # Odds belong to all of the square that they were added up over; what broke is only where most
+    # movement changed.
+    local_HW = cv2.blur(changed_HW, (_AROUND_PX, _AROUND_PX))
+    nearby_HW = cv2.dilate(local_HW, np.ones(window, np.uint8))
+    return (
+        odds_HW * local_HW / np.maximum(nearby_HW, _NOTHING),
+        odds * local_HW / np.maximum(local_HW.max(), _NOTHING),
+    )
 
 
 def _change(
