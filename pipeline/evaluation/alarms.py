@@ -50,6 +50,7 @@ class AlertSpan:
     known_us: int
     """End of the clip at which peak and length first sufficed: before it nobody was alerted."""
     peak_us: int
+    """Middle of its strangest clip."""
     score: float
     expert: str
 
@@ -111,7 +112,7 @@ def alert_spans(
                 start_us=scored[first].clip.end_us,
                 end_us=_media_us(scored[first], event),
                 known_us=scored[known].clip.end_us,
-                peak_us=peak.clip.end_us,
+                peak_us=(peak.clip.start_us + peak.clip.end_us) // 2,
                 score=alert.score,
                 expert=alert.expert,
             )

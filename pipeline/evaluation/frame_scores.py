@@ -19,7 +19,8 @@ def write_frame_scores(
 ) -> None:
     """Write video, frame (from 0), time, fused score, p-value, alert, and every expert's score.
 
-    Scores are -log10 p, smoothed causally as the threshold sees them; the p-value is 10 ** -score.
+    Scores are -log10 p of the clip around the frame, smoothed causally as the threshold sees them;
+    the p-value is 10 ** -score. `alert` is what was known when the frame was shown.
     """
     experts = [row for row in rows if row not in (FUSED, TGAN)]
     with replace_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:

@@ -290,8 +290,10 @@ def _settings(job: _Job, runs: Sequence[_Run], rows: Sequence[str]) -> dict[str,
         "labelled_intervals": sum(len(video.intervals) for video in job.videos),
         "clips": sum(video.clips for video in runs[0].videos),
         "alert_policies": {run.name: asdict(run.model.policy) for run in runs},
-        "strict": "a frame has the score of the newest clip that ended by then, smoothed causally; "
-        "frames before the end of the first clip have its score; all frames count",
+        "score_latency_seconds": max(video.latency_seconds for video in runs[0].videos),
+        "strict": "a frame has the score of the clip around it (the newest whose middle has "
+        "passed), known score_latency_seconds later and smoothed causally; frames at the edges of "
+        "a video have the nearest score; all frames count",
         "literature": "min-max of each test video, then a centred Gaussian of "
         f"{LITERATURE_SIGMA_FRAMES:g} frames; macro AUC padded with two invented frames a video",
     }

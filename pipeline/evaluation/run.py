@@ -14,6 +14,7 @@ from pipeline.evaluation.spool import MapSpool
 from pipeline.evaluation.timeline import hysteresis, newest_clip, smooth
 from pipeline.evaluation.videos import TestVideo
 from pipeline.scoring.anomaly import Anomaly
+from pipeline.timebase import seconds
 
 __all__ = ["FUSED", "TGAN", "RowTimeline", "VideoRun", "row_names", "run_model"]
 
@@ -26,11 +27,12 @@ class RowTimeline:
     """What one row says of one video. F frames."""
 
     score: NDArray[np.float64]
-    """-log10 p, smoothed causally as the threshold sees it, at every frame."""
+    """-log10 p, smoothed causally as the threshold sees it, at every frame. It is that of the clip
+    around the frame, and known half a clip later."""
     raw: NDArray[np.float64]
     """The same without smoothing."""
     alert: NDArray[np.bool_]
-    """Whether an alert is known and its event open."""
+    """Whether, when the frame is shown, an alert is known and its event open."""
     alerts: tuple[AlertSpan, ...]
 
 
@@ -39,7 +41,10 @@ class VideoRun:
     """What one model says of one video."""
 
     clip_of_frame: NDArray[np.int64]
-    """Which clip's score each frame has: the newest that ended by then; 0 also without clips."""
+    """Which clip's score each frame has: the newest whose middle has passed; 0 also without
+    clips."""
+    latency_seconds: float
+    """How long after a frame its score is known: half a clip."""
     clips: int
     leading: tuple[str, ...]
     """The expert that led, of every clip."""
@@ -135,13 +140,18 @@ def _video_run(
         first = np.zeros(len(video.pts_us), dtype=np.int64)
         return VideoRun(
             clip_of_frame=first,
+            latency_seconds=0.0,
             clips=0,
             leading=(),
             rows=dict.fromkeys(scores, quiet),
             without={},
         )
-    clip_of_frame = newest_clip(end_us, video.pts_us)
-    # A frame before the end of the first clip has its score, but nobody was alerted yet.
+    # What a clip shows is spread around its middle: at its end half of it is over already.
+    start_us = np.array([anomaly.clip.start_us for anomaly in anomalies], dtype=np.int64)
+    middle_us = start_us + (end_us - start_us) // 2
+    clip_of_frame = newest_clip(middle_us, video.pts_us)
+    known_clip = newest_clip(end_us, video.pts_us)
+    # Before the end of the first clip nobody was alerted yet.
     begun = video.pts_us >= end_us[0]
     rows = {}
     for row, values in scores.items():
@@ -154,11 +164,12 @@ def _video_run(
         rows[row] = RowTimeline(
             score=smoothed[clip_of_frame],
             raw=values[clip_of_frame],
-            alert=alerting[clip_of_frame] & begun,
+            alert=alerting[known_clip] & begun,
             alerts=tuple(spans),
         )
     return VideoRun(
         clip_of_frame=clip_of_frame,
+        latency_seconds=seconds(int(np.median(end_us - middle_us))),
         clips=len(anomalies),
         leading=tuple(anomaly.expert for anomaly in anomalies),
         rows=rows,

@@ -86,7 +86,8 @@ def print_result(result: Mapping[str, Any], console: Console | None = None) -> N
     over = (
         f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}" if seeds else "given model"
     )
-    title = f"Strict ({over}): causal, thresholds from training only, all frames"
+    latency = f"known {result['settings']['score_latency_seconds']:.2f} s after the frame"
+    title = f"Strict ({over}): {latency}, thresholds from training only, all frames"
     for part in _side_by_side(title, result["strict"]):
         out.print(part)
     if result["leave_one_out"]:

@@ -23,12 +23,13 @@ data set; here it was fixed beforehand and is never tuned."""
 _RUN_GAP_SECONDS = 2.0
 
 
-def newest_clip(end_us: NDArray[np.int64], pts_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return for each frame the clip that ended last at its time; the first frames get clip 0.
+def newest_clip(moment_us: NDArray[np.int64], pts_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each frame the clip whose moment passed last at its time; the first frames get
+    clip 0.
 
-    `end_us` must not be empty. Only the frames before the end of the first clip look ahead.
+    `moment_us`: a time of every clip in order, its middle or its end; not empty.
     """
-    newest = np.searchsorted(end_us, pts_us, side="right") - 1
+    newest = np.searchsorted(moment_us, pts_us, side="right") - 1
     return np.asarray(np.maximum(newest, 0), dtype=np.int64)
 
 

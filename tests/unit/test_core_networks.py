@@ -14,7 +14,6 @@ from tgan_core.config import GeometryConfig
 from tgan_core.critic import Critic
 from tgan_core.interpolation import interpolate
 from tgan_core.normalisation import recompute_batch_norm_statistics
-from tgan_core.temporal_generator import TemporalGenerator
 from tgan_core.training import new_training_state
 from tgan_core.video_generator import VideoGenerator
 
@@ -80,7 +79,7 @@ def test_the_papers_critic_ends_in_one_time_step():
 
 def test_the_trajectory_depends_on_the_latent_alone():
     geometry = small_geometry()
-    temporal = TemporalGenerator(geometry).eval()
+    temporal = lively_generator().temporal
     latent_BZ = random_latents(geometry, 4)
     first_BZT, again_BZT = temporal(latent_BZ), temporal(latent_BZ.clone())
     assert torch.equal(first_BZT, again_BZT)

@@ -59,6 +59,7 @@ def _run(score: np.ndarray, *alerts: AlertSpan) -> VideoRun:
     return VideoRun(
         without={},
         clip_of_frame=np.arange(FRAMES) // 50,
+        latency_seconds=0.35,
         clips=2,
         leading=("critic", "motion"),
         rows={"fused": timeline},
