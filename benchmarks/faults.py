@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.errors import KizashiError
-from pipeline.evaluation.fault_protocol import evaluate_faults
+from pipeline.evaluation.fault_protocol import BUDGET_PER_DAY, evaluate_faults
 
 WORK = Path("out/faults")
 RESULTS = Path(__file__).parent / "results"
@@ -39,6 +39,7 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ... this many.")] = 1,
     effort: Annotated[float, typer.Option(min=0.0, help="Times the preset's steps.")] = 1.0,
     instances: Annotated[int, typer.Option(min=1, help="Of every fault and nuisance.")] = 3,
+    budget: Annotated[float, typer.Option(min=0.001, help="False alarms a day.")] = BUDGET_PER_DAY,
     data_set: Annotated[
         list[str] | None, typer.Option(help="Name of a video without suffix; repeatable.")
     ] = None,
@@ -70,6 +71,7 @@ def main(
                     reuse=reuse,
                     effort=effort,
                     instances=instances,
+                    budget_per_day=budget,
                 )
             except KizashiError as error:
                 _stop(str(error))
@@ -117,6 +119,11 @@ def _stop(message: str) -> NoReturn:
 
 def _print(result: Mapping[str, Any], console: Console) -> None:
     console.print(result["what"], highlight=False, markup=False)
+    console.print(
+        f"threshold of {result['settings']['budget_per_day']:g} false alarms a day",
+        highlight=False,
+        markup=False,
+    )
     rows = result["settings"]["rows"]
     found = Table(title="Injected faults", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("", "found", "untouched", "false alarms", "delay, s", "place"):

@@ -168,6 +168,7 @@ class FakeWorld:
             learn=self._learn,  # type: ignore[arg-type]
             load=lambda folder: (self.model, "digest-of-the-given-model"),
             score=self._score,  # type: ignore[arg-type]
+            with_budget=lambda model, per_day: model,
         )
 
     def _stretches(self, video: Path, root: Path) -> list[FakeStretch]:

@@ -38,14 +38,16 @@ def clip_batch(
     grid: TileGrid = GRID,
     looked_at: int | None = None,
     flow_NTHW2: NDArray[np.float16] | None = None,
+    pictures: NDArray[np.uint8] | None = None,
 ) -> ClipBatch:
-    """Return clips of noise with the latent statistics of a standard normal at every tile."""
+    """Return clips of noise with the latent statistics of a standard normal at every tile; flow and
+    pictures are still and black unless they are given."""
     size = (clips, 8, grid.height_px, grid.width_px)
     tiles = (len(grid.corners), networks.encoder.geometry.latent)
     return ClipBatch(
         _noise(clips, grid),
         WindowBatch(
-            pictures=np.zeros(size, np.uint8),
+            pictures=np.zeros(size, np.uint8) if pictures is None else pictures,
             flow_NTHW2=np.zeros((*size, 2), np.float16) if flow_NTHW2 is None else flow_NTHW2,
         ),
         grid,

@@ -39,12 +39,15 @@ from pipeline.timebase import seconds
 if TYPE_CHECKING:
     from pipeline.clips.reader import Stretch
 
-__all__ = ["KINDS", "TRAINING_SHARE", "evaluate_faults"]
+__all__ = ["BUDGET_PER_DAY", "KINDS", "TRAINING_SHARE", "evaluate_faults"]
 
 Progress = Callable[[str], None]
 
 KINDS: Final[tuple[FaultKind | NuisanceKind, ...]] = (*FaultKind, *NuisanceKind)
 TRAINING_SHARE: Final = 0.6
+BUDGET_PER_DAY: Final = 24.0
+"""One false alarm an hour, as the nuisances are judged by: footage of a minute or two says nothing
+of one a day."""
 _MOST_BYTES: Final = 640 << 20
 """Of decoded footage that faults are injected into; what comes later in it is not used."""
 _WHAT = (
@@ -64,14 +67,16 @@ def evaluate_faults(
     reuse: bool = False,
     effort: float = 1.0,
     instances: int = 3,
+    budget_per_day: float = BUDGET_PER_DAY,
     kinds: Sequence[FaultKind | NuisanceKind] = KINDS,
     parts: Parts | None = None,
 ) -> dict[str, Any]:
     """Return what a model finds of injected faults, and what it says of nuisances.
 
     One model for every seed is learnt and kept in `work/models/seed-N`; with `reuse` one that is
-    there already is taken, and `model`, the folder of a stored one, is then the only run. Injected
-    are the same faults whatever the seeds, preset and model. Raises EvaluationError when the
+    there already is taken, and `model`, the folder of a stored one, is then the only run. Each gets
+    the threshold of `budget_per_day`. Injected are the same faults whatever the seeds, preset and
+    model. Raises EvaluationError when the
     footage is too short, or nothing moves in it.
     """
     if model is None and (not seeds or len(set(seeds)) != len(seeds)):
@@ -91,7 +96,8 @@ def evaluate_faults(
             str(seed): _model(training, preset, effort, seed, work, reuse, parts, progress)
             for seed in seeds
         }
-    job = _Job(list(models.values()), parts, work, progress)
+    within = [parts.with_budget(one, budget_per_day) for one, _ in models.values()]
+    job = _Job(within, parts, work, progress)
     rows = row_names(job.models[0], parts)
     return {
         "what": _WHAT,
@@ -105,7 +111,10 @@ def evaluate_faults(
             "training_seconds": round(seconds(cut_us - start_us), 3),
             "injected_seconds": round(scene.seconds, 3),
             "frame_rate": round(scene.frame_rate, 4),
-            "alert_policies": {name: asdict(one.policy) for name, (one, _) in models.items()},
+            "budget_per_day": budget_per_day,
+            "alert_policies": {
+                name: asdict(one.policy) for name, one in zip(models, job.models, strict=True)
+            },
         },
         "digests": {
             "footage": digest_of_footage([video]),
@@ -192,12 +201,12 @@ class _Job:
 
     def __init__(
         self,
-        models: Sequence[tuple[Model, str]],
+        models: Sequence[Model],
         parts: Parts,
         work: Path,
         progress: Progress,
     ) -> None:
-        self.models = [model for model, _ in models]
+        self.models = models
         self._parts = parts
         self._work = work
         self._progress = progress

@@ -120,6 +120,8 @@ class Parts:
     load: Callable[[Path], tuple[Model, str]]
     """Folder -> model and digest; raises ModelDamaged."""
     score: Callable[[Model, Stretch], Iterator[Scored]]
+    with_budget: Callable[[Model, float], Model]
+    """(model, alarms a day) -> the same model with the threshold of that budget."""
 
 
 def real_parts() -> Parts:
@@ -162,10 +164,15 @@ def real_parts() -> Parts:
         assert isinstance(model, CameraModel)
         return score_stretch(model, stretch, model_id="evaluation", leave_one_out=True)
 
+    def with_budget(model: Model, per_day: float) -> Model:
+        assert isinstance(model, CameraModel)
+        return model.with_budget(per_day)
+
     return Parts(
         stretches=stretches,
         decode=lambda video, grey, start_us: open_decoder(video, grey=grey, start_us=start_us),
         learn=learn_preset,
         load=load,
         score=score,
+        with_budget=with_budget,
     )

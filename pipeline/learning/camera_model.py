@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from pipeline.scoring.clip_batch import ClipBatch, LatentStatistics, Networks
 from pipeline.scoring.experts import Expert, experts_named
 from pipeline.scoring.feature_bank import DepthBank
 from pipeline.scoring.fusion import Calibration
+from pipeline.scoring.policy import policy_within
 from pipeline.scoring.rhythm_bank import RhythmBank
 from tgan_core.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
 from tgan_core.critic import Critic
@@ -124,6 +125,12 @@ class CameraModel:
             "policy": asdict(self.policy),
             "tail": asdict(self.tail),
         }
+
+    def with_budget(self, per_day: float) -> CameraModel:
+        """Return the same model with the threshold of another alarm budget; ValueError for <= 0."""
+        return replace(
+            self, policy=policy_within(self.tail, per_day), budget_per_day=per_day, digest=""
+        )
 
     def save(self, folder: Path) -> str:
         """Write the model durably into `folder`; return its digest.

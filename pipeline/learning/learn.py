@@ -17,6 +17,7 @@ import torch
 from pipeline.allocation import keep_freed_memory
 from pipeline.camera import Polygon
 from pipeline.clips.reader import ClipReader, Stretch, view_for
+from pipeline.clips.windows import Clip
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.frames import View, WorkingFrame, working_frames
@@ -155,19 +156,24 @@ def _calibrated(
 ) -> CameraModel:
     """Return the model with what its values mean: per place, per clip, and which events alert."""
     experts = experts_named(sight.preset.experts)
-    places = learn_places(split.training, sight, reader, experts, stride=stride)
+    learnt = learn_places(split.training, sight, reader, experts, stride=stride)
     stages.done("places", f"every {stride}th frame of training footage")
     result = calibrate_on_held_out(
         split.held_out,
         sight,
         reader,
         experts,
-        places,
+        learnt,
         budget_per_day=budget_per_day,
         training_seconds=_length_seconds(split.training),
     )
     score = result.policy.alert_score
     stages.done("calibration", f"{result.clips:,} held-out clips, alerts from {score:.2f}")
+    if result.foreign:
+        stages.progress(
+            f"warning: {_moments(result.foreign)} of the held-out footage was left out, because "
+            "all that moves jumps there; if that is no fault of the recording, look at it"
+        )
     return CameraModel(
         sight=sight,
         calibration=result.calibration,
@@ -176,6 +182,25 @@ def _calibrated(
         budget_per_day=budget_per_day,
         held_out_seconds=result.seconds,
         figures={},
+    )
+
+
+def _moments(clips: Sequence[Clip]) -> str:
+    """Return when the clips are, as a person would look for them."""
+    runs: list[list[Clip]] = []
+    for clip in clips:
+        if (
+            runs
+            and clip.segment_id == runs[-1][-1].segment_id
+            and (clip.start_us <= runs[-1][-1].end_us)
+        ):
+            runs[-1].append(clip)
+        else:
+            runs.append([clip])
+    return " and ".join(
+        f"{run[0].start_utc:%Y-%m-%d %H:%M:%S} to {run[-1].end_utc:%H:%M:%S} UTC "
+        f"({seconds(run[0].start_us):.1f} s into its file)"
+        for run in runs
     )
 
 

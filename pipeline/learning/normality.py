@@ -15,13 +15,18 @@ from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.clips.windows import Clip
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
+from pipeline.learning.calibrate import (
+    HeldOutScores,
+    LearntPlaces,
+    calibrate,
+    learn_place_statistics,
+)
 from pipeline.learning.camera_model import Sight
 from pipeline.scoring.anomaly import Anomaly, Place
-from pipeline.scoring.calibration import PlaceStatistics
 from pipeline.scoring.clip_batch import LatentStatistics
 from pipeline.scoring.experts import Expert, all_term_maps
 from pipeline.scoring.feature_bank import DEPTHS, DepthBank, cell_features, fit_depth_bank
-from pipeline.scoring.fusion import Calibration, calibrate, fit_place_statistics
+from pipeline.scoring.fusion import Calibration
 from pipeline.scoring.policy import fit_policy
 from pipeline.scoring.scorer import BATCH_CLIPS
 from pipeline.timebase import microseconds, seconds
@@ -76,7 +81,7 @@ def learn_places(
     experts: Sequence[Expert],
     *,
     stride: int,
-) -> dict[str, PlaceStatistics]:
+) -> LearntPlaces:
     """Return the statistics per place of every term over windows of training footage.
 
     The windows lie half-way between those of `learn_looks`: a window that is in the bank has itself
@@ -91,8 +96,9 @@ def learn_places(
         for _, maps in _maps(stretch, sight, reader, experts, stride, everywhere=True):
             for term, values in maps.items():
                 collected[term].append(torch.from_numpy(values))
-    maps_by_term = {term: [stack.values.numpy()] for term, stack in collected.items()}
-    return fit_place_statistics(experts, maps_by_term)
+    return learn_place_statistics(
+        experts, {term: stack.values.numpy() for term, stack in collected.items()}
+    )
 
 
 class _Stack:
@@ -132,6 +138,8 @@ class HeldOutResult:
     seconds: float
     """Of held-out footage."""
     clips: int
+    foreign: tuple[Clip, ...]
+    """Clips that were left out: around a moment that is no normal operation."""
 
 
 def calibrate_on_held_out(
@@ -139,14 +147,14 @@ def calibrate_on_held_out(
     sight: Sight,
     reader: ClipReader,
     experts: Sequence[Expert],
-    places: dict[str, PlaceStatistics],
+    learnt: LearntPlaces,
     *,
     budget_per_day: float,
     training_seconds: float,
 ) -> HeldOutResult:
     """Return calibration and alarm policy; FootageError when there are fewer than 20 clips.
 
-    `training_seconds`: how much footage `places` were learnt from.
+    `training_seconds`: how much footage the places were learnt from.
     """
     parts: list[list[Clip]] = []
 
@@ -165,7 +173,7 @@ def calibrate_on_held_out(
             )
 
     calibration, scores = calibrate(
-        experts, places, held_out_maps, training_seconds=training_seconds
+        experts, learnt, held_out_maps, training_seconds=training_seconds
     )
     length_seconds = sum(seconds(s.segment.end_us - s.segment.start_us) for s in stretches)
     policy, tail = fit_policy(
@@ -176,7 +184,14 @@ def calibrate_on_held_out(
         policy=policy,
         tail=tail,
         seconds=length_seconds,
-        clips=len(scores),
+        clips=len(scores.fused_N),
+        foreign=tuple(
+            clip
+            for clip, foreign in zip(
+                (clip for part in parts for clip in part), scores.foreign_N, strict=True
+            )
+            if foreign
+        ),
     )
 
 
@@ -194,14 +209,13 @@ def _maps(
         yield clips, all_term_maps(experts, batch)
 
 
-def _anomalies(
-    parts: Sequence[Sequence[Clip]], scores: NDArray[np.float64]
-) -> Iterator[list[Anomaly]]:
-    """Yield the anomalies of each held-out stretch; only time and score matter to the policy."""
+def _anomalies(parts: Sequence[Sequence[Clip]], scores: HeldOutScores) -> Iterator[list[Anomaly]]:
+    """Yield the anomalies of each held-out stretch, without those that were left out; only time and
+    score matter to the policy."""
     nowhere = Place(x=0.0, y=0.0, width=1.0, height=1.0)
     position = 0
     for clips in parts:
-        here = scores[position : position + len(clips)]
+        here = slice(position, position + len(clips))
         position += len(clips)
         yield [
             Anomaly(
@@ -214,5 +228,8 @@ def _anomalies(
                 scores={},
                 expert="",
             )
-            for clip, score in zip(clips, here, strict=True)
+            for clip, score, foreign in zip(
+                clips, scores.fused_N[here], scores.foreign_N[here], strict=True
+            )
+            if not foreign
         ]

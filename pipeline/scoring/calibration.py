@@ -23,9 +23,11 @@ from scipy.ndimage import maximum_filter
 __all__ = [
     "NATURAL_SCALE",
     "RATIO_SCALE",
+    "USUAL_SHARE",
     "PlaceStatistics",
     "TailModel",
     "clip_statistic",
+    "cross_fitted",
     "fit_places",
     "fit_tail",
     "log_strangeness",
@@ -43,11 +45,14 @@ _LEAST_STATISTIC = 0.01
 _SHARED_RANGES = (0.5, 1.0, 2.0, 4.0)
 """Choices of how much of the mean range of all cells is added to each cell's own."""
 
-_USUAL_SHARE = 0.98
+USUAL_SHARE = 0.98
 """Share of the departures from the middle that lie within the usual range."""
 
 _NEAR_TIE = 1.1
 """Mean excesses that differ by less than this factor are taken as equal."""
+
+_FOLDS = 5
+"""Parts of the footage of which each is judged by the others."""
 
 _BLOCKS = 8
 """Pieces of time, which go to the two halves in turn."""
@@ -83,7 +88,11 @@ class PlaceStatistics:
 
 
 def fit_places(
-    values_NGW: NDArray[np.float32], *, two_sided: bool, pooled: bool = False
+    values_NGW: NDArray[np.float32],
+    *,
+    two_sided: bool,
+    pooled: bool = False,
+    least_range: float = 0.0,
 ) -> PlaceStatistics:
     """Return the statistics of a term per cell; values in order of time.
 
@@ -96,7 +105,8 @@ def fit_places(
     ever, a square is crossed anywhere. It is the one under which normal footage surprises least
     when it is judged by other normal footage (two halves, each by the other).
 
-    `pooled`: one middle and one range for all cells, that of the strangest place of a window.
+    `pooled`: one middle and one range for all cells, that of the strangest place of a window, and
+    `least_range` at least.
     """
     values_NGW = values_NGW[~np.isnan(values_NGW).any(axis=(1, 2))]
     if not len(values_NGW):
@@ -107,7 +117,7 @@ def fit_places(
             two_sided=two_sided,
         )
     if pooled:
-        return _one_place(values_NGW, two_sided=two_sided)
+        return _one_place(values_NGW, two_sided=two_sided, least_range=least_range)
     blocks = np.arange(len(values_NGW)) * _BLOCKS // len(values_NGW) % 2
     halves = [values_NGW[blocks == part] for part in (0, 1)]
     surprise = []
@@ -130,7 +140,7 @@ def _places(values_NGW: NDArray[np.float32], shared: float, *, two_sided: bool) 
     departure_NGW = values_NGW - middle_GW
     if two_sided:
         departure_NGW = np.abs(departure_NGW)
-    high_GW = np.quantile(departure_NGW, _USUAL_SHARE, axis=0)
+    high_GW = np.quantile(departure_NGW, USUAL_SHARE, axis=0)
     high_GW = maximum_filter(high_GW, size=3, mode="nearest")
     range_GW = high_GW + shared * high_GW.mean() + 1e-6
     return PlaceStatistics(
@@ -140,15 +150,40 @@ def _places(values_NGW: NDArray[np.float32], shared: float, *, two_sided: bool) 
     )
 
 
-def _one_place(values_NGW: NDArray[np.float32], *, two_sided: bool) -> PlaceStatistics:
+def _one_place(
+    values_NGW: NDArray[np.float32], *, two_sided: bool, least_range: float
+) -> PlaceStatistics:
     middle = float(np.median(values_NGW))
     departure_NGW = np.abs(values_NGW - middle) if two_sided else values_NGW - middle
-    high = float(np.quantile(departure_NGW.max(axis=(1, 2)), _USUAL_SHARE)) + 1e-6
+    high = float(np.quantile(departure_NGW.max(axis=(1, 2)), USUAL_SHARE))
     size = values_NGW.shape[1:]
     return PlaceStatistics(
         middle_GW=np.full(size, middle, np.float32),
-        range_GW=np.full(size, high, np.float32),
+        range_GW=np.full(size, max(high, least_range) + 1e-6, np.float32),
         two_sided=two_sided,
+    )
+
+
+def cross_fitted(values_NGW: NDArray[np.float32], *, two_sided: bool) -> NDArray[np.float64]:
+    """Return the statistic of every window of training footage (N, or fewer), judged by places that
+    were learnt without it and what lies around it: five parts in order of time, each by the others.
+
+    Places are strange in footage that was not learnt even when nothing is wrong. Held-out footage
+    of seconds shows too little of that; this shows it over all of the footage.
+    """
+    values_NGW = values_NGW[~np.isnan(values_NGW).any(axis=(1, 2))]
+    parts = [part for part in np.array_split(values_NGW, _FOLDS) if len(part)]
+    if len(parts) < 2:
+        return np.empty(0)
+    return np.concatenate(
+        [
+            clip_statistic(
+                fit_places(
+                    np.concatenate(parts[:index] + parts[index + 1 :]), two_sided=two_sided
+                ).strangeness(part)
+            )
+            for index, part in enumerate(parts)
+        ]
     )
 
 

@@ -1,10 +1,11 @@
-"""Expert `continuity`: whether what moves goes on as it did a moment before (no training).
+"""Expert `continuity`: whether what is seen goes on as it did a moment before (no training).
 
-Things have mass: from one frame to the next their speed and direction hardly change. What stops,
-turns back, jumps or vanishes at once breaks this, wherever and at whatever speed it moves. Both
-terms are odds, without a unit: how much of the movement changed against how much went on. They
-compare the flow of one frame pair with that of the pair before, followed along the movement, so
-they are the error of the simplest prediction of the last frames: that nothing changes.
+Things have mass: from one frame to the next their speed and direction hardly change, and they
+neither appear nor vanish. Three terms are the errors of the simplest predictions of the last
+frames. Two of them, that all movement goes on: how much of it changed against how much went on, as
+odds, which have no unit. The flow of one frame pair is compared with that of the pair before,
+followed along the movement. The third, that everything seen was there before and moved along the
+flow: the grey levels by which that fails (displaced frame difference).
 
 Shapes: N clips, T frames, H x W pixels, grid of G x W cells.
 """
@@ -16,20 +17,27 @@ from itertools import pairwise
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
+from pipeline.clips.flow import grey_of
 from pipeline.clips.tiles import CELL_PX
 from pipeline.scoring.clip_batch import ClipBatch
 from pipeline.scoring.term import Term
 
-__all__ = ["NAME", "TERMS", "broken_odds", "term_maps"]
+__all__ = ["NAME", "TERMS", "broken_odds", "displaced_difference", "term_maps"]
 
 NAME = "continuity"
+_BREAK = Term(
+    pooled=True, new_places=False, least_surprise=2.0, least_range=1.0, rare_is_foreign=True
+)
+"""Odds below 1: more goes on than breaks."""
 TERMS = {
-    name: Term(pooled=True, new_places=False, least_surprise=2.0)
-    for name in ("break", "scene_break")
+    "break": _BREAK,
+    "scene_break": _BREAK,
+    "sudden": Term(pooled=True, new_places=False, least_surprise=2.0),
 }
-"""Around each place; over the whole picture: when all that moves changes at once, each alone may
-not be strange."""
+"""Around each place; over the whole picture, since when all that moves changes at once, each alone
+may not be strange; what was not there before, or is not there any more."""
 
 _PAIRS = 4
 """Frame pairs at the end of a clip of which the strangest counts: a break is over in one, and an
@@ -40,6 +48,12 @@ _CELL = CELL_PX // _REDUCED
 _WINDOW_PX = 64 // _REDUCED
 """Side of the square that movement is added up over. All sizes here are of the reduced flow."""
 _AROUND_PX = 2 * _CELL + 1
+_SUDDEN_PX = 13
+"""Side of the square, in working pixels, that grey levels are averaged over: smaller ones see the
+edge of every sleeve."""
+_SMOOTH_PX = 0.8
+_AROUND_CELLS = 3
+"""A sudden thing is a few cells wide, and evidence is averaged over as many."""
 _NOTHING = np.float32(1e-6)
 _MOVING_PX = 0.3 / _REDUCED
 """Pixels a frame; slower is noise of the flow."""
@@ -52,18 +66,54 @@ _LEAST_MOVEMENT_PX = 100.0 / _REDUCED**3
 
 def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
     """Return each term's value on the score grid, NGW."""
-    cells = batch.grid.cells
-    broken, scene = (np.zeros((len(batch), *cells), np.float32) for _ in range(2))
+    maps = {name: np.zeros((len(batch), *batch.grid.cells), np.float32) for name in TERMS}
     for index, flow_THW2 in enumerate(batch.windows.flow_NTHW2):
         # The first frame of a window has the flow of the second.
-        flows = [_reduced(flow) for flow in flow_THW2[max(1, len(flow_THW2) - _PAIRS - 1) :]]
+        first = max(1, len(flow_THW2) - _PAIRS - 1)
+        flows = [_reduced(flow) for flow in flow_THW2[first:]]
         for before_HW2, now_HW2 in pairwise(flows):
-            for kept, odds_HW in zip(
-                (broken, scene), broken_odds(before_HW2, now_HW2), strict=True
+            for name, odds_HW in zip(
+                ("break", "scene_break"), broken_odds(before_HW2, now_HW2), strict=True
             ):
-                map_GW = odds_HW.reshape(cells[0], _CELL, cells[1], _CELL).max(axis=(1, 3))
-                kept[index] = np.maximum(kept[index], map_GW)
-    return {"break": broken, "scene_break": scene}
+                _keep_largest(maps[name][index], odds_HW)
+        pictures = batch.windows.pictures[index]
+        for frame in range(len(flow_THW2) - len(flows) + 1, len(flow_THW2)):
+            before_HW, now_HW = grey_of(pictures[frame - 1]), grey_of(pictures[frame])
+            residual_HW = displaced_difference(before_HW, now_HW, flow_THW2[frame])
+            _keep_largest(maps["sudden"][index], residual_HW)
+    maps["sudden"] = maximum_filter(maps["sudden"], (1, _AROUND_CELLS, _AROUND_CELLS))
+    return maps
+
+
+def _keep_largest(map_GW: NDArray[np.float32], values_HW: NDArray[np.float32]) -> None:
+    """Raise every cell to the largest of the values in it."""
+    rows, columns = map_GW.shape
+    cells = values_HW.reshape(rows, len(values_HW) // rows, columns, -1)
+    np.maximum(map_GW, cells.max(axis=(1, 3)), out=map_GW)
+
+
+def displaced_difference(
+    before_HW: NDArray[np.uint8], now_HW: NDArray[np.uint8], flow_HW2: NDArray[np.float16]
+) -> NDArray[np.float32]:
+    """Return by how many grey levels, on average around each pixel, a picture differs from the one
+    before moved along the flow, HW; a change of the light of the whole picture is no difference."""
+    before, now = (
+        cv2.GaussianBlur(picture.astype(np.float32), (0, 0), _SMOOTH_PX)
+        for picture in (before_HW, now_HW)
+    )
+    height, width = before_HW.shape
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    flow = flow_HW2.astype(np.float32)
+    moved = cv2.remap(
+        now,
+        columns + flow[..., 0],
+        rows + flow[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    difference = moved - before
+    difference -= np.median(difference[::2, ::2])
+    return np.asarray(cv2.blur(np.abs(difference), (_SUDDEN_PX, _SUDDEN_PX)), np.float32)
 
 
 def broken_odds(

@@ -12,7 +12,7 @@ Shapes: N clips, T terms, grid of G x W cells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,26 +21,25 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 from pipeline.scoring.calibration import (
-    RATIO_SCALE,
     PlaceStatistics,
     TailModel,
-    clip_statistic,
-    fit_places,
-    fit_tail,
     log_strangeness,
     strangest_mean,
 )
 from pipeline.scoring.experts import TGAN_EXPERTS, Expert
-from pipeline.scoring.strangeness_spool import StrangenessSpool
-from pipeline.scoring.term import Term
 
 __all__ = [
+    "FUSED",
+    "WITHOUT",
     "CalibratedClips",
     "Calibration",
-    "calibrate",
-    "fit_place_statistics",
+    "Maps",
+    "all_but_one",
     "fuse",
     "join_surprises",
+    "joined_statistic",
+    "rows_of",
+    "surprises_of",
 ]
 
 Maps = Mapping[str, NDArray[np.float32]]
@@ -53,12 +52,8 @@ _AROUND_CELLS = 3
 """Side of the square that the joined map is averaged over before its strangest places are taken: a
 single cell is noise."""
 
-_NEW_PLACES_SECONDS = 300.0
-"""Training footage that is shorter than this has not shown every place in use."""
-
-_CLIPS_AT_ONCE = 64
-
-_FUSED, _TGAN, _WITHOUT = "fused", "tgan", "without_"
+FUSED, WITHOUT = "fused", "without_"
+_TGAN = "tgan"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,111 +106,21 @@ class CalibratedClips:
     """NGW, the same over all experts."""
 
 
-def fit_place_statistics(
-    experts: Sequence[Expert], collected: Mapping[str, Sequence[NDArray[np.float32]]]
-) -> dict[str, PlaceStatistics]:
-    """Return the statistics per place of every term from its maps over normal windows."""
-    return {
-        name: fit_places(
-            np.concatenate(collected[name]), two_sided=term.two_sided, pooled=term.pooled
-        )
-        for expert in experts
-        for name, term in expert.terms.items()
-    }
-
-
-def calibrate(
-    experts: Sequence[Expert],
-    places: Mapping[str, PlaceStatistics],
-    held_out_maps: Callable[[], Iterable[Maps]],
-    *,
-    training_seconds: float,
-) -> tuple[Calibration, NDArray[np.float64]]:
-    """Return the calibration of `experts` on held-out normal clips, and these clips' fused scores.
-
-    `held_out_maps` gives the terms' maps (NGW each) of batch after batch. They wait on disk until
-    the tails of the terms are known, so memory does not grow with the footage. `training_seconds`:
-    how much footage `places` were learnt from.
-    """
-    left_out = {_WITHOUT + name: others for name, others in _all_but_one(experts).items()}
-    rows = {**_rows(experts), **left_out}
-    scales = {
-        name: _least_scale(term, training_seconds)
-        for expert in experts
-        for name, term in expert.terms.items()
-    }
-    with StrangenessSpool(tuple(places)) as spool:
-        terms = _term_tails(places, scales, held_out_maps(), spool)
-        statistics = _row_statistics(rows, terms, spool)
-    tails = {row: fit_tail(values) for row, values in statistics.items()}
-    names = [expert.name for expert in experts]
-    calibration = Calibration(
-        places=places,
-        terms=terms,
-        experts={name: tails[name] for name in names},
-        groups={row: tails[row] for row in rows if row not in names},
-    )
-    return calibration, tails[_FUSED].surprise(statistics[_FUSED])
-
-
-def _least_scale(term: Term, training_seconds: float) -> float:
-    """Return the least scale of the tail of a term's logarithm.
-
-    In a minute of a street half of its places are not walked on. Whoever does so in the next minute
-    is new there, many usual ranges away, and no fault; held-out footage of seconds cannot tell. So
-    footage of less than five minutes makes the tails of what depends on places wider, as much as it
-    is shorter.
-    """
-    if not term.new_places:
-        return RATIO_SCALE
-    return RATIO_SCALE * max(1.0, _NEW_PLACES_SECONDS / max(training_seconds, 1.0))
-
-
-def _rows(experts: Sequence[Expert]) -> dict[str, Sequence[Expert]]:
+def rows_of(experts: Sequence[Expert]) -> dict[str, Sequence[Expert]]:
     """Return what is joined: all experts, those that look through the networks, each by itself."""
     tgan = [expert for expert in experts if expert.name in TGAN_EXPERTS]
-    groups = {_FUSED: experts, **({_TGAN: tgan} if tgan else {})}
+    groups = {FUSED: experts, **({_TGAN: tgan} if tgan else {})}
     return {**groups, **{expert.name: [expert] for expert in experts}}
 
 
-def _all_but_one(experts: Sequence[Expert]) -> dict[str, Sequence[Expert]]:
+def all_but_one(experts: Sequence[Expert]) -> dict[str, Sequence[Expert]]:
     """Return by the name of each expert all the others; nothing when there are none."""
     if len(experts) < 2:
         return {}
     return {left_out.name: [e for e in experts if e is not left_out] for left_out in experts}
 
 
-def _term_tails(
-    places: Mapping[str, PlaceStatistics],
-    scales: Mapping[str, float],
-    held_out_maps: Iterable[Maps],
-    spool: StrangenessSpool,
-) -> dict[str, TailModel]:
-    """Return the tail of every term over held-out clips, and leave their strangeness in `spool`."""
-    statistics: dict[str, list[NDArray[np.float64]]] = {term: [] for term in places}
-    for maps in held_out_maps:
-        strangeness = {term: place.strangeness(maps[term]) for term, place in places.items()}
-        spool.append(strangeness)
-        for term, values in strangeness.items():
-            statistics[term].append(clip_statistic(values))
-    return {
-        term: fit_tail(np.concatenate(parts), least_scale=scales[term])
-        for term, parts in statistics.items()
-    }
-
-
-def _row_statistics(
-    rows: Mapping[str, Sequence[Expert]], terms: Mapping[str, TailModel], spool: StrangenessSpool
-) -> dict[str, NDArray[np.float64]]:
-    found: dict[str, list[NDArray[np.float64]]] = {row: [] for row in rows}
-    for strangeness in spool.batches(_CLIPS_AT_ONCE):
-        surprises = _surprises(terms, strangeness)
-        for row, experts in rows.items():
-            found[row].append(_joined_statistic(join_surprises(experts, surprises)))
-    return {row: np.concatenate(parts) for row, parts in found.items()}
-
-
-def _surprises(
+def surprises_of(
     terms: Mapping[str, TailModel], strangeness: Mapping[str, NDArray[np.float32]]
 ) -> dict[str, NDArray[np.float64]]:
     """Return the surprise of every place, NGW a term."""
@@ -229,21 +134,27 @@ def join_surprises(
     everyday: bool = False,
 ) -> NDArray[np.float64]:
     """Return one surprise a place for all terms of `experts` together: the norm of order 1.5 of
-    their weighted surprises beyond the least that each speaks of.
+    their weighted surprises, as far as each is heard.
 
-    `everyday`: also hear what is below it, of terms that tell places apart. It makes the better map
+    `everyday`: hear all of it, of terms that tell places apart. It makes the better map
     of where something is, and the worse judge of whether there is something.
     """
     powers = []
     for expert in experts:
-        for name, term in expert.terms.items():
-            least = 0.0 if everyday and not term.pooled else term.least_surprise
-            powers.append((term.weight * np.maximum(surprises[name] - least, 0.0)) ** _NORM_ORDER)
+        for name in _known(expert, surprises):
+            term, surprise = expert.terms[name], surprises[name]
+            heard = surprise if everyday and not term.pooled else term.heard(surprise)
+            powers.append((term.weight * heard) ** _NORM_ORDER)
     total: NDArray[np.float64] = np.sum(powers, axis=0) ** (1.0 / _NORM_ORDER)
     return total
 
 
-def _joined_statistic(joined_NGW: NDArray[np.float64]) -> NDArray[np.float64]:
+def _known(expert: Expert, values: Mapping[str, object]) -> list[str]:
+    """Return the terms of an expert that the calibration knows: an earlier version had fewer."""
+    return [name for name in expert.terms if name in values]
+
+
+def joined_statistic(joined_NGW: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return one number a clip: the mean of the four strangest squares of the joined map."""
     size = (1, _AROUND_CELLS, _AROUND_CELLS)
     return strangest_mean(uniform_filter(joined_NGW, size, mode="nearest"))
@@ -263,30 +174,32 @@ def fuse(
     strangeness = {
         term: place.strangeness(maps[term]) for term, place in calibration.places.items()
     }
-    surprises = _surprises(calibration.terms, strangeness)
+    surprises = surprises_of(calibration.terms, strangeness)
     expert_maps = {
-        expert.name: np.max([strangeness[term] for term in expert.terms], axis=0, initial=0.0)
+        expert.name: np.max(
+            [strangeness[term] for term in _known(expert, strangeness)], axis=0, initial=0.0
+        )
         for expert in experts
     }
-    rows = _rows(experts)
+    rows = rows_of(experts)
     tails = {**calibration.experts, **calibration.groups}
 
     def score(row: str, chosen: Sequence[Expert]) -> NDArray[np.float64]:
-        return tails[row].surprise(_joined_statistic(join_surprises(chosen, surprises)))
+        return tails[row].surprise(joined_statistic(join_surprises(chosen, surprises)))
 
     scores = {row: score(row, chosen) for row, chosen in rows.items()}
-    others = _all_but_one(experts) if leave_one_out else {}
+    others = all_but_one(experts) if leave_one_out else {}
     fused_map, tgan_map = (
-        join_surprises(rows.get(row, ()), surprises, everyday=True) for row in (_FUSED, _TGAN)
+        join_surprises(rows.get(row, ()), surprises, everyday=True) for row in (FUSED, _TGAN)
     )
     return CalibratedClips(
         experts={expert.name: scores[expert.name] for expert in experts},
         tgan=scores.get(_TGAN, np.full(len(fused_map), np.nan)),
-        fused=scores[_FUSED],
+        fused=scores[FUSED],
         without={
-            name: score(_WITHOUT + name, chosen)
+            name: score(WITHOUT + name, chosen)
             for name, chosen in others.items()
-            if _WITHOUT + name in tails  # a model of an earlier version has none
+            if WITHOUT + name in tails  # a model of an earlier version has none
         },
         maps={name: values.astype(np.float32) for name, values in expert_maps.items()},
         tgan_map=np.broadcast_to(tgan_map, fused_map.shape).astype(np.float32),

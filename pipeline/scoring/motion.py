@@ -25,7 +25,8 @@ TERMS = {
 }
 
 _STEPS = 3
-"""Frame pairs at the end of a clip whose flow is averaged: one pair alone is noisy."""
+"""Frame pairs in a row whose flow is averaged: one pair alone is noisy, and more smear what moves.
+The speeds of all such runs of a clip are averaged again, so that its score is that of all of it."""
 
 _CORE_PX = CELL_PX // 2
 _WINDOW_PX = CELL_PX * 3 // 2
@@ -37,10 +38,18 @@ def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
     rows, columns = batch.grid.cells
     speed, flow_x, flow_y = (np.empty((len(batch), rows, columns), np.float32) for _ in range(3))
     for index, flow_THW2 in enumerate(batch.windows.flow_NTHW2):
-        flow_HW2 = flow_THW2[-_STEPS:].astype(np.float32).mean(axis=0)
-        fast_HW = coherent_speed(flow_HW2)
-        speed[index] = fast_HW.reshape(rows, CELL_PX, columns, CELL_PX).max(axis=(1, 3))
-        size = (columns, rows)
+        # The first frame of a window has the flow of the second.
+        pairs_THW2 = flow_THW2[1:].astype(np.float32)
+        runs = [
+            pairs_THW2[first : first + _STEPS].mean(axis=0)
+            for first in range(max(1, len(pairs_THW2) - _STEPS + 1))
+        ]
+        fast = [
+            coherent_speed(flow_HW2).reshape(rows, CELL_PX, columns, CELL_PX).max(axis=(1, 3))
+            for flow_HW2 in runs
+        ]
+        speed[index] = np.mean(fast, axis=0)
+        flow_HW2, size = np.mean(runs, axis=0), (columns, rows)
         flow_x[index] = cv2.resize(flow_HW2[..., 0], size, interpolation=cv2.INTER_AREA)
         flow_y[index] = cv2.resize(flow_HW2[..., 1], size, interpolation=cv2.INTER_AREA)
     return {"speed": speed, "flow_x": flow_x, "flow_y": flow_y}

@@ -10,7 +10,7 @@ from pipeline.alerts.events import EventPolicy, join_anomalies
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly
 
-__all__ = ["fit_policy"]
+__all__ = ["fit_policy", "policy_within"]
 
 _SMOOTHING_SECONDS = 0.0
 """The clips look at most of a second already, and their maps are averaged over neighbouring places:
@@ -46,9 +46,15 @@ def fit_policy(
     )
     peaks = [event.peak_score for part in held_out for event in join_anomalies(part, probe)]
     tail = fit_event_tail(peaks, seconds / 86_400.0)
+    return policy_within(tail, budget_per_day), tail
+
+
+def policy_within(tail: EventTail, budget_per_day: float) -> EventPolicy:
+    """Return the policy whose alerts stay within a budget where events have this tail; ValueError
+    for a budget <= 0."""
     alert_score = score_at_rate(tail, budget_per_day)
     open_score = max(_PROBE_SCORE, _OPEN_SHARE * alert_score)
-    return _policy(open_score, _CLOSE_SHARE * open_score, alert_score), tail
+    return _policy(open_score, _CLOSE_SHARE * open_score, alert_score)
 
 
 def _policy(open_score: float, close_score: float, alert_score: float) -> EventPolicy:

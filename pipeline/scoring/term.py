@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 __all__ = ["Term"]
 
 
@@ -15,12 +18,24 @@ class Term:
     """Whether unusually small values are strange too."""
     pooled: bool = False
     """Whether one usual range holds for all places: of values that mean the same everywhere, such
-    as a ratio, where a place that nobody has come to yet is no better judge than the others."""
+    as a ratio, where a place that nobody has come to yet is no better judge than the others. What
+    lies within the range is then no surprise at all."""
+    least_range: float = 0.0
+    """The usual range is at least this, in the term's own unit: below, nothing has happened."""
     new_places: bool = True
     """Whether what happens where nothing happened while learning looks strange to it: then short
     footage, which has not shown every place in use, says little of its tail."""
+    rare_is_foreign: bool = False
+    """Whether what lies far beyond the range once in all the footage is no normal operation: what
+    has a unit of its own can be told from the rest without labels."""
     least_surprise: float = 0.0
-    """Surprise (-log10 p) that is taken off before it is joined with others: 2 = a witness that
-    speaks only of what one clip in a hundred shows, and whose everyday noise is not heard."""
+    """Surprise (-log10 p) below which it is not heard when terms are joined: 2 = a witness that
+    speaks only of what one clip in a hundred shows, and whose everyday noise does not count."""
     weight: float = 1.0
     """How much its surprise counts beside that of the others, in (0, 1]."""
+
+    def heard(self, surprise: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what of its surprise is joined with that of others: nothing up to
+        `least_surprise`, all of it from twice that, and more and more in between."""
+        beyond = 2.0 * np.maximum(surprise - self.least_surprise, 0.0)
+        return np.minimum(surprise, beyond) if self.least_surprise else surprise

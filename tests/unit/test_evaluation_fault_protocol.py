@@ -68,6 +68,7 @@ class Onlooker:
     def __init__(self) -> None:
         self.learnt: list[tuple[int, int]] = []
         self.loaded: list[Path] = []
+        self.budgets: list[float] = []
 
     def parts(self) -> Parts:
         return Parts(
@@ -76,7 +77,12 @@ class Onlooker:
             learn=self._learn,
             load=self._load,
             score=self._score,
+            with_budget=self._with_budget,
         )
+
+    def _with_budget(self, model: Any, per_day: float) -> Any:
+        self.budgets.append(per_day)
+        return model
 
     def _stretches(self, video: Path, root: Path) -> list[FakePart]:
         assert video.parent == root
@@ -138,6 +144,8 @@ def test_faults_are_injected_scored_and_counted(footage: Path, tmp_path: Path) -
     assert "injected into real footage" in result["what"]
     assert result["settings"]["training_seconds"] == 27.0
     assert result["settings"]["injected_seconds"] == 18.0
+    assert world.budgets == [24.0, 24.0]
+    assert result["settings"]["budget_per_day"] == 24.0
 
     knocked, slow = result["faults"]["camera_knocked"], result["faults"]["half_speed"]
     assert (knocked["instances"], knocked["found"], knocked["event_recall"]) == (2, 2.0, 1.0)

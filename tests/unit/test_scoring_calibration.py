@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from pipeline.scoring.calibration import TailModel, clip_statistic, fit_places, fit_tail
+from pipeline.scoring.calibration import (
+    TailModel,
+    clip_statistic,
+    cross_fitted,
+    fit_places,
+    fit_tail,
+)
 
 RANDOM = np.random.default_rng(0)
 
@@ -145,3 +151,34 @@ def test_pooled_places_share_one_range_that_of_the_strangest_place() -> None:
     never_moved = np.zeros((1, 4, 6), np.float32)
     never_moved[0, 3, 5] = 9.8
     assert place.strangeness(never_moved).max() == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_pooled_range_is_at_least_what_the_term_says() -> None:
+    values = np.full((200, 4, 6), 0.1, np.float32)
+    place = fit_places(values, two_sided=False, pooled=True, least_range=1.0)
+    strangeness = place.strangeness(np.full((1, 4, 6), 2.1, np.float32))
+    assert strangeness == pytest.approx(2.0, abs=1e-4)
+
+
+def test_cross_fitting_shows_that_places_nobody_used_yet_are_strange() -> None:
+    still = RANDOM.normal(0.0, 0.1, (500, 4, 6)).astype(np.float32)
+    walked = still.copy()
+    for part, column in enumerate((0, 1, 2, 3, 5)):
+        walked[part * 100 + 20 : part * 100 + 40, 1:3, column] += 5.0
+
+    def farther(values: np.ndarray) -> float:
+        """Return by how much the strangest window is stranger to places that never saw it."""
+        places = fit_places(values, two_sided=False)
+        own = clip_statistic(places.strangeness(values)).max()
+        return float(cross_fitted(values, two_sided=False).max() - own)
+
+    assert len(cross_fitted(walked, two_sided=False)) == 500
+    assert farther(walked) > 1.0
+    assert abs(farther(still)) < 0.3
+
+
+def test_cross_fitting_leaves_out_windows_of_no_value_and_needs_two() -> None:
+    values = RANDOM.normal(size=(50, 4, 6)).astype(np.float32)
+    values[:10, 0, 0] = np.nan
+    assert len(cross_fitted(values, two_sided=True)) == 40
+    assert not len(cross_fitted(values[:11], two_sided=True))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from pipeline.scoring import continuity
-from pipeline.scoring.continuity import broken_odds
+from pipeline.scoring.continuity import broken_odds, displaced_difference
 from pipeline.scoring.scorer import place_of
 from tests.scoring_makers import GRID, clip_batch, small_networks
 
 SIZE = (GRID.height_px, GRID.width_px, 2)
 SPEED = (3.0, -1.0)
+ODDS = ("break", "scene_break")
 
 
 def moving(speed: tuple[float, float], *, top: int = 16, left: int = 32) -> np.ndarray:
@@ -70,9 +72,10 @@ def clip_of(*flows: np.ndarray) -> dict[str, np.ndarray]:
 def test_shake_of_the_camera_is_no_break_and_a_knock_is() -> None:
     still = np.zeros(SIZE, np.float32)
     shaken = [still + 0.5 * sign for sign in (1.0, -1.0, 1.0)]
-    assert not any(values.any() for values in clip_of(*shaken).values())
+    maps = clip_of(*shaken)
+    assert not any(maps[name].any() for name in ODDS)
     knocked = clip_of(still, still + 8.0, still)
-    assert all(values.min() > 10.0 for values in knocked.values())
+    assert all(knocked[name].min() > 10.0 for name in ODDS)
 
 
 def test_a_break_is_remembered_for_four_frame_pairs() -> None:
@@ -89,8 +92,8 @@ def test_a_break_of_the_whole_picture_is_put_where_most_movement_changed() -> No
     maps = clip_of(*[moving(SPEED, top=0, left=0)] * 3, moving((-3.0, 1.0), top=0, left=0))
     assert set(maps) == set(continuity.TERMS)
     assert all(values.shape == (1, *GRID.cells) for values in maps.values())
-    for values in maps.values():
-        (map_GW,) = values
+    for name in ODDS:
+        (map_GW,) = maps[name]
         assert map_GW[1, 1] > 0.9 * map_GW.max() > 3.0
         assert not map_GW[5:].any()
         assert not map_GW[:, 7:].any()
@@ -98,3 +101,61 @@ def test_a_break_of_the_whole_picture_is_put_where_most_movement_changed() -> No
         assert (place.x, place.y) == (0.0, 0.0)
         assert place.width * GRID.width_px <= 48
         assert place.height * GRID.height_px <= 40
+
+
+def textured(seed: int = 0) -> np.ndarray:
+    """Return a grey picture that no two places of look alike."""
+    grain = np.random.default_rng(seed).integers(0, 255, SIZE[:2]).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(grain, (0, 0), 2.0) * 4 - 380, np.float32).clip(0, 255)
+
+
+def pasted(picture: np.ndarray, *, left: int) -> np.ndarray:
+    """Return the picture with a bright thing of 16 x 16 pixels on it."""
+    picture = picture.copy()
+    picture[16:32, left : left + 16] = 250.0
+    return picture
+
+
+def test_what_moves_along_the_flow_is_not_sudden_and_what_appears_or_vanishes_is() -> None:
+    ground = textured()
+    there, moved_on = (pasted(ground, left=left).astype(np.uint8) for left in (32, 36))
+    flow = moving((4.0, 0.0), top=12, left=28).astype(np.float16)
+    still = np.zeros(SIZE, np.float16)
+    goes_on = displaced_difference(there, moved_on, flow)
+    appears = displaced_difference(ground.astype(np.uint8), there, still)
+    vanishes = displaced_difference(there, ground.astype(np.uint8), still)
+    for sudden in (appears, vanishes):
+        assert sudden[24, 40] > 2 * goes_on[16:32, 32:48].max()
+        assert sudden[24, 40] > 60.0
+        assert not sudden[:, 70:].any()
+
+
+def test_a_change_of_the_light_is_not_sudden() -> None:
+    picture = (0.6 * textured() + 20.0).astype(np.uint8)
+    brighter = picture + np.uint8(30)
+    assert displaced_difference(picture, brighter, np.zeros(SIZE, np.float16)).max() < 1.0
+
+
+def test_a_sudden_thing_is_seen_where_it_is_and_remembered_for_four_frame_pairs() -> None:
+    ground = textured().astype(np.uint8)
+    there = pasted(textured(), left=32).astype(np.uint8)
+    flow = np.zeros((1, 8, *SIZE), np.float16)
+    loud = {}
+    for since in (1, 4, 5):
+        pictures = np.stack([ground] * (8 - since) + [there] * since)[None]
+        batch = clip_batch(small_networks(), clips=1, flow_NTHW2=flow, pictures=pictures)
+        loud[since] = continuity.term_maps(batch)["sudden"][0]
+    assert loud[1].max() == loud[4].max() > 60.0
+    assert loud[5].max() < 1.0
+    place = place_of(loud[1])
+    middle = (place.x + place.width / 2) * GRID.width_px, (place.y + place.height / 2)
+    assert middle[0] == pytest.approx(40, abs=8)
+    assert middle[1] * GRID.height_px == pytest.approx(24, abs=8)
+
+
+def test_colour_pictures_are_looked_at_in_grey() -> None:
+    ground = np.repeat(textured()[..., None], 3, axis=2).astype(np.uint8)
+    pictures = np.stack([ground] * 8)[None]
+    flow = np.zeros((1, 8, *SIZE), np.float16)
+    batch = clip_batch(small_networks(), clips=1, flow_NTHW2=flow, pictures=pictures)
+    assert continuity.term_maps(batch)["sudden"].max() == 0.0

@@ -5,15 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.learning.calibrate import calibrate, learn_place_statistics
 from pipeline.scoring.calibration import PlaceStatistics
 from pipeline.scoring.experts import EXPERTS, experts_named
-from pipeline.scoring.fusion import (
-    Calibration,
-    calibrate,
-    fit_place_statistics,
-    fuse,
-    join_surprises,
-)
+from pipeline.scoring.fusion import Calibration, fuse, join_surprises
 from pipeline.scoring.scorer import place_of
 
 RANDOM = np.random.default_rng(0)
@@ -28,7 +23,7 @@ def _maps(count: int) -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def calibration() -> Calibration:
     training = _maps(300)
-    places = fit_place_statistics(CHOSEN, {term: [training[term]] for term in TERMS})
+    places = learn_place_statistics(CHOSEN, {term: training[term] for term in TERMS})
     made, _ = calibrate(
         CHOSEN, places, lambda: (_maps(50) for _ in range(20)), training_seconds=3600.0
     )
@@ -48,7 +43,7 @@ def test_normal_clips_get_uniform_p_values_and_smaller_ones_never_too_often(
 def test_the_joined_surprise_lies_between_the_largest_and_the_sum() -> None:
     surprises = {term: RANDOM.exponential(size=500) for term in TERMS}
     weighted = [
-        term.weight * np.maximum(surprises[name] - term.least_surprise, 0.0)
+        term.weight * term.heard(surprises[name])
         for expert in CHOSEN
         for name, term in expert.terms.items()
     ]
@@ -106,7 +101,7 @@ def test_without_an_expert_of_the_networks_the_tgan_score_is_unknown() -> None:
     motion = experts_named(("motion",))
     terms = list(EXPERTS["motion"].terms)
     maps = {t: RANDOM.normal(size=(100, 4, 6)).astype(np.float32) for t in terms}
-    places = fit_place_statistics(motion, {t: [maps[t]] for t in terms})
+    places = learn_place_statistics(motion, {t: maps[t] for t in terms})
     made, _ = calibrate(motion, places, lambda: [maps], training_seconds=3600.0)
     assert np.isnan(fuse(motion, made, maps).tgan).all()
 
@@ -146,7 +141,7 @@ def test_short_footage_widens_the_tails_of_what_depends_on_places_alone() -> Non
     chosen = experts_named(("motion", "continuity"))
     names = [name for expert in chosen for name in expert.terms]
     quiet = {name: RANDOM.normal(5.0, 0.01, (400, 14, 24)).astype(np.float32) for name in names}
-    places = fit_place_statistics(chosen, {name: [quiet[name]] for name in names})
+    places = learn_place_statistics(chosen, {name: quiet[name] for name in names})
     short, long = (
         calibrate(chosen, places, lambda: [quiet], training_seconds=seconds)[0]
         for seconds in (30.0, 30_000.0)

@@ -51,10 +51,9 @@ def test_a_few_wild_pixels_do_not_speed_a_block_up() -> None:
     assert coherent_speed(flow_HW2).max() == pytest.approx(2.0)
 
 
-def test_terms_are_those_of_the_last_steps_at_their_place(networks: Networks) -> None:
+def test_terms_are_those_of_the_whole_clip_at_their_place(networks: Networks) -> None:
     flow_THW2 = np.stack([still()] * 8)
-    flow_THW2[:5] = 20.0  # long ago
-    flow_THW2[5:, 16:40, 32:64] = (1.5, -2.0)
+    flow_THW2[:, 16:40, 32:64] = (1.5, -2.0)
     maps = motion.term_maps(batch_of(networks, flow_THW2))
     assert set(maps) == set(motion.TERMS)
     assert all(values.shape == (2, *GRID.cells) for values in maps.values())
@@ -67,8 +66,26 @@ def test_terms_are_those_of_the_last_steps_at_their_place(networks: Networks) ->
     assert maps["flow_x"][1, 7, 11] == 0.0
 
 
+def test_what_moves_for_a_part_of_the_clip_counts_as_much_as_it_lasts(networks: Networks) -> None:
+    speeds = []
+    for frames in (3, 5, 7):
+        flow_THW2 = np.stack([still()] * 8)
+        flow_THW2[-frames:, 16:40, 32:64] = (1.5, -2.0)
+        speeds.append(motion.term_maps(batch_of(networks, flow_THW2))["speed"][1, 3, 6])
+    assert speeds == pytest.approx([2.5 * 2 / 5, 2.5 * 4 / 5, 2.5], rel=1e-3)
+
+
 def test_to_and_fro_is_no_speed(networks: Networks) -> None:
     flow_THW2 = np.stack([still()] * 8)
-    flow_THW2[5:, :, :, 0] = np.array([3.0, -3.0, 0.0])[:, None, None]
+    there_and_back = np.array([0.0, 3.0, -3.0, 0.0, 3.0, -3.0, 0.0, 3.0])
+    flow_THW2[..., 0] = there_and_back[:, None, None]
     maps = motion.term_maps(batch_of(networks, flow_THW2))
-    assert all(np.abs(values).max() < 1e-3 for values in maps.values())
+    assert maps["speed"].max() < 1e-3
+    assert np.abs(maps["flow_x"]).max() < 1e-3
+
+
+def test_the_flow_of_the_first_frame_is_not_counted_twice(networks: Networks) -> None:
+    flow_THW2 = np.stack([still()] * 8)
+    flow_THW2[0] = 20.0
+    maps = motion.term_maps(batch_of(networks, flow_THW2))
+    assert all(not values.any() for values in maps.values())

@@ -1,0 +1,193 @@
+"""The alarm budget on normal footage that nothing was learnt from: stated against measured.
+
+    KIZASHI_DATA=FOLDER python benchmarks/budget.py [--learn 4] [--watch 4] [--preset compact]
+
+One real day of one indoor camera, an hour a file, taken as normal. The first --learn files are
+learnt, the last fifth of each is held out for calibration; the next --watch files are scored once,
+and the alerts counted that budgets of one to many a day would have let through. Prints a table and
+writes benchmarks/results/budget-NAME-PRESET.json.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from _machine import machine_line, write_figures
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.alerts.alerts import alerts_from_events
+from pipeline.alerts.events import join_anomalies
+from pipeline.clips.reader import Stretch
+from pipeline.errors import KizashiError
+from pipeline.evaluation.bootstrap import poisson_interval
+from pipeline.evaluation.parts import real_parts
+from pipeline.evaluation.videos import list_videos
+from pipeline.learning.camera_model import CameraModel, load_camera_model
+from pipeline.learning.learn import learn
+from pipeline.learning.presets import preset_named
+from pipeline.scoring.anomaly import Anomaly
+from pipeline.scoring.policy import policy_within
+from pipeline.scoring.scorer import score_stretch
+from pipeline.timebase import seconds
+
+WORK = Path("out/budget")
+RESULTS = Path(__file__).parent / "results"
+NAME, FOLDER = "upcam-day", "upcam_day"
+BUDGETS = (1.0, 4.0, 24.0, 96.0, 240.0)
+"""Alarms a day; a few hours can prove the larger ones, and only bound the smaller."""
+
+
+def main(
+    learn_files: Annotated[int, typer.Option("--learn", min=1, help="Files to learn.")] = 4,
+    watch_files: Annotated[int, typer.Option("--watch", min=1, help="Files to watch.")] = 4,
+    preset: Annotated[str, typer.Option(help="Preset.")] = "compact",
+    seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
+    effort: Annotated[float, typer.Option(min=0.0, help="Times the preset's steps.")] = 1.0,
+    reuse: Annotated[bool, typer.Option(help="Take the model that --work holds.")] = False,
+    work: Annotated[Path, typer.Option(help="Folder for the model.")] = WORK,
+    out: Annotated[Path, typer.Option(help="Folder for the JSON results.")] = RESULTS,
+) -> None:
+    """Learn some hours, watch the next, and hold alerts against budgets."""
+    console = Console()
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False)
+
+    started = datetime.now(UTC)
+    try:
+        videos = _videos(learn_files + watch_files)
+        model = _model(videos[:learn_files], preset, effort, seed, work / preset, reuse, say)
+        watched = [stretch for video in videos[learn_files:] for stretch in _stretches(video)]
+        scored = list(_scored(model, watched, say))
+    except KizashiError as error:
+        _stop(str(error))
+    hours = sum(seconds(s.segment.end_us - s.segment.start_us) for s in watched) / 3600.0
+    rows = [_row(model, scored, hours, budget) for budget in BUDGETS]
+    _print(rows, hours, console)
+    path = out / f"budget-{NAME}-{preset}.json"
+    record = {
+        "benchmark": "budget",
+        "command": shlex.join(["python", "benchmarks/budget.py", *sys.argv[1:]]),
+        "data_set": NAME,
+        "preset": preset,
+        "seed": seed,
+        "effort": effort,
+        "learnt": [video.name for video in videos[:learn_files]],
+        "watched": [video.name for video in videos[learn_files:]],
+        "watched_hours": round(hours, 4),
+        "held_out_seconds": model.held_out_seconds,
+        "event_tail": asdict(model.tail),
+        "started_utc": started.isoformat(timespec="seconds"),
+        "wall_seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
+        "budgets": rows,
+    }
+    write_figures(path, record)
+    say(f"wrote {path}")
+    say(machine_line())
+
+
+def _videos(count: int) -> list[Path]:
+    named = os.environ.get("KIZASHI_DATA")
+    if not named or not (Path(named) / FOLDER).is_dir():
+        _stop(f"no {FOLDER}/ under KIZASHI_DATA ({named or 'not set'}); see benchmarks/README.md")
+    found = list_videos(Path(named) / FOLDER)
+    if len(found) < count:
+        _stop(f"{FOLDER}/ holds {len(found)} files, {count} asked for; lower --learn or --watch")
+    return found[:count]
+
+
+def _stretches(video: Path) -> list[Stretch]:
+    return real_parts().stretches(video, video.parent)
+
+
+def _model(
+    videos: Sequence[Path],
+    preset: str,
+    effort: float,
+    seed: int,
+    work: Path,
+    reuse: bool,
+    say: Any,
+) -> CameraModel:
+    folder = work / "model"
+    if reuse and folder.is_dir():
+        return load_camera_model(folder)
+    normal = [stretch for video in videos for stretch in _stretches(video)]
+    chosen = preset_named(preset).with_effort(effort)
+    model = learn(normal, preset=chosen, seed=seed, workspace=work / "training", progress=say)
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save(folder)
+    shutil.rmtree(work / "training", ignore_errors=True)
+    return model
+
+
+def _scored(model: CameraModel, stretches: Sequence[Stretch], say: Any) -> Iterator[list[Anomaly]]:
+    for stretch in stretches:
+        anomalies = [s.anomaly for s in score_stretch(model, stretch, model_id="budget")]
+        say(f"watched {stretch.source.name}: {len(anomalies):,} clips")
+        yield anomalies
+
+
+def _row(
+    model: CameraModel, scored: Sequence[Sequence[Anomaly]], hours: float, budget: float
+) -> dict[str, Any]:
+    policy = policy_within(model.tail, budget)
+    alerts = [
+        alert
+        for anomalies in scored
+        for alert in alerts_from_events(
+            join_anomalies(anomalies, policy), policy, model.tail, budget
+        )
+    ]
+    low, high = poisson_interval(len(alerts), hours / 24.0)
+    return {
+        "stated_per_day": budget,
+        "alert_score": policy.alert_score,
+        "alerts": len(alerts),
+        "expected": budget * hours / 24.0,
+        "measured_per_day": len(alerts) * 24.0 / hours,
+        "interval": [low, high],
+        "within": low <= budget,
+        "largest_score": max((alert.score for alert in alerts), default=None),
+    }
+
+
+def _print(rows: Sequence[dict[str, Any]], hours: float, console: Console) -> None:
+    table = Table(
+        title=f"Alarm budget over {hours:.1f} hours of normal footage (95 % interval)",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
+    for heading in ("stated a day", "threshold", "expected", "seen", "a day", "from", "to", ""):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            f"{row['stated_per_day']:g}",
+            f"{row['alert_score']:.2f}",
+            f"{row['expected']:.1f}",
+            str(row["alerts"]),
+            f"{row['measured_per_day']:.1f}",
+            *(f"{edge:.1f}" for edge in row["interval"]),
+            "within" if row["within"] else "exceeded",
+        )
+    console.print(table)
+
+
+def _stop(message: str) -> NoReturn:
+    print(f"budget: {message}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,225 @@
+"""Calibrating: what the values of experts mean, from maps of normal footage.
+
+The tail of a term is fitted to two things together. Held-out clips, which neither the networks nor
+the places have seen; and the training footage, part by part, each judged by places that were learnt
+from the others. The first alone are often seconds, in which hardly any place was walked on.
+
+Shapes: N clips, grid of G x W cells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.scoring.calibration import (
+    RATIO_SCALE,
+    USUAL_SHARE,
+    PlaceStatistics,
+    TailModel,
+    clip_statistic,
+    cross_fitted,
+    fit_places,
+    fit_tail,
+)
+from pipeline.scoring.experts import Expert
+from pipeline.scoring.fusion import (
+    FUSED,
+    WITHOUT,
+    Calibration,
+    Maps,
+    all_but_one,
+    join_surprises,
+    joined_statistic,
+    rows_of,
+    surprises_of,
+)
+from pipeline.scoring.strangeness_spool import StrangenessSpool
+from pipeline.scoring.term import Term
+
+__all__ = ["HeldOutScores", "LearntPlaces", "calibrate", "learn_place_statistics"]
+
+_NEW_PLACES_SECONDS = 600.0
+"""Training footage that is shorter than this has not shown every place in use."""
+
+_POOLED_SCALE = 0.15
+"""Least tail scale of a term with one range for all places: at most the 7th power of the ratio.
+There is nothing behind it that takes part in the tail but a few moments."""
+
+_FOREIGN = math.log(5.0)
+"""Logarithm of the usual ranges beyond which a moment is no normal operation, if it is rare."""
+_MOST_FOREIGN = 2
+"""What happens more often in the footage belongs to normal operation, whatever it looks like."""
+_CLIPS_AROUND = 8
+"""Clips before and after that share frames with a foreign moment."""
+_FEWEST_CLIPS = 20
+
+_CLIPS_AT_ONCE = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LearntPlaces:
+    """What training footage says of the places."""
+
+    places: Mapping[str, PlaceStatistics]
+    """By term."""
+    statistics: Mapping[str, NDArray[np.float64]]
+    """Term -> of training clips, judged by places that were learnt without them; a term is missing
+    where that says nothing of footage to come."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldOutScores:
+    """What held-out clips score themselves. N clips."""
+
+    fused_N: NDArray[np.float64]
+    foreign_N: NDArray[np.bool_]
+    """Clips that were left out, because something happened there that is no normal operation."""
+
+
+def learn_place_statistics(
+    experts: Sequence[Expert], maps: Mapping[str, NDArray[np.float32]]
+) -> LearntPlaces:
+    """Return the statistics per place of every term from its maps over normal windows, NGW each, in
+    order of time."""
+    places, statistics = {}, {}
+    for expert in experts:
+        for name, term in expert.terms.items():
+            places[name] = fit_places(
+                maps[name],
+                two_sided=term.two_sided,
+                pooled=term.pooled,
+                least_range=term.least_range,
+            )
+            if term.pooled:
+                statistics[name] = clip_statistic(places[name].strangeness(maps[name]))
+            elif term.new_places:
+                statistics[name] = cross_fitted(maps[name], two_sided=term.two_sided)
+    return LearntPlaces(places=places, statistics=statistics)
+
+
+def calibrate(
+    experts: Sequence[Expert],
+    learnt: LearntPlaces,
+    held_out_maps: Callable[[], Iterable[Maps]],
+    *,
+    training_seconds: float,
+) -> tuple[Calibration, HeldOutScores]:
+    """Return the calibration of `experts` on held-out normal clips, and these clips' fused scores.
+
+    `held_out_maps` gives the terms' maps (NGW each) of batch after batch. They wait on disk until
+    the tails of the terms are known, so memory does not grow with the footage. `training_seconds`:
+    how much footage the places were learnt from.
+    """
+    left_out = {WITHOUT + name: others for name, others in all_but_one(experts).items()}
+    rows = {**rows_of(experts), **left_out}
+    known = {name: term for expert in experts for name, term in expert.terms.items()}
+    with StrangenessSpool(tuple(learnt.places)) as spool:
+        held_out = _held_out_statistics(learnt.places, held_out_maps(), spool)
+        foreign_N = _foreign(known, held_out)
+        terms = {
+            name: _term_tail(
+                known[name],
+                values_N[~foreign_N],
+                learnt.statistics.get(name, np.empty(0)),
+                training_seconds,
+            )
+            for name, values_N in held_out.items()
+        }
+        statistics = _row_statistics(rows, terms, spool)
+    tails = {row: fit_tail(values_N[~foreign_N]) for row, values_N in statistics.items()}
+    names = [expert.name for expert in experts]
+    calibration = Calibration(
+        places=learnt.places,
+        terms=terms,
+        experts={name: tails[name] for name in names},
+        groups={row: tails[row] for row in rows if row not in names},
+    )
+    fused_N = tails[FUSED].surprise(statistics[FUSED])
+    return calibration, HeldOutScores(fused_N=fused_N, foreign_N=foreign_N)
+
+
+def _term_tail(
+    term: Term,
+    held_out_N: NDArray[np.float64],
+    training_N: NDArray[np.float64],
+    training_seconds: float,
+) -> TailModel:
+    if term.rare_is_foreign:
+        beyond_N = training_N >= _FOREIGN
+        if _events(beyond_N) <= _MOST_FOREIGN:
+            training_N = training_N[~beyond_N]
+    values_N = np.concatenate([held_out_N, training_N])
+    if term.pooled:
+        # Inside the usual range nothing is strange, however still it is there most of the time; and
+        # what lies beyond is no rarer than the range says, whether any of it was seen or not.
+        tail = fit_tail(np.maximum(values_N, 0.0), least_scale=_POOLED_SCALE)
+        return replace(tail, tail_share=max(tail.tail_share, 1.0 - USUAL_SHARE))
+    return fit_tail(values_N, least_scale=_least_scale(term, training_seconds))
+
+
+def _least_scale(term: Term, training_seconds: float) -> float:
+    """Return the least scale of the tail of a term's logarithm.
+
+    In a minute of a street half of its places are not walked on. Whoever does so in the next minute
+    is new there, many usual ranges away, and no fault. So footage of less than ten minutes makes
+    the tails of what depends on places wider, as much as it is shorter.
+    """
+    if not term.new_places:
+        return RATIO_SCALE
+    return RATIO_SCALE * max(1.0, _NEW_PLACES_SECONDS / max(training_seconds, 1.0))
+
+
+def _foreign(
+    terms: Mapping[str, Term], statistics: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.bool_]:
+    """Return which held-out clips are left out: those around a moment at which a term that has a
+    unit of its own is far beyond what it ever is, if there are only one or two such moments.
+
+    A camera that skips a second of footage looks like nothing else. Taken for normal operation, it
+    would hide every fault that looks so.
+    """
+    beyond_TN = [
+        values_N >= _FOREIGN for n, values_N in statistics.items() if terms[n].rare_is_foreign
+    ]
+    none_N = np.zeros(len(next(iter(statistics.values()))), dtype=np.bool_)
+    beyond_N = np.any([none_N, *beyond_TN], axis=0)
+    around = np.ones(2 * _CLIPS_AROUND + 1)
+    foreign_N = np.convolve(beyond_N, around, mode="full")[_CLIPS_AROUND:-_CLIPS_AROUND] > 0
+    if _events(foreign_N) > _MOST_FOREIGN or (~foreign_N).sum() < _FEWEST_CLIPS:
+        return none_N
+    return np.asarray(foreign_N, dtype=np.bool_)
+
+
+def _events(beyond_N: NDArray[np.bool_]) -> int:
+    """Return how many runs of true there are."""
+    return int(np.count_nonzero(np.diff(beyond_N.astype(np.int8), prepend=0) == 1))
+
+
+def _held_out_statistics(
+    places: Mapping[str, PlaceStatistics], held_out_maps: Iterable[Maps], spool: StrangenessSpool
+) -> dict[str, NDArray[np.float64]]:
+    """Return the statistic of every term over held-out clips, and leave their strangeness in
+    `spool`."""
+    statistics: dict[str, list[NDArray[np.float64]]] = {term: [] for term in places}
+    for maps in held_out_maps:
+        strangeness = {term: place.strangeness(maps[term]) for term, place in places.items()}
+        spool.append(strangeness)
+        for term, values_NGW in strangeness.items():
+            statistics[term].append(clip_statistic(values_NGW))
+    return {term: np.concatenate(parts) for term, parts in statistics.items()}
+
+
+def _row_statistics(
+    rows: Mapping[str, Sequence[Expert]], terms: Mapping[str, TailModel], spool: StrangenessSpool
+) -> dict[str, NDArray[np.float64]]:
+    found: dict[str, list[NDArray[np.float64]]] = {row: [] for row in rows}
+    for strangeness in spool.batches(_CLIPS_AT_ONCE):
+        surprises = surprises_of(terms, strangeness)
+        for row, experts in rows.items():
+            found[row].append(joined_statistic(join_surprises(experts, surprises)))
+    return {row: np.concatenate(parts) for row, parts in found.items()}
