@@ -15,7 +15,9 @@ from pipeline.scoring.term import Term
 __all__ = ["NAME", "TERMS", "term_maps"]
 
 NAME = "critic"
-TERMS = {"unreal": Term()}
+TERMS = {"unreal": Term(weight_on_map=0.25)}
+"""The critic's last layer spans 4 x 4 cells, and each of those has seen as many again: around a
+cart half the street is unreal."""
 
 
 def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:

@@ -12,7 +12,7 @@ Shapes: N clips, T terms, grid of G x W cells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from pipeline.scoring.calibration import (
     strangest_mean,
 )
 from pipeline.scoring.experts import TGAN_EXPERTS, Expert
+from pipeline.scoring.term import Term
 
 __all__ = [
     "FUSED",
@@ -36,6 +37,7 @@ __all__ = [
     "Maps",
     "all_but_one",
     "fuse",
+    "join_map",
     "join_surprises",
     "joined_statistic",
     "rows_of",
@@ -128,30 +130,39 @@ def surprises_of(
 
 
 def join_surprises(
-    experts: Sequence[Expert],
-    surprises: Mapping[str, NDArray[np.float64]],
-    *,
-    everyday: bool = False,
+    experts: Sequence[Expert], surprises: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
     """Return one surprise a place for all terms of `experts` together: the norm of order 1.5 of
-    their weighted surprises, as far as each is heard.
-
-    `everyday`: hear all of it, of terms that tell places apart. It makes the better map
-    of where something is, and the worse judge of whether there is something.
-    """
-    powers = []
-    for expert in experts:
-        for name in _known(expert, surprises):
-            term, surprise = expert.terms[name], surprises[name]
-            heard = surprise if everyday and not term.pooled else term.heard(surprise)
-            powers.append((term.weight * heard) ** _NORM_ORDER)
-    total: NDArray[np.float64] = np.sum(powers, axis=0) ** (1.0 / _NORM_ORDER)
-    return total
+    their weighted surprises, as far as each is heard. It is the judge of whether there is
+    something."""
+    return _norm(
+        term.weight * term.heard(surprises[name]) for name, term in _known(experts, surprises)
+    )
 
 
-def _known(expert: Expert, values: Mapping[str, object]) -> list[str]:
-    """Return the terms of an expert that the calibration knows: an earlier version had fewer."""
-    return [name for name in expert.terms if name in values]
+def join_map(
+    experts: Sequence[Expert], surprises: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the same for the map of where something is: everyday surprises count, of terms that
+    tell places apart, and what sees far around each place counts less."""
+    return _norm(
+        term.weight
+        * term.weight_on_map
+        * (term.heard(surprises[name]) if term.pooled else surprises[name])
+        for name, term in _known(experts, surprises)
+    )
+
+
+def _norm(weighted: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    total = np.sum([surprise**_NORM_ORDER for surprise in weighted], axis=0)
+    return np.asarray(total ** (1.0 / _NORM_ORDER), dtype=np.float64)
+
+
+def _known(experts: Sequence[Expert], values: Mapping[str, object]) -> list[tuple[str, Term]]:
+    """Return the terms that the calibration knows: an earlier version had fewer."""
+    return [
+        (name, term) for expert in experts for name, term in expert.terms.items() if name in values
+    ]
 
 
 def joined_statistic(joined_NGW: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -177,7 +188,7 @@ def fuse(
     surprises = surprises_of(calibration.terms, strangeness)
     expert_maps = {
         expert.name: np.max(
-            [strangeness[term] for term in _known(expert, strangeness)], axis=0, initial=0.0
+            [strangeness[name] for name, _ in _known([expert], strangeness)], axis=0, initial=0.0
         )
         for expert in experts
     }
@@ -189,9 +200,7 @@ def fuse(
 
     scores = {row: score(row, chosen) for row, chosen in rows.items()}
     others = all_but_one(experts) if leave_one_out else {}
-    fused_map, tgan_map = (
-        join_surprises(rows.get(row, ()), surprises, everyday=True) for row in (FUSED, _TGAN)
-    )
+    fused_map, tgan_map = (join_map(rows.get(row, ()), surprises) for row in (FUSED, _TGAN))
     return CalibratedClips(
         experts={expert.name: scores[expert.name] for expert in experts},
         tgan=scores.get(_TGAN, np.full(len(fused_map), np.nan)),

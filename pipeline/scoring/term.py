@@ -34,6 +34,10 @@ class Term:
     weight: float = 1.0
     """How much its surprise counts beside that of the others, in (0, 1]."""
 
+    weight_on_map: float = 1.0
+    """The same once more where it is asked where something is: less for what sees far around each
+    place, and so tells well whether and badly where."""
+
     def heard(self, surprise: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what of its surprise is joined with that of others: nothing up to
         `least_surprise`, all of it from twice that, and more and more in between."""

@@ -8,7 +8,7 @@ import pytest
 from pipeline.learning.calibrate import calibrate, learn_place_statistics
 from pipeline.scoring.calibration import PlaceStatistics
 from pipeline.scoring.experts import EXPERTS, experts_named
-from pipeline.scoring.fusion import Calibration, fuse, join_surprises
+from pipeline.scoring.fusion import Calibration, fuse, join_map, join_surprises
 from pipeline.scoring.scorer import place_of
 
 RANDOM = np.random.default_rng(0)
@@ -154,7 +154,22 @@ def test_everyday_surprises_of_a_witness_count_on_the_map_and_not_for_the_score(
     (features,) = experts_named(("features",))
     surprises = {"movement": np.full((1, 4, 6), 1.0)}
     assert not join_surprises([features], surprises).any()
-    assert (join_surprises([features], surprises, everyday=True) == 0.5).all()
+    assert (join_map([features], surprises) == 0.5).all()
+
+
+def test_what_sees_far_around_says_whether_and_hardly_where() -> None:
+    (critic,) = experts_named(("critic",))
+    surprises = {"unreal": np.full((1, 4, 6), 4.0)}
+    assert join_surprises([critic], surprises) == pytest.approx(4.0)
+    assert join_map([critic], surprises) == pytest.approx(1.0)
+
+
+def test_a_model_of_a_version_with_fewer_terms_still_scores(calibration: Calibration) -> None:
+    terms = {name: tail for name, tail in calibration.terms.items() if name != "pixel"}
+    places = {name: place for name, place in calibration.places.items() if name != "pixel"}
+    fused = fuse(CHOSEN, replace(calibration, terms=terms, places=places), _maps(3))
+    assert np.isfinite(fused.fused).all()
+    assert fused.maps["reconstruction"].shape == (3, 14, 24)
 
 
 def test_all_experts_but_one_are_scored_when_asked_for(calibration: Calibration) -> None:
