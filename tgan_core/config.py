@@ -83,7 +83,7 @@ class OptimisationConfig:
     r1_every: int = 16
     """Steps between two such penalties; each one weighs r1_every times as much."""
     ema_decay: float = 0.999
-    """Decay per step of the averaged generator, after a warm-up; 0 keeps no average."""
+    """Decay per step of the averaged generator and critic, after a warm-up; 0 keeps no averages."""
     autocast: Literal["none", "bf16"] = "none"
     """Arithmetic of the convolutions; losses, norm statistics and clipping stay float32."""
     channels_last: bool = True
@@ -148,7 +148,7 @@ class TganConfig:
 
 
 def paper_config(channels: int = 3) -> TganConfig:
-    """The published recipe: clipping every 5 steps, no averaged generator, float32."""
+    """The published recipe: clipping every 5 steps, no averaged networks, float32."""
     return TganConfig(
         geometry=GeometryConfig(channels=channels),
         optimisation=OptimisationConfig(clip_every=5, ema_decay=0.0),

@@ -39,6 +39,8 @@ class TrainingState:
     critic: Critic
     ema_generator: VideoGenerator | None
     """Moving average of the generator's weights; None when the recipe keeps none."""
+    ema_critic: Critic | None
+    """The same of the critic's."""
     generator_optimiser: torch.optim.Optimizer
     critic_optimiser: torch.optim.Optimizer
     random: torch.Generator
@@ -50,6 +52,12 @@ class TrainingState:
     def sampler(self) -> VideoGenerator:
         """The generator to draw and reconstruct with: the average when there is one."""
         return self.generator if self.ema_generator is None else self.ema_generator
+
+    @property
+    def judge(self) -> Critic:
+        """The critic to score with: the average when there is one. A critic of one step is tuned
+        to the generator of that step, and a hundred steps later to another."""
+        return self.critic if self.ema_critic is None else self.ema_critic
 
     @property
     def device(self) -> torch.device:
@@ -88,22 +96,26 @@ def new_training_state(
     # The constructors of torch draw weights of their own: they must not move the global chance.
     with torch.random.fork_rng(devices=[]):
         generator, critic = VideoGenerator(config.geometry), Critic(config.geometry)
-        ema_generator = VideoGenerator(config.geometry) if config.optimisation.ema_decay else None
+        averaged = bool(config.optimisation.ema_decay)
+        ema_generator = VideoGenerator(config.geometry) if averaged else None
+        ema_critic = Critic(config.geometry) if averaged else None
     scheme = config.optimisation.initialisation
     initialise_(generator.temporal, scheme, random)
     initialise_(generator.image, "uniform", random)
     initialise_(critic, scheme, random)
     for network in (generator, critic):
         _place(network, config.optimisation, device)
-    if ema_generator is not None:
-        ema_generator.load_state_dict(generator.state_dict())
-        _place(ema_generator, config.optimisation, device).requires_grad_(False).eval()
+    for average, network in ((ema_generator, generator), (ema_critic, critic)):
+        if average is not None:
+            average.load_state_dict(network.state_dict())
+            _place(average, config.optimisation, device).requires_grad_(False).eval()
     rates = config.optimisation
     return TrainingState(
         config=config,
         generator=generator,
         critic=critic,
         ema_generator=ema_generator,
+        ema_critic=ema_critic,
         generator_optimiser=_optimiser(generator, rates, rates.generator_learning_rate),
         critic_optimiser=_optimiser(critic, rates, rates.critic_learning_rate),
         random=random,
@@ -227,18 +239,20 @@ def _update(optimiser: torch.optim.Optimizer, network: nn.Module, values: list[T
 
 @torch.no_grad()
 def _average(state: TrainingState) -> None:
-    """Moves the average towards the generator; young averages move faster, or the random
-    first weights would stay in them for thousands of steps."""
-    if state.ema_generator is None:
-        return
+    """Moves the averages towards the networks; young averages move faster, or the random first
+    weights would stay in them for thousands of steps."""
     decay = min(state.config.optimisation.ema_decay, (1 + state.step) / (10 + state.step))
-    averages: list[Tensor] = list(state.ema_generator.parameters())
-    current: list[Tensor] = list(state.generator.parameters())
-    torch._foreach_lerp_(averages, current, 1 - decay)
-    for average, buffer in zip(
-        state.ema_generator.buffers(), state.generator.buffers(), strict=True
-    ):
-        average.copy_(buffer)
+    pairs: tuple[tuple[nn.Module | None, nn.Module], ...] = (
+        (state.ema_generator, state.generator),
+        (state.ema_critic, state.critic),
+    )
+    for average, network in pairs:
+        if average is None:
+            continue
+        weights: list[Tensor] = list(average.parameters())
+        torch._foreach_lerp_(weights, list(network.parameters()), 1 - decay)
+        for mean, buffer in zip(average.buffers(), network.buffers(), strict=True):
+            mean.copy_(buffer)
 
 
 def _figures(
@@ -285,13 +299,11 @@ def load_state_tensors(state: TrainingState, tensors: Mapping[str, Tensor]) -> N
 
 
 def _trained(state: TrainingState) -> Trained:
-    average: dict[str, tuple[nn.Module, None]] = {}
-    if state.ema_generator is not None:
-        average["ema_generator"] = (state.ema_generator, None)
+    averages = {"ema_generator": state.ema_generator, "ema_critic": state.ema_critic}
     return {
         "generator": (state.generator, state.generator_optimiser),
         "critic": (state.critic, state.critic_optimiser),
-        **average,
+        **{name: (average, None) for name, average in averages.items() if average is not None},
     }
 
 

@@ -60,6 +60,9 @@ class Budget:
     """False alarms for 24 hours of normal test footage; None when there is no normal footage."""
     interval: tuple[float, float] | None
     """95 %, if false alarms come by chance at a constant rate (Poisson)."""
+    detected_frames: float | None
+    """Share of the labelled frames that were shown while an alert of theirs was open; None when
+    nothing is labelled."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,19 +231,29 @@ def trivial_figures(videos: Sequence[TestVideo]) -> dict[str, Figures]:
 def budget_figures(
     videos: Sequence[TestVideo], runs: Sequence[Sequence[VideoRun]], stated_per_day: float
 ) -> Budget:
-    """Return the false alarms of the fused row for a day of normal test footage, mean over seeds.
+    """Return the false alarms of the fused row for a day of normal test footage, and the share of
+    labelled frames under an alert, means over seeds.
 
     Seeds see the same footage, so they do not narrow the interval.
     """
     days = sum(normal_hours(video.pts_us, video.labels) for video in videos) / HOURS_PER_DAY
-    if not days:
-        return Budget(stated_per_day=stated_per_day, measured_per_day=None, interval=None)
     count = float(np.mean([_alarms(videos, run, FUSED).false_alarms for run in runs]))
     return Budget(
         stated_per_day=stated_per_day,
-        measured_per_day=count / days,
-        interval=poisson_interval(count, days),
+        measured_per_day=count / days if days else None,
+        interval=poisson_interval(count, days) if days else None,
+        detected_frames=_detected_frames(videos, runs),
     )
+
+
+def _detected_frames(
+    videos: Sequence[TestVideo], runs: Sequence[Sequence[VideoRun]]
+) -> float | None:
+    labels = np.concatenate([video.labels for video in videos])
+    if not labels.any():
+        return None
+    shares = [np.concatenate([v.rows[FUSED].alert for v in run])[labels].mean() for run in runs]
+    return float(np.mean(shares))
 
 
 def _has_row(runs: Sequence[Sequence[VideoRun]], row: str) -> bool:

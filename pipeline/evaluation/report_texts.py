@@ -66,6 +66,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "budget_stated": ("stated, false alarms a day", "設定値（誤報／日）"),
     "budget_measured": ("measured on normal test time", "正常なテスト時間での実測"),
     "budget_interval": ("95 % interval (Poisson)", "95 % 区間（ポアソン）"),
+    "budget_detected": (
+        "labelled frames shown while an alert was open",
+        "アラート中に表示された異常フレームの割合",
+    ),
     "budget_hours": (
         "A short test set says little about a whole day: look at the interval.",
         "短いテスト映像から 1 日分を語るには限界があります。区間を見てください。",

@@ -69,13 +69,16 @@ def format_figure(name: str, value: float | None) -> str:
 
 
 def budget_line(budget: Mapping[str, Any]) -> str:
-    """Return the alarm budget against what happened, as one sentence."""
+    """Return the alarm budget against what happened, and what it lets through, in a sentence."""
     stated = f"alarm budget: at most {budget['stated_per_day']:g} false alarms a day stated"
+    found = ""
+    if budget.get("detected_frames") is not None:
+        found = f"; {budget['detected_frames']:.0%} of the labelled frames under an alert"
     if budget["measured_per_day"] is None:
-        return f"{stated}; not measured, the test footage has no normal time"
+        return f"{stated}; not measured, the test footage has no normal time{found}"
     low, high = budget["interval"]
     measured = f"{budget['measured_per_day']:.1f} measured"
-    return f"{stated}, {measured} (95 % interval {low:.1f} to {high:.1f})"
+    return f"{stated}, {measured} (95 % interval {low:.1f} to {high:.1f}){found}"
 
 
 def print_result(result: Mapping[str, Any], console: Console | None = None) -> None:

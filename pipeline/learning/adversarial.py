@@ -151,7 +151,7 @@ def train_networks(
         ) from error
     networks = Networks(
         generator=state.sampler,
-        critic=state.critic,
+        critic=state.judge,
         encoder=encoder_state.encoder,
         bf16=preset.tgan.optimisation.autocast == "bf16",
     )
@@ -247,7 +247,7 @@ def _train_encoder(
         figures = encoder_step(
             state,
             trained.sampler,
-            trained.critic,
+            trained.judge,
             next(batches).real.to(trained.device),
             autocast=preset.tgan.optimisation.autocast,
         )

@@ -140,25 +140,36 @@ def test_clipping_happens_as_often_as_asked(every, clipped):
     assert [figures.step for figures in seen if figures.share_at_one is not None] == clipped
 
 
-def test_the_average_follows_the_generator_with_a_warm_up():
+def last_weights(generator, critic):
+    return [generator.image.last.weight.detach(), list(critic.parameters())[-1].detach()]
+
+
+def test_the_averages_follow_generator_and_critic_with_a_warm_up():
     recipe = small_recipe(ema_decay=0.9, generator_learning_rate=1e-2)
     state = new_training_state(recipe, seed=0)
-    average = state.generator.image.last.weight.detach().clone()
+    averages = [weight.clone() for weight in last_weights(state.generator, state.critic)]
     for step, video_BCTHW in enumerate(batches(recipe, 3), start=1):
         training_step(state, video_BCTHW)
         decay = min(0.9, (1 + step) / (10 + step))
-        average = decay * average + (1 - decay) * state.generator.image.last.weight.detach()
-        torch.testing.assert_close(state.ema_generator.image.last.weight, average)
-    assert not torch.equal(average, state.generator.image.last.weight)
+        current = last_weights(state.generator, state.critic)
+        averages = [
+            decay * average + (1 - decay) * weight
+            for average, weight in zip(averages, current, strict=True)
+        ]
+        kept = last_weights(state.ema_generator, state.ema_critic)
+        torch.testing.assert_close(kept, averages)
+    assert not any(map(torch.equal, averages, last_weights(state.generator, state.critic)))
     assert state.sampler is state.ema_generator
+    assert state.judge is state.ema_critic
     norms = (state.ema_generator.image.layers[0], state.generator.image.layers[0])
     assert torch.equal(norms[0].running_mean, norms[1].running_mean)
 
 
-def test_a_recipe_without_average_samples_from_the_generator():
+def test_a_recipe_without_averages_samples_from_the_generator_and_scores_with_the_critic():
     state = trained_state(small_recipe(ema_decay=0.0))
-    assert state.ema_generator is None
+    assert state.ema_generator is state.ema_critic is None
     assert state.sampler is state.generator
+    assert state.judge is state.critic
 
 
 def test_training_ends_early_when_the_clips_end():

@@ -55,7 +55,12 @@ def test_the_result_has_the_shape_of_the_protocol(plain: Plain) -> None:
         for figures in result[table].values():
             assert tuple(figures) == FIGURE_NAMES
             assert set(figures["micro_auc"]) == {"mean", "sd", "low", "high"}
-    assert set(result["budget"]) == {"stated_per_day", "measured_per_day", "interval"}
+    assert set(result["budget"]) == {
+        "stated_per_day",
+        "measured_per_day",
+        "interval",
+        "detected_frames",
+    }
     assert {"train", "calibrate", "score", "measure"} <= set(result["seconds"])
     assert result["seeds"] == [0]
     assert result["digests"]["models"] == {"0": "digest-of-seed-0"}
@@ -84,6 +89,7 @@ def test_a_model_that_sees_everything_has_the_figures_that_follow(plain: Plain) 
         "stated_per_day": 1.0,
         "measured_per_day": 0.0,
         "interval": [0.0, pytest.approx(3.6889 / (11.0 / 86_400), rel=1e-3)],
+        "detected_frames": pytest.approx(0.9, abs=0.1),
     }
 
 
@@ -182,7 +188,9 @@ def test_alerts_in_normal_footage_are_false_alarms_and_break_the_budget(tmp_path
     assert result["budget"]["measured_per_day"] == pytest.approx(86_400 / 13)
     low, high = result["budget"]["interval"]
     assert low < 86_400 / 13 < high
-    assert "1 false alarms a day stated, 6646.2 measured" in budget_line(result["budget"])
+    line = budget_line(result["budget"])
+    assert "1 false alarms a day stated, 6646.2 measured" in line
+    assert f"{result['budget']['detected_frames']:.0%} of the labelled frames under an alert" in line
 
 
 def test_a_missed_event_lowers_recall_and_has_no_delay(tmp_path: Path) -> None:
