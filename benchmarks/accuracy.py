@@ -4,7 +4,8 @@
 
 Takes every data set that it knows and finds under KIZASHI_DATA. Prints the tables and writes
 benchmarks/results/accuracy-DATASET-PRESET.json with command, seeds, time and machine. Reports with
-pictures and the models stay in the folder of --work.
+pictures and the models stay in the folder of --work: `--reuse` scores with them again without
+training.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def main(
     preset: Annotated[list[str] | None, typer.Option(help="Preset; repeatable.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ... this many.")] = 3,
     effort: Annotated[float, typer.Option(min=0.0, help="Times the preset's steps.")] = 1.0,
+    reuse: Annotated[bool, typer.Option(help="Take models that --work holds already.")] = False,
     work: Annotated[Path, typer.Option(help="Folder for models and reports.")] = WORK,
     out: Annotated[Path, typer.Option(help="Folder for the JSON results.")] = RESULTS,
 ) -> None:
@@ -82,6 +84,7 @@ def main(
                     work / f"{data_set.name}-{name}",
                     lambda line: console.print(line, highlight=False, markup=False),
                     effort=effort,
+                    reuse=reuse,
                 )
             except KizashiError as error:
                 _stop(str(error))

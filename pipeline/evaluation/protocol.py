@@ -61,13 +61,15 @@ def evaluate(
     progress: Progress = lambda line: None,
     *,
     effort: float = 1.0,
+    reuse: bool = False,
     parts: Parts | None = None,
 ) -> dict[str, Any]:
     """Measure detection on anyone's footage; write result.json, frame_scores.csv and report.html.
 
     `train`: folder of normal footage, one model is trained on it for every seed (and kept in
     `out/models`); not needed when `model`, the folder of a stored model, is given, which is then
-    the only run. `effort` multiplies the preset's training steps. Returns what result.json holds.
+    the only run. With `reuse` a model that `out/models` holds already is taken for its seed.
+    `effort` multiplies the preset's training steps. Returns what result.json holds.
     With several seeds, frame_scores.csv and report.html show the first.
     Raises EvaluationError when footage, labels and masks do not fit together, before any training.
     """
@@ -85,6 +87,7 @@ def evaluate(
         masks=masks,
         preset=preset,
         effort=effort,
+        reuse=reuse,
         stored=model,
         videos=videos,
         truth=truth,
@@ -200,6 +203,7 @@ class _Job:
     masks: Path | None
     preset: str
     effort: float
+    reuse: bool
     stored: Path | None
     videos: Sequence[TestVideo]
     truth: Sequence[MaskedVideo] | None
@@ -244,12 +248,16 @@ class _Job:
                 return self.parts.load(self.stored)
         assert self.train is not None
         assert seed is not None
+        folder = self.out / "models" / f"seed-{seed}"
+        if self.reuse and folder.is_dir():
+            say(f"taking the model in {folder}")
+            with self.clock.stage("load"):
+                return self.parts.load(folder)
         workspace = self.out / "training" / f"seed-{seed}"
         with self.clock.stage("train"):
             footage = stretches_of_folder(self.train, self.parts)
             say(f"training preset {self.preset} on {len(footage)} stretches of normal footage")
             model = self.parts.learn(footage, self.preset, self.effort, seed, workspace, say)
-            folder = self.out / "models" / f"seed-{seed}"
             shutil.rmtree(folder, ignore_errors=True)
             digest = model.save(folder)
             shutil.rmtree(workspace, ignore_errors=True)

@@ -154,6 +154,15 @@ def test_seeds_are_trained_one_after_the_other_and_their_models_kept(tmp_path: P
     assert not [path for path in site["out"].iterdir() if path.name.startswith(".")]
 
 
+def test_models_of_an_earlier_run_are_taken_again_and_missing_ones_trained(tmp_path: Path) -> None:
+    site, world = write_site(tmp_path), FakeWorld()
+    _evaluate(site, world, seeds=[0], masks=None)
+    again = _evaluate(site, world, seeds=[0, 1], masks=None, reuse=True)
+    assert world.learnt == [0, 1]
+    assert again["seeds"] == [0, 1]
+    assert again["digests"]["models"]["0"] == "digest-of-the-given-model"
+
+
 def test_a_given_model_is_scored_without_training(tmp_path: Path) -> None:
     site, world = write_site(tmp_path), FakeWorld()
     result = _evaluate(site, world, train=None, model=tmp_path / "model", masks=None)
@@ -190,7 +199,9 @@ def test_alerts_in_normal_footage_are_false_alarms_and_break_the_budget(tmp_path
     assert low < 86_400 / 13 < high
     line = budget_line(result["budget"])
     assert "1 false alarms a day stated, 6646.2 measured" in line
-    assert f"{result['budget']['detected_frames']:.0%} of the labelled frames under an alert" in line
+    assert (
+        f"{result['budget']['detected_frames']:.0%} of the labelled frames under an alert" in line
+    )
 
 
 def test_a_missed_event_lowers_recall_and_has_no_delay(tmp_path: Path) -> None:
