@@ -46,9 +46,10 @@ __all__ = ["HeldOutScores", "LearntPlaces", "calibrate", "learn_place_statistics
 _NEW_PLACES_SECONDS = 600.0
 """Training footage that is shorter than this has not shown every place in use."""
 
-_POOLED_SCALE = 0.15
-"""Least tail scale of a term with one range for all places: at most the 7th power of the ratio.
-There is nothing behind it that takes part in the tail but a few moments."""
+_POOLED_SCALE = 0.25
+"""Least tail scale of a term with one range for all places: at most the 4th power of the ratio. A
+few moments are all that takes part in its tail; with the 7th power the untouched rest of a street
+alarmed, whose breaks were twice those of the part that had been learnt."""
 
 _FOREIGN = math.log(5.0)
 """Logarithm of the usual ranges beyond which a moment is no normal operation, if it is rare."""
