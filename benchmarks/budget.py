@@ -4,8 +4,9 @@
 
 One real day of one indoor camera, an hour a file, taken as normal. The first --learn files are
 learnt, the last fifth of each is held out for calibration; the next --watch files are scored once,
-and the alerts counted that budgets of one to many a day would have let through. Prints a table and
-writes benchmarks/results/budget-NAME-PRESET.json.
+and the alerts counted that budgets of one to many a day would have let through. A budget is kept or
+exceeded when all of the interval lies on one side of it, else the hours were too few. Prints a
+table and writes benchmarks/results/budget-NAME-PRESET.json.
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ def _row(
         "expected": budget * hours / 24.0,
         "measured_per_day": len(alerts) * 24.0 / hours,
         "interval": [low, high],
-        "within": low <= budget,
+        "verdict": "kept" if high <= budget else "exceeded" if low > budget else "open",
         "largest_score": max((alert.score for alert in alerts), default=None),
     }
 
@@ -179,7 +180,7 @@ def _print(rows: Sequence[dict[str, Any]], hours: float, console: Console) -> No
             str(row["alerts"]),
             f"{row['measured_per_day']:.1f}",
             *(f"{edge:.1f}" for edge in row["interval"]),
-            "within" if row["within"] else "exceeded",
+            row["verdict"],
         )
     console.print(table)
 

@@ -77,7 +77,7 @@ def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
             ):
                 _keep_largest(maps[name][index], odds_HW)
         pictures = batch.windows.pictures[index]
-        for frame in range(len(flow_THW2) - len(flows) + 1, len(flow_THW2)):
+        for frame in range(first + 1, len(flow_THW2)):
             before_HW, now_HW = grey_of(pictures[frame - 1]), grey_of(pictures[frame])
             residual_HW = displaced_difference(before_HW, now_HW, flow_THW2[frame])
             _keep_largest(maps["sudden"][index], residual_HW)
