@@ -63,11 +63,11 @@ def main(
 ) -> None:
     """Evaluate every data set under KIZASHI_DATA with every preset asked for."""
     console = Console()
-    data = _data_folder()
+    data = data_folder()
     found = [data_set for data_set in DATA_SETS if (data / data_set.test).is_dir()]
     if not found:
         names = ", ".join(data_set.test for data_set in DATA_SETS)
-        _stop(f"{data}: none of {names} is there; see benchmarks/README.md")
+        stop(f"{data}: none of {names} is there; see benchmarks/README.md")
     for data_set in found:
         for name in preset or ["compact"]:
             console.rule(f"{data_set.name}, preset {name}")
@@ -87,21 +87,21 @@ def main(
                     reuse=reuse,
                 )
             except KizashiError as error:
-                _stop(str(error))
+                stop(str(error))
             print_result(result, console)
             path = out / f"accuracy-{data_set.name}-{name}.json"
             write_figures(path, _record(data_set, name, started, result))
             console.print(f"wrote {path}", highlight=False, markup=False)
 
 
-def _data_folder() -> Path:
+def data_folder() -> Path:
     named = os.environ.get("KIZASHI_DATA")
     if not named:
-        _stop("no benchmark footage: set KIZASHI_DATA to its folder; see benchmarks/README.md")
+        stop("no benchmark footage: set KIZASHI_DATA to its folder; see benchmarks/README.md")
     return Path(named)
 
 
-def _stop(message: str) -> NoReturn:
+def stop(message: str) -> NoReturn:
     print(f"accuracy: {message}", file=sys.stderr)
     raise typer.Exit(1)
 

@@ -29,9 +29,10 @@ more reach into the body, which is not Pareto."""
 
 _NATURAL_SCALE = math.log10(math.e)
 """Scale of -log10 p where p is a true p-value: then the tail is exponential with this mean."""
-_NATURAL_WEIGHT = 2.0
-"""The natural scale counts as much as this many observed excesses: it decides when there is hardly
-any peak, and no longer matters when there are many."""
+_NATURAL_WEIGHT = 20.0
+"""The natural scale counts as much as this many observed excesses, as for the shape: it decides
+when there are few peaks, and no longer matters when there are many. Ten excesses of ten seconds
+moved a threshold that lies a thousandfold beyond them by half a decade."""
 
 _SHRINKAGE = 20.0
 """Excesses at which the fitted shape is trusted by half. The shape of ten excesses is mostly

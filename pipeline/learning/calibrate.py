@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.scoring.calibration import (
-    RATIO_SCALE,
     USUAL_SHARE,
     PlaceStatistics,
     TailModel,
@@ -46,11 +45,6 @@ __all__ = ["HeldOutScores", "LearntPlaces", "calibrate", "learn_place_statistics
 _NEW_PLACES_SECONDS = 600.0
 """Training footage that is shorter than this has not shown every place in use."""
 
-_POOLED_SCALE = 0.25
-"""Least tail scale of a term with one range for all places: at most the 4th power of the ratio. A
-few moments are all that takes part in its tail; with the 7th power the untouched rest of a street
-alarmed, whose breaks were twice those of the part that had been learnt."""
-
 _FOREIGN = math.log(5.0)
 """Logarithm of the usual ranges beyond which a moment is no normal operation, if it is rare."""
 _MOST_FOREIGN = 2
@@ -58,6 +52,10 @@ _MOST_FOREIGN = 2
 _CLIPS_AROUND = 8
 """Clips before and after that share frames with a foreign moment."""
 _FEWEST_CLIPS = 20
+
+_NATURAL_WEIGHT = 20.0
+"""Held-out excesses that the natural scale counts as much as, in the tail of joined surprises: they
+are joined from p-values, and ten seconds have seven excesses that overlap."""
 
 _CLIPS_AT_ONCE = 64
 
@@ -87,19 +85,32 @@ def learn_place_statistics(
 ) -> LearntPlaces:
     """Return the statistics per place of every term from its maps over normal windows, NGW each, in
     order of time."""
-    places, statistics = {}, {}
-    for expert in experts:
-        for name, term in expert.terms.items():
-            places[name] = fit_places(
+    known = {name: term for expert in experts for name, term in expert.terms.items()}
+    places = {
+        name: fit_places(
+            maps[name],
+            two_sided=term.two_sided,
+            pooled=term.pooled,
+            perspective=term.perspective,
+            least_range=term.least_range,
+        )
+        for name, term in known.items()
+    }
+    pooled = {
+        name: clip_statistic(places[name].strangeness(maps[name]))
+        for name, term in known.items()
+        if term.pooled
+    }
+    foreign_N = _foreign(known, pooled)
+    statistics = {name: values_N[~foreign_N] for name, values_N in pooled.items()}
+    for name, term in known.items():
+        if not term.pooled and (term.new_places or term.perspective):
+            statistics[name] = cross_fitted(
                 maps[name],
                 two_sided=term.two_sided,
-                pooled=term.pooled,
+                perspective=term.perspective,
                 least_range=term.least_range,
             )
-            if term.pooled:
-                statistics[name] = clip_statistic(places[name].strangeness(maps[name]))
-            elif term.new_places:
-                statistics[name] = cross_fitted(maps[name], two_sided=term.two_sided)
     return LearntPlaces(places=places, statistics=statistics)
 
 
@@ -132,7 +143,10 @@ def calibrate(
             for name, values_N in held_out.items()
         }
         statistics = _row_statistics(rows, terms, spool)
-    tails = {row: fit_tail(values_N[~foreign_N]) for row, values_N in statistics.items()}
+    tails = {
+        row: fit_tail(values_N[~foreign_N], prior_weight=_NATURAL_WEIGHT)
+        for row, values_N in statistics.items()
+    }
     names = [expert.name for expert in experts]
     calibration = Calibration(
         places=learnt.places,
@@ -150,15 +164,11 @@ def _term_tail(
     training_N: NDArray[np.float64],
     training_seconds: float,
 ) -> TailModel:
-    if term.rare_is_foreign:
-        beyond_N = training_N >= _FOREIGN
-        if _events(beyond_N) <= _MOST_FOREIGN:
-            training_N = training_N[~beyond_N]
     values_N = np.concatenate([held_out_N, training_N])
     if term.pooled:
         # Inside the usual range nothing is strange, however still it is there most of the time; and
         # what lies beyond is no rarer than the range says, whether any of it was seen or not.
-        tail = fit_tail(np.maximum(values_N, 0.0), least_scale=_POOLED_SCALE)
+        tail = fit_tail(np.maximum(values_N, 0.0), least_scale=term.tail_scale)
         return replace(tail, tail_share=max(tail.tail_share, 1.0 - USUAL_SHARE))
     return fit_tail(values_N, least_scale=_least_scale(term, training_seconds))
 
@@ -171,19 +181,21 @@ def _least_scale(term: Term, training_seconds: float) -> float:
     the tails of what depends on places wider, as much as it is shorter.
     """
     if not term.new_places:
-        return RATIO_SCALE
-    return RATIO_SCALE * max(1.0, _NEW_PLACES_SECONDS / max(training_seconds, 1.0))
+        return term.tail_scale
+    return term.tail_scale * max(1.0, _NEW_PLACES_SECONDS / max(training_seconds, 1.0))
 
 
 def _foreign(
     terms: Mapping[str, Term], statistics: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.bool_]:
-    """Return which held-out clips are left out: those around a moment at which a term that has a
-    unit of its own is far beyond what it ever is, if there are only one or two such moments.
+    """Return which clips are left out: those around a moment at which a term that has a unit of its
+    own is far beyond what it ever is, if there are only one or two such moments. None of none.
 
     A camera that skips a second of footage looks like nothing else. Taken for normal operation, it
     would hide every fault that looks so.
     """
+    if not statistics:
+        return np.zeros(0, dtype=np.bool_)
     beyond_TN = [
         values_N >= _FOREIGN for n, values_N in statistics.items() if terms[n].rare_is_foreign
     ]

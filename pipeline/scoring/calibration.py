@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
+from pipeline.scoring.perspective import usual_size
+
 __all__ = [
     "NATURAL_SCALE",
-    "RATIO_SCALE",
     "USUAL_SHARE",
     "PlaceStatistics",
     "TailModel",
@@ -60,10 +61,6 @@ _BLOCKS = 8
 NATURAL_SCALE = math.log10(math.e)
 """Tail scale of -log10 p where p is a true p-value."""
 
-RATIO_SCALE = 1.0 / 12.0
-"""Least tail scale of the logarithm of a statistic: at most the 12th power of the ratio to the
-threshold. Power laws of smaller exponent are seen as they are."""
-
 _BODY_QUANTILES = 257
 _TAIL_SHARE = 0.1
 """Share of the held-out values that the tail is fitted to."""
@@ -92,6 +89,7 @@ def fit_places(
     *,
     two_sided: bool,
     pooled: bool = False,
+    perspective: bool = False,
     least_range: float = 0.0,
 ) -> PlaceStatistics:
     """Return the statistics of a term per cell; values in order of time.
@@ -106,7 +104,8 @@ def fit_places(
     when it is judged by other normal footage (two halves, each by the other).
 
     `pooled`: one middle and one range for all cells, that of the strangest place of a window, and
-    `least_range` at least.
+    `least_range` at least. `perspective`: the same with the middle at zero, and the range in
+    proportion to what is usual around each cell; what lies below `least_range` is nothing.
     """
     values_NGW = values_NGW[~np.isnan(values_NGW).any(axis=(1, 2))]
     if not len(values_NGW):
@@ -116,6 +115,8 @@ def fit_places(
             range_GW=np.full(size, np.finfo(np.float32).max),
             two_sided=two_sided,
         )
+    if perspective:
+        return _in_perspective(values_NGW, two_sided=two_sided, least_range=least_range)
     if pooled:
         return _one_place(values_NGW, two_sided=two_sided, least_range=least_range)
     blocks = np.arange(len(values_NGW)) * _BLOCKS // len(values_NGW) % 2
@@ -164,7 +165,28 @@ def _one_place(
     )
 
 
-def cross_fitted(values_NGW: NDArray[np.float32], *, two_sided: bool) -> NDArray[np.float64]:
+def _in_perspective(
+    values_NGW: NDArray[np.float32], *, two_sided: bool, least_range: float
+) -> PlaceStatistics:
+    size_GW = usual_size(np.abs(values_NGW) if two_sided else values_NGW, least_range)
+    level = _one_place(
+        np.asarray(values_NGW / size_GW, np.float32), two_sided=two_sided, least_range=0.0
+    )
+    range_GW = (level.middle_GW + level.range_GW) * size_GW
+    return PlaceStatistics(
+        middle_GW=np.zeros_like(level.middle_GW),
+        range_GW=np.maximum(range_GW, least_range).astype(np.float32),
+        two_sided=two_sided,
+    )
+
+
+def cross_fitted(
+    values_NGW: NDArray[np.float32],
+    *,
+    two_sided: bool,
+    perspective: bool = False,
+    least_range: float = 0.0,
+) -> NDArray[np.float64]:
     """Return the statistic of every window of training footage (N, or fewer), judged by places that
     were learnt without it and what lies around it: five parts in order of time, each by the others.
 
@@ -179,7 +201,10 @@ def cross_fitted(values_NGW: NDArray[np.float32], *, two_sided: bool) -> NDArray
         [
             clip_statistic(
                 fit_places(
-                    np.concatenate(parts[:index] + parts[index + 1 :]), two_sided=two_sided
+                    np.concatenate(parts[:index] + parts[index + 1 :]),
+                    two_sided=two_sided,
+                    perspective=perspective,
+                    least_range=least_range,
                 ).strangeness(part)
             )
             for index, part in enumerate(parts)
@@ -254,20 +279,28 @@ class TailModel:
         return cls(**{**values, "body": tuple(values["body"])})
 
 
-def fit_tail(values: NDArray[np.float64], *, least_scale: float = NATURAL_SCALE) -> TailModel:
+def fit_tail(
+    values: NDArray[np.float64], *, least_scale: float = NATURAL_SCALE, prior_weight: float = 0.0
+) -> TailModel:
     """Return the distribution of `values` (one a held-out clip; at least 20, all finite).
 
     `least_scale` keeps a short stretch of held-out footage, in which by chance nothing much
-    happened, from making everything beyond it impossible.
+    happened, from making everything beyond it impossible. `prior_weight`: it counts as much as so
+    many observed excesses, where it is what the scale should be.
     """
     if len(values) < 20 or not np.isfinite(values).all():
         raise ValueError(f"{len(values)} held-out values, finite: {np.isfinite(values).all()}")
     body = np.quantile(values, np.linspace(0.0, 1.0, _BODY_QUANTILES))
     threshold = float(np.quantile(values, 1.0 - _TAIL_SHARE))
+    beyond = int(np.count_nonzero(values > threshold))
+    scale = least_scale
+    if beyond:
+        weighted = beyond * _mean_excess(values) + prior_weight * least_scale
+        scale = max(weighted / (beyond + prior_weight), least_scale)
     return TailModel(
         body=tuple(float(v) for v in body),
         count=len(values),
         threshold=threshold,
-        tail_share=float((values > threshold).mean()),
-        scale=max(_mean_excess(values), least_scale),
+        tail_share=beyond / len(values),
+        scale=scale,
     )

@@ -1,7 +1,8 @@
 """Expert `motion`: optical flow at each place, against the place's usual flow (no training).
 
-Terms: how fast whole things move, and how far the direction and speed together lie from the place's
-middle, which notices what stands still or runs backwards.
+Terms: how fast whole things move, for their place and for their distance from the camera, and how
+far the direction and speed together lie from the place's middle, which notices what stands still or
+runs backwards.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ __all__ = ["NAME", "TERMS", "coherent_speed", "term_maps"]
 NAME = "motion"
 TERMS = {
     "speed": Term(),
+    "pace": Term(perspective=True, new_places=False, least_range=0.15, tail_scale=0.12),
     # Two halves of one vector.
     "flow_x": Term(two_sided=True, least_surprise=2.0, weight=0.5),
     "flow_y": Term(two_sided=True, least_surprise=2.0, weight=0.5),
@@ -52,7 +54,7 @@ def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
         flow_HW2, size = np.mean(runs, axis=0), (columns, rows)
         flow_x[index] = cv2.resize(flow_HW2[..., 0], size, interpolation=cv2.INTER_AREA)
         flow_y[index] = cv2.resize(flow_HW2[..., 1], size, interpolation=cv2.INTER_AREA)
-    return {"speed": speed, "flow_x": flow_x, "flow_y": flow_y}
+    return {"speed": speed, "pace": speed, "flow_x": flow_x, "flow_y": flow_y}
 
 
 def coherent_speed(flow_HW2: NDArray[np.float32]) -> NDArray[np.float32]:

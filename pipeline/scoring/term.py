@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Term"]
+__all__ = ["RATIO_SCALE", "Term"]
+
+RATIO_SCALE = 1.0 / 12.0
+"""Least tail scale of terms that say nothing else: the 12th power."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +23,9 @@ class Term:
     """Whether one usual range holds for all places: of values that mean the same everywhere, such
     as a ratio, where a place that nobody has come to yet is no better judge than the others. What
     lies within the range is then no surprise at all."""
+    perspective: bool = False
+    """Whether one usual range holds for all places but for how near they are: of values that belong
+    to what moves there and not to the place."""
     least_range: float = 0.0
     """The usual range is at least this, in the term's own unit: below, nothing has happened."""
     new_places: bool = True
@@ -28,6 +34,10 @@ class Term:
     rare_is_foreign: bool = False
     """Whether what lies far beyond the range once in all the footage is no normal operation: what
     has a unit of its own can be told from the rest without labels."""
+    tail_scale: float = RATIO_SCALE
+    """Least scale of the tail of its logarithm: its chance falls with at most the (1 / scale)-th
+    power of the ratio to the threshold. Smaller powers are seen as they are; larger scale where the
+    few moments that make the tail of one footage say little of the next."""
     least_surprise: float = 0.0
     """Surprise (-log10 p) below which it is not heard when terms are joined: 2 = a witness that
     speaks only of what one clip in a hundred shows, and whose everyday noise does not count."""

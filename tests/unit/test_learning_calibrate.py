@@ -11,6 +11,7 @@ from pipeline.learning.calibrate import (
     calibrate,
     learn_place_statistics,
 )
+from pipeline.scoring.calibration import NATURAL_SCALE
 from pipeline.scoring.experts import experts_named
 from pipeline.scoring.fusion import Calibration
 
@@ -96,3 +97,25 @@ def test_places_that_nobody_used_yet_make_the_tail_wider_though_held_out_footage
         for chosen in (learnt, still)
     )
     assert wide.terms["speed"].scale > 2.0 * narrow.terms["speed"].scale
+
+
+def test_a_jump_that_breaks_all_movement_is_left_out_of_what_else_it_shows() -> None:
+    """A picture that jumps is also a picture of which much was not there before."""
+    training = with_jumps(normal_maps(400, 1), 200)
+    training["sudden"][200:204] = 90.0
+    quiet, jumping = (
+        learn_place_statistics(CHOSEN, maps).statistics["sudden"]
+        for maps in (normal_maps(400, 1), training)
+    )
+    assert len(jumping) < len(quiet) == 400
+    assert jumping.max() < quiet.max() + 0.05
+
+
+def test_seconds_of_held_out_footage_do_not_move_the_tail_far_from_that_of_p_values() -> None:
+    def scales(clips: int) -> list[float]:
+        made = [calibrated(normal_maps(clips, seed))[0].groups["fused"].scale for seed in range(8)]
+        return sorted(made)
+
+    short = scales(60)
+    assert short[0] >= NATURAL_SCALE
+    assert short[-1] < 1.5 * NATURAL_SCALE

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.scoring.calibration import (
+    NATURAL_SCALE,
     TailModel,
     clip_statistic,
     cross_fitted,
@@ -182,3 +183,12 @@ def test_cross_fitting_leaves_out_windows_of_no_value_and_needs_two() -> None:
     values[:10, 0, 0] = np.nan
     assert len(cross_fitted(values, two_sided=True)) == 40
     assert not len(cross_fitted(values[:11], two_sided=True))
+
+
+def test_what_the_scale_should_be_counts_as_much_as_so_many_excesses() -> None:
+    values = np.concatenate([np.linspace(0.0, 1.0, 90), 1.0 + np.full(10, 2.0)])
+    plain, held = fit_tail(values), fit_tail(values, prior_weight=10.0)
+    assert held.scale == pytest.approx((plain.scale + NATURAL_SCALE) / 2.0)
+    many = fit_tail(np.tile(values, 100), prior_weight=10.0)
+    assert many.scale == pytest.approx(plain.scale, rel=0.05)
+    assert fit_tail(np.zeros(50), prior_weight=10.0).scale == NATURAL_SCALE

@@ -60,6 +60,7 @@ def test_terms_are_those_of_the_whole_clip_at_their_place(networks: Networks) ->
     assert all(not values[0].any() for values in maps.values())
     row, column = 3, 6  # in the middle of the block
     assert maps["speed"][1, row, column] == pytest.approx(2.5, abs=1e-3)
+    assert (maps["pace"] == maps["speed"]).all()
     assert maps["flow_x"][1, row, column] == pytest.approx(1.5, abs=1e-3)
     assert maps["flow_y"][1, row, column] == pytest.approx(-2.0, abs=1e-3)
     assert maps["speed"][1, 7, 11] == 0.0
