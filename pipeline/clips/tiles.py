@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["CELL_PX", "TileGrid", "cut_tiles", "stitch_tiles"]
+__all__ = ["CELL_PX", "TileGrid", "cut_tiles", "largest_of_cells", "stitch_tiles"]
 
 CELL_PX = 8
 """Side of a cell of the score grid, in working pixels: the stride of a critic for 32-pixel
@@ -91,3 +93,10 @@ def stitch_tiles(tiles_MPTSS: Tensor, grid: TileGrid, tiles_NK: Tensor) -> Tenso
             total[clip, ..., rows, columns] += next(tiles) * weight_SS
             weights[clip, ..., rows, columns] += weight_SS
     return total / weights
+
+
+def largest_of_cells(values_HW: NDArray[np.float32], cells: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the largest value in each of G x W cells of equal size, GW."""
+    rows, columns = cells
+    blocks = values_HW.reshape(rows, len(values_HW) // rows, columns, -1)
+    return np.asarray(blocks.max(axis=(1, 3)), dtype=np.float32)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
 from pipeline.clips.flow import grey_of
-from pipeline.clips.tiles import CELL_PX
+from pipeline.clips.tiles import CELL_PX, largest_of_cells
 from pipeline.scoring.clip_batch import ClipBatch
 from pipeline.scoring.term import Term
 
@@ -95,8 +95,7 @@ def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
 def _keep_largest(map_GW: NDArray[np.float32], values_HW: NDArray[np.float32]) -> None:
     """Raise every cell to the largest of the values in it."""
     rows, columns = map_GW.shape
-    cells = values_HW.reshape(rows, len(values_HW) // rows, columns, -1)
-    np.maximum(map_GW, cells.max(axis=(1, 3)), out=map_GW)
+    np.maximum(map_GW, largest_of_cells(values_HW, (rows, columns)), out=map_GW)
 
 
 def displaced_difference(

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.clips.tiles import CELL_PX
+from pipeline.clips.tiles import CELL_PX, largest_of_cells
 from pipeline.scoring.clip_batch import ClipBatch
 from pipeline.scoring.term import Term
 
@@ -46,10 +46,7 @@ def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
             pairs_THW2[first : first + _STEPS].mean(axis=0)
             for first in range(max(1, len(pairs_THW2) - _STEPS + 1))
         ]
-        fast = [
-            coherent_speed(flow_HW2).reshape(rows, CELL_PX, columns, CELL_PX).max(axis=(1, 3))
-            for flow_HW2 in runs
-        ]
+        fast = [largest_of_cells(coherent_speed(flow_HW2), batch.grid.cells) for flow_HW2 in runs]
         speed[index] = np.mean(fast, axis=0)
         flow_HW2, size = np.mean(runs, axis=0), (columns, rows)
         flow_x[index] = cv2.resize(flow_HW2[..., 0], size, interpolation=cv2.INTER_AREA)
