@@ -11,7 +11,13 @@ __all__ = ["initialise_"]
 SMALL = 0.01
 """Half width of the uniform distribution that the authors use for the image generator."""
 
-_WEIGHTED = (nn.Linear, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d)
+_WEIGHTED = (
+    nn.Linear,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+)
 
 
 @torch.no_grad()

@@ -50,7 +50,7 @@ def separating_score(real_score_N: Tensor, fake_score_N: Tensor) -> float:
     """
     if not len(real_score_N) or not len(fake_score_N):
         raise ValueError("scores of real and of generated clips are needed")
-    cuts_K = torch.cat([real_score_N, fake_score_N]).double().unique()
+    cuts_K = torch.unique(torch.cat([real_score_N, fake_score_N]).double())
     edges_K = torch.cat([cuts_K[:1] - 1.0, (cuts_K[1:] + cuts_K[:-1]) / 2.0, cuts_K[-1:] + 1.0])
     lost_K = _share_below(real_score_N, edges_K)
     passed_K = 1.0 - _share_below(fake_score_N, edges_K)
