@@ -7,20 +7,17 @@ fewer different clips, and sudden changes of the action.
 import torch
 from torch import Tensor
 
-from tgan_core.config import GeometryConfig
 from tgan_core.video_generator import VideoGenerator
 
 __all__ = ["MomentGenerator"]
 
 
 class MomentGenerator(VideoGenerator):
-    """A VideoGenerator whose frames do not see the clip's latent; sizes and layers are the same,
-    so that what is compared is what frames know, not how large the network is."""
+    """A VideoGenerator whose frames do not see the clip's latent.
 
-    def __init__(self, geometry: GeometryConfig) -> None:
-        super().__init__(geometry)
-        for weight in self.image.clip_branch.parameters():
-            weight.requires_grad_(False)
+    Sizes and layers are the same, so that what is compared is what frames know, not how large the
+    network is: the branch of the clip is left with a constant.
+    """
 
     def render(self, latent_BZ: Tensor, frame_latents_BZT: Tensor) -> Tensor:
         """video_BCTHW in [-1, 1] along any trajectory; the latents of clips are taken for zero."""
