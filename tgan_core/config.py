@@ -30,6 +30,8 @@ class GeometryConfig:
     """Channels of the temporal generator's first layer, halved twice and then kept."""
     critic_norm: Literal["batch", "none"] = "batch"
     """Batch norm without shift behind all critic layers but the first, or no norm at all."""
+    generator: Literal["temporal", "one_piece", "moments"] = "temporal"
+    """TGAN's, or one that it is compared with: see tgan_core.baselines."""
 
     def __post_init__(self) -> None:
         _require(self.frames in (8, 16, 32), f"frames must be 8, 16 or 32, not {self.frames}")
@@ -49,6 +51,10 @@ class GeometryConfig:
         _require(
             self.critic_norm in ("batch", "none"),
             f"critic_norm must be 'batch' or 'none', not {self.critic_norm!r}",
+        )
+        _require(
+            self.generator in ("temporal", "one_piece", "moments"),
+            f"generator must be 'temporal', 'one_piece' or 'moments', not {self.generator!r}",
         )
 
     @property
@@ -76,8 +82,16 @@ class OptimisationConfig:
     """Step size of the critic."""
     batch: int = 32
     """Clips per step, at least 2 because batch norm needs a spread."""
+    constraint: Literal["singular_values", "weights", "gradient_penalty", "spectral_norm"] = (
+        "singular_values"
+    )
+    """What keeps the critic from growing steep: singular value clipping, or what it is compared
+    with."""
+    constraint_level: float = 1.0
+    """Weights: their largest absolute value. Gradient penalty: its weight. Else without meaning."""
     clip_every: int = 1
-    """Steps between two singular value clippings; 0 never clips. The paper has 5: it was slow."""
+    """Steps between two clippings, of singular values or weights; 0 never clips. The paper has 5:
+    it was slow."""
     r1_weight: float = 0.0
     """Weight of the squared critic gradient at real clips; 0 leaves it out."""
     r1_every: int = 16
@@ -93,6 +107,7 @@ class OptimisationConfig:
 
     def __post_init__(self) -> None:
         choices = {
+            "constraint": ("singular_values", "weights", "gradient_penalty", "spectral_norm"),
             "objective": ("wasserstein", "non_saturating"),
             "optimiser": ("rmsprop", "adam"),
             "autocast": ("none", "bf16"),
@@ -105,6 +120,10 @@ class OptimisationConfig:
             rate = getattr(self, name)
             _require(math.isfinite(rate) and rate > 0, f"{name} must be > 0, not {rate}")
         _require(self.batch >= 2, f"batch must be at least 2, not {self.batch}")
+        _require(
+            math.isfinite(self.constraint_level) and self.constraint_level > 0,
+            f"constraint_level must be > 0, not {self.constraint_level}",
+        )
         _require(self.clip_every >= 0, f"clip_every must be >= 0, not {self.clip_every}")
         _require(self.r1_every >= 1, f"r1_every must be >= 1, not {self.r1_every}")
         _require(
@@ -124,15 +143,26 @@ class TganConfig:
     """How they are trained."""
 
     def __post_init__(self) -> None:
-        # The penalty is per clip, batch norm mixes the clips of a batch (WGAN-GP, section 4).
+        # A penalty is per clip, batch norm mixes the clips of a batch (WGAN-GP, section 4).
+        no_norm = self.geometry.critic_norm == "none"
         _require(
-            self.optimisation.r1_weight == 0 or self.geometry.critic_norm == "none",
-            "r1_weight > 0 needs critic_norm 'none'",
+            self.optimisation.r1_weight == 0 or no_norm, "r1_weight > 0 needs critic_norm 'none'"
+        )
+        _require(
+            self.optimisation.constraint != "gradient_penalty" or no_norm,
+            "constraint 'gradient_penalty' needs critic_norm 'none'",
         )
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
-        """The recipe as plain JSON values, for a manifest."""
-        return {"geometry": asdict(self.geometry), "optimisation": asdict(self.optimisation)}
+        """The recipe as plain JSON values, for a manifest.
+
+        Later choices are left out where they are the default: the name of a training that began
+        before there was a choice stays what it was.
+        """
+        return {
+            "geometry": _values(self.geometry),
+            "optimisation": _values(self.optimisation),
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Mapping[str, Any]]) -> "TganConfig":
@@ -155,12 +185,25 @@ def paper_config(channels: int = 3) -> TganConfig:
     )
 
 
+def _values(section: GeometryConfig | OptimisationConfig) -> dict[str, Any]:
+    defaults = {entry.name: entry.default for entry in fields(section)}
+    return {
+        name: value
+        for name, value in asdict(section).items()
+        if name not in _LATER or value != defaults[name]
+    }
+
+
+_LATER = frozenset({"generator", "constraint", "constraint_level"})
+"""Choices that earlier recipes did not have: they mean what their defaults mean."""
+
+
 def _section(kind: type[Section], values: Mapping[str, Any]) -> Section:
     names = {entry.name for entry in fields(kind)}
+    unknown, missing = set(values) - names, names - set(values) - _LATER
     _require(
-        set(values) == names,
-        f"{kind.__name__}: unknown {sorted(set(values) - names)}, "
-        f"missing {sorted(names - set(values))}",
+        not unknown and not missing,
+        f"{kind.__name__}: unknown {sorted(unknown)}, missing {sorted(missing)}",
     )
     return kind(**values)
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from tgan_core.baselines.constraints import mixed_gradient_penalty
 from tgan_core.config import OptimisationConfig
 from tgan_core.critic import Critic
 from tgan_core.objectives import losses, r1_penalty
-from tgan_core.video_generator import VideoGenerator
 
 __all__ = ["PlayerGradients", "simultaneous_gradients"]
 
@@ -27,7 +27,7 @@ class PlayerGradients:
 
 
 def simultaneous_gradients(
-    generator: VideoGenerator,
+    generator: nn.Module,
     critic: Critic,
     latent_BZ: Tensor,
     real_BCTHW: Tensor,
@@ -35,14 +35,16 @@ def simultaneous_gradients(
     *,
     step: int,
     pseudo_BCTHW: Tensor | None = None,
+    mixing_B: Tensor | None = None,
 ) -> PlayerGradients:
     """Gradients of both losses with the same generated batch, networks in train mode.
 
     With `pseudo_BCTHW`, clips that are neither real nor generated, the critic's loss is the mean of
     its losses against both (Zaheer et al. 2020, section 3.2); the generator's stays as it is.
 
-    `step`, counted from 1, says whether the lazy gradient penalty is due. Only the running
-    statistics of batch norm change.
+    `step`, counted from 1, says whether the lazy gradient penalty is due. `mixing_B` in [0, 1] says
+    where between generated and real clips the constraint "gradient_penalty" looks; it needs it.
+    Only the running statistics of batch norm change.
     """
     generator.train()
     critic.train()
@@ -76,11 +78,17 @@ def simultaneous_gradients(
     }
     if pseudo_score_B is not None:
         figures["pseudo score"] = pseudo_score_B.detach().mean()
+    penalties = []
     if optimisation.r1_weight and step % optimisation.r1_every == 0:
-        penalty = r1_penalty(critic, real_BCTHW)
-        weighted = 0.5 * optimisation.r1_weight * optimisation.r1_every * penalty
+        lazily = 0.5 * optimisation.r1_weight * optimisation.r1_every
+        penalties.append((lazily, r1_penalty(critic, real_BCTHW)))
+    if optimisation.constraint == "gradient_penalty":
+        assert mixing_B is not None
+        penalty = mixed_gradient_penalty(critic, real_BCTHW, fake_BCTHW, mixing_B)
+        penalties.append((optimisation.constraint_level, penalty))
+    for weight, penalty in penalties:
         # The head's bias shifts all scores alike: it has no part in a slope.
-        extra = torch.autograd.grad(weighted, critic_weights, allow_unused=True)
+        extra = torch.autograd.grad(weight * penalty, critic_weights, allow_unused=True)
         critic_slopes = [
             slope if more is None else slope + more
             for slope, more in zip(critic_slopes, extra, strict=True)

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from tgan_core.baselines.constraints import clip_weights_, normalise_spectrally_
 from tgan_core.config import OptimisationConfig, TganConfig
 from tgan_core.critic import Critic
 from tgan_core.errors import CheckpointError, NonFiniteError
+from tgan_core.generators import Generator, initialise_generator_, new_generator
 from tgan_core.initialisation import initialise_
 from tgan_core.resumption import Trained, load_tensors, saved_tensors
 from tgan_core.shapes import check_shape
 from tgan_core.simultaneous_gradients import PlayerGradients, simultaneous_gradients
 from tgan_core.singular_value_clipping import ClippingReport, clip_critic_
-from tgan_core.video_generator import VideoGenerator
 
 __all__ = [
     "StepFigures",
@@ -35,9 +36,9 @@ class TrainingState:
     """Everything that the next step depends on, apart from the clips; changed in place."""
 
     config: TganConfig
-    generator: VideoGenerator
+    generator: Generator
     critic: Critic
-    ema_generator: VideoGenerator | None
+    ema_generator: Generator | None
     """Moving average of the generator's weights; None when the recipe keeps none."""
     ema_critic: Critic | None
     """The same of the critic's."""
@@ -49,7 +50,7 @@ class TrainingState:
     """Steps taken so far."""
 
     @property
-    def sampler(self) -> VideoGenerator:
+    def sampler(self) -> Generator:
         """The generator to draw and reconstruct with: the average when there is one."""
         return self.generator if self.ema_generator is None else self.ema_generator
 
@@ -95,17 +96,24 @@ def new_training_state(
     random = torch.Generator().manual_seed(seed)
     # The constructors of torch draw weights of their own: they must not move the global chance.
     with torch.random.fork_rng(devices=[]):
-        generator, critic = VideoGenerator(config.geometry), Critic(config.geometry)
+        generator, critic = new_generator(config.geometry), Critic(config.geometry)
         averaged = bool(config.optimisation.ema_decay)
-        ema_generator = VideoGenerator(config.geometry) if averaged else None
+        ema_generator = new_generator(config.geometry) if averaged else None
         ema_critic = Critic(config.geometry) if averaged else None
     scheme = config.optimisation.initialisation
-    initialise_(generator.temporal, scheme, random)
-    initialise_(generator.image, "uniform", random)
+    initialise_generator_(generator, scheme, random)
     initialise_(critic, scheme, random)
-    for network in (generator, critic):
+    if config.optimisation.constraint == "spectral_norm":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # of the first vectors of its power iterations
+            for judge in filter(None, (critic, ema_critic)):
+                normalise_spectrally_(judge)
+    pairs: tuple[tuple[nn.Module, nn.Module | None], ...] = (
+        (generator, ema_generator),
+        (critic, ema_critic),
+    )
+    for network, average in pairs:
         _place(network, config.optimisation, device)
-    for average, network in ((ema_generator, generator), (ema_critic, critic)):
         if average is not None:
             average.load_state_dict(network.state_dict())
             _place(average, config.optimisation, device).requires_grad_(False).eval()
@@ -158,6 +166,7 @@ def training_step(
     pseudo = None
     if pseudo_BCTHW is not None:
         pseudo = _checked_batch(state, pseudo_BCTHW, "pseudo_BCTHW", number)
+    mixes = state.config.optimisation.constraint == "gradient_penalty"
     kept_random = state.random.get_state()
     kept_buffers = [buffer.clone() for buffer in _buffers(state)]
     try:
@@ -169,6 +178,7 @@ def training_step(
             state.config.optimisation,
             step=number,
             pseudo_BCTHW=pseudo,
+            mixing_B=torch.rand(len(real_BCTHW), generator=state.random) if mixes else None,
         )
         _assert_finite(state, gradients, number)
     except BaseException:
@@ -179,10 +189,21 @@ def training_step(
     _update(state.generator_optimiser, state.generator, gradients.generator)
     _update(state.critic_optimiser, state.critic, gradients.critic)
     state.step = number
-    clip_every = state.config.optimisation.clip_every
-    report = clip_critic_(state.critic) if clip_every and number % clip_every == 0 else None
+    report = _constrain(state, number)
     _average(state)
     return _figures(gradients, report, number, clock() - started)
+
+
+def _constrain(state: TrainingState, number: int) -> ClippingReport | None:
+    """Bring the critic back to where it must be, when that is due and not a matter of the loss."""
+    optimisation = state.config.optimisation
+    if not optimisation.clip_every or number % optimisation.clip_every:
+        return None
+    if optimisation.constraint == "singular_values":
+        return clip_critic_(state.critic)
+    if optimisation.constraint == "weights":
+        clip_weights_(state.critic, optimisation.constraint_level)
+    return None
 
 
 def latent_batches(

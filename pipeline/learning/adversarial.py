@@ -37,6 +37,7 @@ from tgan_core.training import (
     state_tensors,
     training_step,
 )
+from tgan_core.video_generator import VideoGenerator
 
 __all__ = ["TileSource", "TrainingBatch", "train_networks"]
 
@@ -150,12 +151,21 @@ def train_networks(
             "train with another seed, or look at the footage"
         ) from error
     networks = Networks(
-        generator=state.sampler,
+        generator=_video_generator(state),
         critic=state.judge,
         encoder=encoder_state.encoder,
         bf16=preset.tgan.optimisation.autocast == "bf16",
     )
     return networks.freeze(), metrics
+
+
+def _video_generator(state: TrainingState) -> VideoGenerator:
+    generator = state.sampler
+    if not isinstance(generator, VideoGenerator):
+        raise ValueError(
+            "a camera's clips are reconstructed along a trajectory; one_piece has none"
+        )
+    return generator
 
 
 def _go_on(
@@ -246,7 +256,7 @@ def _train_encoder(
     while state.step < preset.encoder_steps:
         figures = encoder_step(
             state,
-            trained.sampler,
+            _video_generator(trained),
             trained.judge,
             next(batches).real.to(trained.device),
             autocast=preset.tgan.optimisation.autocast,
