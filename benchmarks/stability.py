@@ -1,0 +1,214 @@
+"""How steadily constraints of the critic train, over learning rates and seeds (paper, figure 2).
+
+    KIZASHI_DATA=FOLDER python benchmarks/stability.py [--seeds 3] [--steps 300]
+
+Trains a small TGAN on Moving MNIST once a constraint, learning rate and seed. A training has
+diverged when a number stops being finite, or when the critic's loss leaves -1,000 to 1,000. What
+came of it is the Frechet distance of 512 clips to real ones, on the features of one untrained
+critic that is the same for all. Loss curves are in the JSON, and drawn in stability.svg beside it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from _machine import machine_line, write_figures
+from _moving_digits import endless_clips, read_split
+from _small_multiples import write_small_multiples
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from tgan_core.config import GeometryConfig, OptimisationConfig, TganConfig
+from tgan_core.critic import Critic
+from tgan_core.errors import NonFiniteError
+from tgan_core.evaluation.frechet_distance import FeatureMoments, frechet_distance, moments_of
+from tgan_core.evaluation.moving_mnist import Digits
+from tgan_core.initialisation import initialise_
+from tgan_core.normalisation import recompute_batch_norm_statistics
+from tgan_core.training import TrainingState, new_training_state, training_step
+
+RESULTS = Path(__file__).parent / "results"
+GEOMETRY = GeometryConfig(
+    frames=8,
+    tile_px=32,
+    channels=1,
+    latent=32,
+    generator_width=32,
+    critic_width=8,
+    temporal_width=32,
+    critic_norm="none",
+)
+BASE = OptimisationConfig(clip_every=0, ema_decay=0.0)
+CONSTRAINTS = {
+    "singular values": replace(BASE, clip_every=1),
+    "weights .1": replace(BASE, constraint="weights", constraint_level=0.1, clip_every=1),
+    "weights .01": replace(BASE, constraint="weights", constraint_level=0.01, clip_every=1),
+    "weights .001": replace(BASE, constraint="weights", constraint_level=0.001, clip_every=1),
+    "gradient penalty 10": replace(BASE, constraint="gradient_penalty", constraint_level=10.0),
+    "spectral norm": replace(BASE, constraint="spectral_norm"),
+    "R1 10": replace(BASE, r1_weight=10.0, r1_every=1),
+    "nothing": BASE,
+}
+RATES = (1e-5, 5e-5, 2e-4, 1e-3, 5e-3)
+LIMIT = 1_000.0
+JUDGED = 512
+CURVE_POINTS = 60
+
+
+def main(
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ... this many.")] = 3,
+    steps: Annotated[int, typer.Option(min=10, help="Training steps.")] = 300,
+    out: Annotated[Path, typer.Option(help="Folder for the JSON and the figure.")] = RESULTS,
+) -> None:
+    """Train every combination and print the table."""
+    console = Console()
+    started = time.monotonic()
+    try:
+        digits, _ = read_split(GEOMETRY.tile_px)
+    except ValueError as error:
+        print(f"stability: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    judge = _Judge(digits)
+    rows = {}
+    for name, optimisation in CONSTRAINTS.items():
+        for rate in RATES:
+            chosen = replace(optimisation, generator_learning_rate=rate, critic_learning_rate=rate)
+            found = [_trained(chosen, digits, steps, seed, judge) for seed in range(seeds)]
+            rows[f"{name}, {rate:g}"] = _row(name, rate, found)
+            diverged = rows[f"{name}, {rate:g}"]["diverged"]
+            console.print(f"{name}, rate {rate:g}: {diverged} of {seeds} diverged", highlight=False)
+    _print(rows, seeds, console)
+    record = {
+        "benchmark": "stability",
+        "command": shlex.join(["python", "benchmarks/stability.py", *sys.argv[1:]]),
+        "data_set": "moving-mnist",
+        "steps": steps,
+        "seeds": list(range(seeds)),
+        "wall_seconds": round(time.monotonic() - started, 1),
+        "rows": rows,
+    }
+    write_figures(out / "stability.json", record)
+    write_small_multiples(
+        out / "stability.svg",
+        {
+            name: {f"{rate:g}": rows[f"{name}, {rate:g}"]["curves"] for rate in RATES}
+            for name in CONSTRAINTS
+        },
+        title="Loss of the critic by step, one line a seed; colour: learning rate",
+    )
+    console.print(machine_line(), highlight=False, markup=False)
+
+
+class _Judge:
+    """Says how far generated clips are from real ones, by one untrained critic."""
+
+    def __init__(self, digits: Digits) -> None:
+        with torch.random.fork_rng(devices=[]):
+            self._critic = Critic(GEOMETRY).eval()
+        initialise_(self._critic, "lecun", torch.Generator().manual_seed(123))
+        real = endless_clips(
+            digits, batch=2 * JUDGED, frames=GEOMETRY.frames, side_px=GEOMETRY.tile_px, seed=99
+        )
+        self._real = self._moments(next(real))
+
+    def distance(self, state: TrainingState) -> float:
+        random = torch.Generator().manual_seed(7)
+
+        def latents(count: int) -> torch.Tensor:
+            return torch.rand((count, GEOMETRY.latent), generator=random) * 2.0 - 1.0
+
+        recompute_batch_norm_statistics(state.sampler, (latents(32) for _ in range(20)))
+        with torch.no_grad():
+            video_BCTHW = state.sampler.eval()(latents(JUDGED))
+        return frechet_distance(self._moments(video_BCTHW), self._real)
+
+    @torch.no_grad()
+    def _moments(self, video_BCTHW: torch.Tensor) -> FeatureMoments:
+        activations = self._critic.features(video_BCTHW)[1:]
+        pooled = [values.abs().mean(dim=(3, 4)).flatten(1) for values in activations]
+        return moments_of(torch.cat(pooled, dim=1))
+
+
+def _trained(
+    optimisation: OptimisationConfig, digits: Digits, steps: int, seed: int, judge: _Judge
+) -> dict[str, Any]:
+    state = new_training_state(TganConfig(geometry=GEOMETRY, optimisation=optimisation), seed)
+    clips = endless_clips(
+        digits,
+        batch=optimisation.batch,
+        frames=GEOMETRY.frames,
+        side_px=GEOMETRY.tile_px,
+        seed=seed,
+    )
+    losses, seconds, diverged_at = [], [], None
+    for step in range(1, steps + 1):
+        try:
+            figures = training_step(state, next(clips))
+        except NonFiniteError:
+            diverged_at = step
+            break
+        losses.append(figures.critic_loss)
+        seconds.append(figures.seconds)
+        if abs(figures.critic_loss) > LIMIT:
+            diverged_at = step
+            break
+    every = max(1, steps // CURVE_POINTS)
+    return {
+        "diverged_at": diverged_at,
+        "distance": None if diverged_at else judge.distance(state),
+        "step_seconds": statistics.median(seconds) if seconds else None,
+        "curve": [round(loss, 5) for loss in losses[::every]],
+    }
+
+
+def _row(name: str, rate: float, found: list[dict[str, Any]]) -> dict[str, Any]:
+    distances = [one["distance"] for one in found if one["distance"] is not None]
+    seconds = [one["step_seconds"] for one in found if one["step_seconds"] is not None]
+    return {
+        "constraint": name,
+        "learning_rate": rate,
+        "diverged": sum(one["diverged_at"] is not None for one in found),
+        "diverged_at": [one["diverged_at"] for one in found],
+        "distances": distances,
+        "distance": statistics.median(distances) if distances else None,
+        "step_seconds": statistics.median(seconds) if seconds else None,
+        "curves": [one["curve"] for one in found],
+    }
+
+
+def _print(rows: Mapping[str, Mapping[str, Any]], seeds: int, console: Console) -> None:
+    table = Table(
+        title=f"Frechet distance to real clips (median of {seeds} seeds); in brackets how many "
+        "diverged",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
+    table.add_column("constraint")
+    for rate in RATES:
+        table.add_column(f"{rate:g}", justify="right")
+    table.add_column("step", justify="right")
+    for name in CONSTRAINTS:
+        found = [rows[f"{name}, {rate:g}"] for rate in RATES]
+        cells = [
+            ("-" if row["distance"] is None else f"{row['distance']:.2f}")
+            + (f" ({row['diverged']})" if row["diverged"] else "")
+            for row in found
+        ]
+        seconds = [row["step_seconds"] for row in found if row["step_seconds"] is not None]
+        step = f"{1_000.0 * statistics.median(seconds):.0f} ms" if seconds else "-"
+        table.add_row(name, *cells, step)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
