@@ -61,7 +61,7 @@ def _panel(
         'stroke="#bbbbbb"/>',
         f'<line x1="{left}" x2="{left + _WIDE}" y1="{middle}" y2="{middle}" stroke="#dddddd"/>',
         f'<text x="{left}" y="{above - 5}">{escape(name)}</text>',
-        f'<text x="{left - 4}" y="{above + 9}" text-anchor="end">{10**top - 1:.3g}</text>',
+        f'<text x="{left - 4}" y="{above + 9}" text-anchor="end">{10**top - 1:.0e}</text>',
         f'<text x="{left - 4}" y="{middle + 4}" text-anchor="end">0</text>',
     ]
     longest = max((len(curve) for lines in panel.values() for curve in lines), default=1)
