@@ -6,11 +6,14 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 ROOT = Path(__file__).parents[1]
 LIBRARIES = ("torch", "opencv-python-headless", "scikit-learn", "numpy")
@@ -47,6 +50,11 @@ def write_figures(path: Path | None, figures: Mapping[str, Any]) -> None:
         record = {**figures, "machine": machine()}
         text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
+
+
+def wide_console() -> Console:
+    """Return a console that does not cut tables off where its lines go to a file."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
 
 
 def machine_line() -> str:

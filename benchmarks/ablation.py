@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from _machine import machine_line, write_figures
+from _machine import machine_line, wide_console, write_figures
 from accuracy import DATA_SETS, data_folder, stop
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -99,7 +99,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the JSON results.")] = RESULTS,
 ) -> None:
     """Train and evaluate every row that is not there yet, and print the table."""
-    console = Console()
+    console = wide_console()
     path = out / f"ablation-{preset}.json"
     asked = {"preset": preset, "seeds": list(range(seeds)), "effort": effort}
     made = _made(path, asked)

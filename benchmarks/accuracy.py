@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from _machine import write_figures
-from rich.console import Console
+from _machine import wide_console, write_figures
 
 from pipeline.errors import KizashiError
 from pipeline.evaluation.protocol import evaluate
@@ -62,7 +61,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the JSON results.")] = RESULTS,
 ) -> None:
     """Evaluate every data set under KIZASHI_DATA with every preset asked for."""
-    console = Console()
+    console = wide_console()
     data = data_folder()
     found = [data_set for data_set in DATA_SETS if (data / data_set.test).is_dir()]
     if not found:

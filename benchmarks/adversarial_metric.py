@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 import typer
-from _machine import machine_line, write_figures
+from _machine import machine_line, wide_console, write_figures
 from _moving_digits import endless_clips, read_split, write_grid
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -103,7 +103,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the JSON results.")] = RESULTS,
 ) -> None:
     """Train, compare, print the table."""
-    console = Console()
+    console = wide_console()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     started = time.monotonic()
     try:

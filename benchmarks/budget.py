@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from _machine import machine_line, write_figures
+from _machine import machine_line, wide_console, write_figures
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -60,7 +60,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the JSON results.")] = RESULTS,
 ) -> None:
     """Learn some hours, watch the next, and hold alerts against budgets."""
-    console = Console()
+    console = wide_console()
 
     def say(line: str) -> None:
         console.print(line, highlight=False, markup=False)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from _machine import machine_line, write_figures
+from _machine import machine_line, wide_console, write_figures
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -51,7 +51,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the JSON results.")] = RESULTS,
 ) -> None:
     """Inject faults into every video under KIZASHI_DATA, and score with every preset asked for."""
-    console = Console()
+    console = wide_console()
     data = _data_folder()
     videos = _chosen(data, data_set)
     if model is not None and (len(videos) != 1 or len(preset or []) > 1):

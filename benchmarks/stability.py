@@ -21,7 +21,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from _machine import machine_line, write_figures
+from _machine import machine_line, wide_console, write_figures
 from _moving_digits import endless_clips, read_split
 from _small_multiples import write_small_multiples
 from rich.box import SIMPLE_HEAD
@@ -71,7 +71,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the JSON and the figure.")] = RESULTS,
 ) -> None:
     """Train every combination and print the table."""
-    console = Console()
+    console = wide_console()
     started = time.monotonic()
     try:
         digits, _ = read_split(GEOMETRY.tile_px)
