@@ -103,7 +103,7 @@ def test_the_mixed_penalty_of_a_linear_critic_is_how_far_its_slope_is_from_one()
     real, fake = torch.rand(3, 1, 4, 4, 4), torch.rand(3, 1, 4, 4, 4)
     # 64 slopes of a half are a gradient of length 4.
     penalty = mixed_gradient_penalty(Linear(), real, fake, torch.tensor([0.0, 0.5, 1.0]))
-    assert float(penalty) == pytest.approx(9.0)
+    assert penalty.item() == pytest.approx(9.0)
 
 
 def test_the_mixed_penalty_looks_between_real_and_generated_clips() -> None:
@@ -114,7 +114,7 @@ def test_the_mixed_penalty_looks_between_real_and_generated_clips() -> None:
     real, fake = torch.ones(1, 1, 1, 1, 1), torch.zeros(1, 1, 1, 1, 1)
     for share in (0.0, 0.25, 1.0):
         penalty = mixed_gradient_penalty(Square(), real, fake, torch.tensor([share]))
-        assert float(penalty) == pytest.approx((2.0 * share - 1.0) ** 2)
+        assert penalty.item() == pytest.approx((2.0 * share - 1.0) ** 2)
 
 
 def test_the_penalty_draws_from_the_chance_of_the_state_and_reports_itself() -> None:
