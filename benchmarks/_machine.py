@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -50,6 +50,20 @@ def write_figures(path: Path | None, figures: Mapping[str, Any]) -> None:
         record = {**figures, "machine": machine()}
         text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
+
+
+def stop(message: str) -> NoReturn:
+    """End with one line that says which script stopped and why."""
+    print(f"{Path(sys.argv[0]).stem}: {message}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+def data_folder() -> Path:
+    """Return the folder of KIZASHI_DATA; stop where none is named."""
+    named = os.environ.get("KIZASHI_DATA")
+    if not named:
+        stop("no benchmark footage: set KIZASHI_DATA to its folder; see benchmarks/README.md")
+    return Path(named)
 
 
 def wide_console() -> Console:

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from _machine import machine_line, wide_console, write_figures
-from accuracy import DATA_SETS, data_folder, stop
+from _machine import data_folder, machine_line, stop, wide_console, write_figures
+from accuracy import DATA_SETS
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -102,10 +102,11 @@ def main(
     console = wide_console()
     path = out / f"ablation-{preset}.json"
     asked = {"preset": preset, "seeds": list(range(seeds)), "effort": effort}
+    unknown = sorted(set(row or ()) - set(ROWS))
+    if unknown:
+        stop(f"--row {unknown[0]!r} is unknown; choose from {', '.join(ROWS)}")
     made = _made(path, asked)
     for name in row or ROWS:
-        if name not in ROWS:
-            stop(f"--row {name!r} is unknown; choose from {', '.join(ROWS)}")
         if name in made:
             continue
         console.rule(ROWS[name].what)
@@ -121,12 +122,13 @@ def main(
 
 
 def _made(path: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rows that an earlier call of the same kind has left."""
+    """Return the rows that an earlier call of the same kind has left; stop at those of another."""
     if not path.is_file():
         return {}
     found = json.loads(path.read_text(encoding="utf-8"))
-    same = all(found.get(key) == value for key, value in asked.items())
-    return dict(found["rows"]) if same else {}
+    if any(found.get(key) != value for key, value in asked.items()):
+        stop(f"{path} holds rows of other seeds or effort; move it away")
+    return dict(found["rows"])
 
 
 def _measured(
@@ -151,6 +153,7 @@ def _measured(
         "what": ROWS[name].what,
         "command": shlex.join(["python", "benchmarks/ablation.py", *sys.argv[1:]]),
         "auc": {column: result["strict"][column]["micro_auc"] for column in COLUMNS},
+        "machine": machine_line(),
         "train_seconds": result["seconds"]["train"],
         "wall_seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
     }

@@ -10,17 +10,16 @@ training.
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from _machine import wide_console, write_figures
+from _machine import data_folder, stop, wide_console, write_figures
 
 from pipeline.errors import KizashiError
 from pipeline.evaluation.protocol import evaluate
@@ -91,18 +90,6 @@ def main(
             path = out / f"accuracy-{data_set.name}-{name}.json"
             write_figures(path, _record(data_set, name, started, result))
             console.print(f"wrote {path}", highlight=False, markup=False)
-
-
-def data_folder() -> Path:
-    named = os.environ.get("KIZASHI_DATA")
-    if not named:
-        stop("no benchmark footage: set KIZASHI_DATA to its folder; see benchmarks/README.md")
-    return Path(named)
-
-
-def stop(message: str) -> NoReturn:
-    print(f"accuracy: {message}", file=sys.stderr)
-    raise typer.Exit(1)
 
 
 def _record(

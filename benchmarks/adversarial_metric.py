@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 import typer
-from _machine import machine_line, wide_console, write_figures
+from _machine import machine_line, stop, wide_console, write_figures
 from _moving_digits import endless_clips, read_split, write_grid
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -104,6 +104,8 @@ def main(
 ) -> None:
     """Train, compare, print the table."""
     console = wide_console()
+    if recipe not in GEOMETRIES:
+        stop(f"--recipe {recipe!r} is unknown; choose from {', '.join(GEOMETRIES)}")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     started = time.monotonic()
     try:
@@ -123,9 +125,8 @@ def main(
                 metrics[name].append(
                     _compared(players, name, training, fresh, recipe, seed, device)
                 )
-    except (ValueError, KeyError) as error:
-        print(f"adversarial_metric: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+    except ValueError as error:
+        stop(str(error))
     rows = {name: _row(MODELS[name], found) for name, found in metrics.items()}
     _print(rows, console)
     record = {

@@ -19,10 +19,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from _machine import machine_line, wide_console, write_figures
+from _machine import machine_line, stop, wide_console, write_figures
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -72,7 +72,7 @@ def main(
         watched = [stretch for video in videos[learn_files:] for stretch in _stretches(video)]
         scored = list(_scored(model, watched, say))
     except KizashiError as error:
-        _stop(str(error))
+        stop(str(error))
     hours = sum(seconds(s.segment.end_us - s.segment.start_us) for s in watched) / 3600.0
     rows = [_row(model, scored, hours, budget) for budget in BUDGETS]
     _print(rows, hours, console)
@@ -101,10 +101,10 @@ def main(
 def _videos(count: int) -> list[Path]:
     named = os.environ.get("KIZASHI_DATA")
     if not named or not (Path(named) / FOLDER).is_dir():
-        _stop(f"no {FOLDER}/ under KIZASHI_DATA ({named or 'not set'}); see benchmarks/README.md")
+        stop(f"no {FOLDER}/ under KIZASHI_DATA ({named or 'not set'}); see benchmarks/README.md")
     found = list_videos(Path(named) / FOLDER)
     if len(found) < count:
-        _stop(f"{FOLDER}/ holds {len(found)} files, {count} asked for; lower --learn or --watch")
+        stop(f"{FOLDER}/ holds {len(found)} files, {count} asked for; lower --learn or --watch")
     return found[:count]
 
 
@@ -183,11 +183,6 @@ def _print(rows: Sequence[dict[str, Any]], hours: float, console: Console) -> No
             row["verdict"],
         )
     console.print(table)
-
-
-def _stop(message: str) -> NoReturn:
-    print(f"budget: {message}", file=sys.stderr)
-    raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,15 @@ with any one.
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from _machine import machine_line, wide_console, write_figures
+from _machine import data_folder, machine_line, stop, wide_console, write_figures
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -52,10 +51,10 @@ def main(
 ) -> None:
     """Inject faults into every video under KIZASHI_DATA, and score with every preset asked for."""
     console = wide_console()
-    data = _data_folder()
+    data = data_folder()
     videos = _chosen(data, data_set)
     if model is not None and (len(videos) != 1 or len(preset or []) > 1):
-        _stop("--model belongs to one camera; name its video with --data-set, and one --preset")
+        stop("--model belongs to one camera; name its video with --data-set, and one --preset")
     for name, video in videos.items():
         for chosen in preset or ["compact"]:
             console.rule(f"{name}, preset {chosen}")
@@ -74,7 +73,7 @@ def main(
                     budget_per_day=budget,
                 )
             except KizashiError as error:
-                _stop(str(error))
+                stop(str(error))
             _print(result, console)
             record = {
                 "benchmark": "faults",
@@ -92,29 +91,17 @@ def main(
     console.print(machine_line(), highlight=False, markup=False)
 
 
-def _data_folder() -> Path:
-    named = os.environ.get("KIZASHI_DATA")
-    if not named:
-        _stop("no benchmark footage: set KIZASHI_DATA to its folder; see benchmarks/README.md")
-    return Path(named)
-
-
 def _chosen(data: Path, names: list[str] | None) -> dict[str, Path]:
     """Return the videos by name, in the order of names."""
     paths = [path for path in (data / FOLDER).glob("*") if path.suffix.lower() in VIDEO_SUFFIXES]
     paths += [data / single for single in SINGLE if (data / single).is_file()]
     found = {path.stem: path for path in sorted(paths)}
     if not found:
-        _stop(f"{data}: neither {FOLDER}/ nor {', '.join(SINGLE)}; see benchmarks/README.md")
+        stop(f"{data}: neither {FOLDER}/ nor {', '.join(SINGLE)}; see benchmarks/README.md")
     for name in names or ():
         if name not in found:
-            _stop(f"--data-set {name!r} is not there; choose from {', '.join(found)}")
+            stop(f"--data-set {name!r} is not there; choose from {', '.join(found)}")
     return {name: path for name, path in found.items() if not names or name in names}
-
-
-def _stop(message: str) -> NoReturn:
-    print(f"faults: {message}", file=sys.stderr)
-    raise typer.Exit(1)
 
 
 def _print(result: Mapping[str, Any], console: Console) -> None:

@@ -21,7 +21,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from _machine import machine_line, wide_console, write_figures
+from _machine import machine_line, stop, wide_console, write_figures
 from _moving_digits import endless_clips, read_split
 from _small_multiples import write_small_multiples
 from rich.box import SIMPLE_HEAD
@@ -76,8 +76,7 @@ def main(
     try:
         digits, _ = read_split(GEOMETRY.tile_px)
     except ValueError as error:
-        print(f"stability: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+        stop(str(error))
     judge = _Judge(digits)
     rows = {}
     for name, optimisation in CONSTRAINTS.items():

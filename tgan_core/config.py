@@ -148,10 +148,11 @@ class TganConfig:
         _require(
             self.optimisation.r1_weight == 0 or no_norm, "r1_weight > 0 needs critic_norm 'none'"
         )
-        _require(
-            self.optimisation.constraint != "gradient_penalty" or no_norm,
-            "constraint 'gradient_penalty' needs critic_norm 'none'",
-        )
+        if self.optimisation.constraint == "gradient_penalty":
+            _require(no_norm, "constraint 'gradient_penalty' needs critic_norm 'none'")
+            _require(
+                self.optimisation.r1_weight == 0, "constraint 'gradient_penalty' needs r1_weight 0"
+            )
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """The recipe as plain JSON values, for a manifest.

@@ -78,15 +78,16 @@ def simultaneous_gradients(
     }
     if pseudo_score_B is not None:
         figures["pseudo score"] = pseudo_score_B.detach().mean()
-    penalties = []
-    if optimisation.r1_weight and step % optimisation.r1_every == 0:
-        lazily = 0.5 * optimisation.r1_weight * optimisation.r1_every
-        penalties.append((lazily, r1_penalty(critic, real_BCTHW)))
+    penalty, weight = None, 0.0
     if optimisation.constraint == "gradient_penalty":
-        assert mixing_B is not None
+        if mixing_B is None:
+            raise ValueError("constraint 'gradient_penalty' needs mixing_B")
         penalty = mixed_gradient_penalty(critic, real_BCTHW, fake_BCTHW, mixing_B)
-        penalties.append((optimisation.constraint_level, penalty))
-    for weight, penalty in penalties:
+        weight = optimisation.constraint_level
+    elif optimisation.r1_weight and step % optimisation.r1_every == 0:
+        penalty = r1_penalty(critic, real_BCTHW)
+        weight = 0.5 * optimisation.r1_weight * optimisation.r1_every
+    if penalty is not None:
         # The head's bias shifts all scores alike: it has no part in a slope.
         extra = torch.autograd.grad(weight * penalty, critic_weights, allow_unused=True)
         critic_slopes = [

@@ -79,8 +79,8 @@ class StepFigures:
     fake_score: float
     pseudo_score: float | None
     """None when there were no pseudo-anomalies."""
-    r1_penalty: float | None
-    """Mean squared critic gradient at real clips; None when this step had no penalty."""
+    gradient_penalty: float | None
+    """Without its weight: R1's or the constraint's; None when this step had none."""
     share_at_one: float | None
     """Share of the critic's singular values at one; None when this step did not clip."""
     largest_singular_value: float | None
@@ -287,7 +287,7 @@ def _figures(
         real_score=values["real score"],
         fake_score=values["fake score"],
         pseudo_score=values.get("pseudo score"),
-        r1_penalty=values.get("gradient penalty"),
+        gradient_penalty=values.get("gradient penalty"),
         share_at_one=None if report is None else report.share_at_one,
         largest_singular_value=None if report is None else report.largest_before,
         seconds=seconds,

@@ -20,16 +20,23 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EventTail", "expected_per_day", "fit_event_tail", "score_at_rate"]
+__all__ = [
+    "NATURAL_SCALE",
+    "NATURAL_WEIGHT",
+    "EventTail",
+    "expected_per_day",
+    "fit_event_tail",
+    "score_at_rate",
+]
 
 _TAIL_SHARE = 0.2
 _FEWEST_EXCESSES = 10
 """The tail is the highest fifth of the peaks and at least ten of them: fewer give a useless slope,
 more reach into the body, which is not Pareto."""
 
-_NATURAL_SCALE = math.log10(math.e)
+NATURAL_SCALE = math.log10(math.e)
 """Scale of -log10 p where p is a true p-value: then the tail is exponential with this mean."""
-_NATURAL_WEIGHT = 20.0
+NATURAL_WEIGHT = 20.0
 """The natural scale counts as much as this many observed excesses, as for the shape: it decides
 when there are few peaks, and no longer matters when there are many. Ten excesses of ten seconds
 moved a threshold that lies a thousandfold beyond them by half a decade."""
@@ -95,8 +102,8 @@ def fit_event_tail(
     excesses = peaks[:count] - threshold
     shape = _shape_of(excesses)
     seen = len(excesses)
-    natural = _NATURAL_WEIGHT * _NATURAL_SCALE
-    mean_excess = (float(excesses.sum()) + natural) / (seen + _NATURAL_WEIGHT)
+    natural = NATURAL_WEIGHT * NATURAL_SCALE
+    mean_excess = (float(excesses.sum()) + natural) / (seen + NATURAL_WEIGHT)
     return EventTail(
         threshold=threshold,
         events_per_day=(seen + 3.0 / (1.0 + seen / 3.0)) / days,

@@ -37,13 +37,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "strict": ("Strict figures", "厳密な指標"),
     "strict_note": (
-        "Causal: the score of a frame uses no later frame. Normalisation, weights, smoothing and "
+        "The score of a frame is that of the clip around it, known half a clip later; nothing else "
+        "looks ahead. Normalisation, weights, smoothing and "
         "thresholds come from training footage only. All frames count. The trivial scores below "
         "the line are counted in the same way; a model that does not beat them is decoration.",
-        "因果的：フレームのスコアは未来のフレームを使いません。正規化・重み・平滑化・しきい値は学習映像"
+        "フレームのスコアはその前後のクリップのもので、クリップの半分の時間だけ遅れて判明します。"
+        "それ以外に未来は使いません。正規化・重み・平滑化・しきい値は学習映像"
         "だけから決め、全フレームを数えます。線の下の単純スコアも同じ方法で数えています。これに勝てない"
         "モデルに意味はありません。",
     ),
+    "latency": ("Seconds until it is known:", "判明するまでの秒数："),
     "literature": ("As in the literature", "論文と同じ数え方"),
     "literature_note": (
         "Min-max of each test video and centred smoothing use the future of the video and cannot "

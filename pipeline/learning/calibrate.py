@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.alerts.budget import NATURAL_WEIGHT
 from pipeline.scoring.calibration import (
     USUAL_SHARE,
     PlaceStatistics,
@@ -50,12 +51,9 @@ _FOREIGN = math.log(5.0)
 _MOST_FOREIGN = 2
 """What happens more often in the footage belongs to normal operation, whatever it looks like."""
 _CLIPS_AROUND = 8
-"""Clips before and after that share frames with a foreign moment."""
+"""Held-out clips before and after that share frames with a foreign moment. Windows of training
+footage lie side by side and share none."""
 _FEWEST_CLIPS = 20
-
-_NATURAL_WEIGHT = 20.0
-"""Held-out excesses that the natural scale counts as much as, in the tail of joined surprises: they
-are joined from p-values, and ten seconds have seven excesses that overlap."""
 
 _CLIPS_AT_ONCE = 64
 
@@ -101,7 +99,7 @@ def learn_place_statistics(
         for name, term in known.items()
         if term.pooled
     }
-    foreign_N = _foreign(known, pooled)
+    foreign_N = _foreign(known, pooled, clips_around=0)
     statistics = {name: values_N[~foreign_N] for name, values_N in pooled.items()}
     for name, term in known.items():
         if not term.pooled and (term.new_places or term.perspective):
@@ -132,7 +130,7 @@ def calibrate(
     known = {name: term for expert in experts for name, term in expert.terms.items()}
     with StrangenessSpool(tuple(learnt.places)) as spool:
         held_out = _held_out_statistics(learnt.places, held_out_maps(), spool)
-        foreign_N = _foreign(known, held_out)
+        foreign_N = _foreign(known, held_out, clips_around=_CLIPS_AROUND)
         terms = {
             name: _term_tail(
                 known[name],
@@ -144,7 +142,8 @@ def calibrate(
         }
         statistics = _row_statistics(rows, terms, spool)
     tails = {
-        row: fit_tail(values_N[~foreign_N], prior_weight=_NATURAL_WEIGHT)
+        # Joined from p-values: ten seconds have seven excesses, which overlap.
+        row: fit_tail(values_N[~foreign_N], prior_weight=NATURAL_WEIGHT)
         for row, values_N in statistics.items()
     }
     names = [expert.name for expert in experts]
@@ -186,7 +185,10 @@ def _least_scale(term: Term, training_seconds: float) -> float:
 
 
 def _foreign(
-    terms: Mapping[str, Term], statistics: Mapping[str, NDArray[np.float64]]
+    terms: Mapping[str, Term],
+    statistics: Mapping[str, NDArray[np.float64]],
+    *,
+    clips_around: int,
 ) -> NDArray[np.bool_]:
     """Return which clips are left out: those around a moment at which a term that has a unit of its
     own is far beyond what it ever is, if there are only one or two such moments. None of none.
@@ -201,8 +203,8 @@ def _foreign(
     ]
     none_N = np.zeros(len(next(iter(statistics.values()))), dtype=np.bool_)
     beyond_N = np.any([none_N, *beyond_TN], axis=0)
-    around = np.ones(2 * _CLIPS_AROUND + 1)
-    foreign_N = np.convolve(beyond_N, around, mode="full")[_CLIPS_AROUND:-_CLIPS_AROUND] > 0
+    around = np.ones(2 * clips_around + 1)
+    foreign_N = np.convolve(beyond_N, around)[clips_around : clips_around + len(beyond_N)] > 0
     if _events(foreign_N) > _MOST_FOREIGN or (~foreign_N).sum() < _FEWEST_CLIPS:
         return none_N
     return np.asarray(foreign_N, dtype=np.bool_)

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
+from pipeline.alerts.budget import NATURAL_SCALE
 from pipeline.scoring.perspective import usual_size
 
 __all__ = [
-    "NATURAL_SCALE",
     "USUAL_SHARE",
     "PlaceStatistics",
     "TailModel",
@@ -57,9 +57,6 @@ _FOLDS = 5
 
 _BLOCKS = 8
 """Pieces of time, which go to the two halves in turn."""
-
-NATURAL_SCALE = math.log10(math.e)
-"""Tail scale of -log10 p where p is a true p-value."""
 
 _BODY_QUANTILES = 257
 _TAIL_SHARE = 0.1
@@ -168,14 +165,13 @@ def _one_place(
 def _in_perspective(
     values_NGW: NDArray[np.float32], *, two_sided: bool, least_range: float
 ) -> PlaceStatistics:
-    size_GW = usual_size(np.abs(values_NGW) if two_sided else values_NGW, least_range)
-    level = _one_place(
-        np.asarray(values_NGW / size_GW, np.float32), two_sided=two_sided, least_range=0.0
-    )
-    range_GW = (level.middle_GW + level.range_GW) * size_GW
+    least = max(least_range, 1e-6)
+    size_NGW = np.abs(values_NGW) if two_sided else values_NGW
+    usual_GW = usual_size(size_NGW, least)
+    high = float(np.quantile((size_NGW / usual_GW).max(axis=(1, 2)), USUAL_SHARE))
     return PlaceStatistics(
-        middle_GW=np.zeros_like(level.middle_GW),
-        range_GW=np.maximum(range_GW, least_range).astype(np.float32),
+        middle_GW=np.zeros(usual_GW.shape, np.float32),
+        range_GW=np.maximum(high * usual_GW, least).astype(np.float32),
         two_sided=two_sided,
     )
 

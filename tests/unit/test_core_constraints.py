@@ -122,8 +122,8 @@ def test_the_penalty_draws_from_the_chance_of_the_state_and_reports_itself() -> 
     state = new_training_state(recipe, seed=0)
     before = torch.random.get_rng_state()
     figures = training_step(state, random_clips(recipe.geometry, 3))
-    assert figures.r1_penalty is not None
-    assert figures.r1_penalty > 0.0
+    assert figures.gradient_penalty is not None
+    assert figures.gradient_penalty > 0.0
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -157,5 +157,7 @@ def test_an_impossible_constraint_is_refused_by_name(wrong: dict[str, object], n
 def test_a_penalty_needs_a_critic_without_batch_norm_and_a_generator_needs_its_name() -> None:
     with pytest.raises(ValueError, match="gradient_penalty"):
         small_recipe(constraint="gradient_penalty")
+    with pytest.raises(ValueError, match="r1_weight 0"):
+        small_recipe(NO_NORM, constraint="gradient_penalty", r1_weight=1.0)
     with pytest.raises(ValueError, match="generator"):
         GeometryConfig(generator="two_piece")  # type: ignore[arg-type]

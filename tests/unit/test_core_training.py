@@ -92,7 +92,9 @@ def test_both_gradients_equal_those_of_two_separate_losses_at_the_same_point(rec
 def test_the_lazy_penalty_is_due_every_fourth_step_only():
     recipe = logistic_recipe()
     state, penalties = new_training_state(recipe, 0), []
-    train(state, iter(batches(recipe, 8)), 8, on_step=lambda f: penalties.append(f.r1_penalty))
+    train(
+        state, iter(batches(recipe, 8)), 8, on_step=lambda f: penalties.append(f.gradient_penalty)
+    )
     assert [value is not None for value in penalties] == [False, False, False, True] * 2
 
 
@@ -111,7 +113,7 @@ def test_a_step_updates_every_weight_and_reports_its_figures():
     assert figures.generator_loss == pytest.approx(-figures.fake_score)
     assert 1.0 < figures.largest_singular_value < 2.0
     assert 0.0 < figures.share_at_one <= 1.0
-    assert figures.r1_penalty is None
+    assert figures.gradient_penalty is None
 
 
 def largest_singular_value(network):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from pipeline.alerts.budget import NATURAL_SCALE
 from pipeline.scoring.calibration import (
-    NATURAL_SCALE,
     TailModel,
     clip_statistic,
     cross_fitted,
