@@ -22,7 +22,7 @@ from torch import Tensor
 from tgan_core.errors import CheckpointError, NonFiniteError
 from tgan_core.resumption import check_names_and_shapes
 
-__all__ = ["checkpoint_digest", "load_checkpoint", "save_checkpoint"]
+__all__ = ["checkpoint_digest", "checkpoint_manifest", "load_checkpoint", "save_checkpoint"]
 
 FORMAT = "kizashi-checkpoint-1"
 MANIFEST_NAME = "manifest.json"
@@ -74,6 +74,15 @@ def checkpoint_digest(folder: Path) -> str:
     that was recorded when it was made. Raises CheckpointError when there is none.
     """
     return hashlib.sha256(_read(folder / MANIFEST_NAME)).hexdigest()
+
+
+def checkpoint_manifest(folder: Path) -> dict[str, Any]:
+    """Your own manifest values, not checked against anything: good for choosing who loads it.
+
+    Raises CheckpointError when there is no checkpoint in the folder.
+    """
+    manifest: dict[str, Any] = _parsed(folder, _read(folder / MANIFEST_NAME))["manifest"]
+    return manifest
 
 
 def load_checkpoint(

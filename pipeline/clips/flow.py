@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import pairwise
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -14,7 +16,11 @@ from numpy.typing import NDArray
 
 from pipeline.footage.frames import WorkingFrame
 
-__all__ = ["SPEED_STEPS", "grey_of", "speed_codes", "with_flow"]
+__all__ = ["SPEED_STEPS", "FlowQuality", "flow_of_window", "grey_of", "speed_codes", "with_flow"]
+
+FlowQuality = Literal["fine", "quick"]
+"""Quick takes a fifth of the time (2.8 against 13 ms at 192 x 128 px) and is noisier: the largest
+speed alone has AUC .975 with it on Ped2, and .983 with the fine one."""
 
 SPEED_STEPS = 32.0
 """Steps a pixel of speed in a uint8 code: 0 to 8 pixels a frame, 1/32 of a pixel apart."""
@@ -48,17 +54,40 @@ class _Flow:
         return self._flow_HW2
 
 
-def with_flow(frames: Iterable[WorkingFrame]) -> Iterator[WorkingFrame]:
+def _flow_engine(quality: FlowQuality) -> cv2.DISOpticalFlow:
+    # One a stream: it has a memory of its own, which two threads must not share.
+    if quality == "fine":
+        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    else:
+        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        engine.setPatchStride(5)
+        engine.setGradientDescentIterations(5)
+    # Presets stop at half size or less, where a cyclist is a few pixels: AUC .915 against .974 on
+    # Ped2.
+    engine.setFinestScale(0)
+    return engine
+
+
+def flow_of_window(
+    window_THW: NDArray[np.uint8], quality: FlowQuality = "fine"
+) -> NDArray[np.float16]:
+    """Return the flow of a window of two grey frames or more since the frame before, THW2; the
+    first frame has that of the second, as in windows of a stream."""
+    engine = _flow_engine(quality)
+    flows = [_Flow(engine, before_HW, now_HW)() for before_HW, now_HW in pairwise(window_THW)]
+    return np.stack(flows[:1] + flows)
+
+
+def with_flow(
+    frames: Iterable[WorkingFrame], quality: FlowQuality = "fine"
+) -> Iterator[WorkingFrame]:
     """Yield the frames with their flow since the frame before, in pixels of the working size.
 
     The first frame, and one behind a hole, have none before them: theirs is zero. Flow is by dense
     inverse search (Kroeger et al. 2016, OpenCV), which takes out the mean of every patch: a change
     of the light is no movement.
     """
-    # One a stream: it has a memory of its own, which two threads must not share.
-    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # The preset stops at half size, where a cyclist is a few pixels: AUC .915 against .974 on Ped2.
-    engine.setFinestScale(0)
+    engine = _flow_engine(quality)
     before_HW: NDArray[np.uint8] | None = None
     for frame in frames:
         now_HW = np.ascontiguousarray(grey_of(frame.image))

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.clips.flow import with_flow
+from pipeline.clips.flow import FlowQuality, with_flow
 from pipeline.clips.history import HistoryShape, with_history
 from pipeline.clips.tensors import align_lighting, planes_of, speed_plane
 from pipeline.clips.windows import Clip, Window, windows
@@ -71,7 +71,7 @@ class WindowBatch:
     pictures: NDArray[np.uint8]
     """NTHW, or NTHWC for colour."""
     flow_NTHW2: NDArray[np.float16]
-    """Pixels a frame."""
+    """Pixels a frame; of no windows when the reader gives none."""
     history_NSGW2: NDArray[np.float32] | None = None
     """What every cell did in the seconds before; None when the reader gives none."""
     moments: tuple[Moment, ...] = ()
@@ -89,6 +89,9 @@ class ClipReader:
     background_HW: NDArray[np.uint8]
     full_speed_px: float = 1.0
     """Pixels a frame that fill the range of the speed plane."""
+    flow: FlowQuality | None = "fine"
+    """Of the optical flow of windows; None: they have none. It takes longer than everything else
+    here."""
     history: HistoryShape | None = None
     """How far back the history of a window goes; None: it has none."""
     folder_frame_rate: float = 10.0
@@ -103,13 +106,14 @@ class ClipReader:
 
         Colour windows are left as they are.
         """
-        frames = self._with_history(with_flow(self._frames(stretch)))
+        pictures = self._frames(stretch)
+        frames = self._with_history(with_flow(pictures, self.flow) if self.flow else pictures)
         cut = windows(frames, segment=stretch.segment, length=self.frames, stride=stride)
         background = torch.from_numpy(self.background_HW)
         for clip, window in cut:
             if self.view.grey:
-                pictures = torch.from_numpy(window.pictures).unsqueeze(0)
-                aligned = align_lighting(pictures, background)[0].round().to(torch.uint8)
+                seen = torch.from_numpy(window.pictures).unsqueeze(0)
+                aligned = align_lighting(seen, background)[0].round().to(torch.uint8)
                 yield clip, replace(window, pictures=aligned.numpy())
             else:
                 yield clip, window
@@ -168,7 +172,7 @@ def _together(clips: list[Clip], windows: list[Window]) -> WindowBatch:
     histories = [window.history_SGW2 for window in windows if window.history_SGW2 is not None]
     return WindowBatch(
         pictures=np.stack([window.pictures for window in windows]),
-        flow_NTHW2=np.stack(flows),
+        flow_NTHW2=np.stack(flows) if flows else np.empty((0, 0, 0, 0, 2), np.float16),
         history_NSGW2=np.stack(histories) if histories else None,
         moments=tuple(Moment(clip.segment_id, clip.end_us) for clip in clips),
     )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.commands.output import Format, in_utc, print_line, print_rows
+from pipeline.commands.output import Format, in_utc, print_line, print_rows, progress_lines
 from pipeline.commands.shell import chosen_cameras, opened_site, user_name
 
 __all__ = ["models_app"]
 
-models_app = typer.Typer(no_args_is_help=True, help="List models, show one, choose another.")
+models_app = typer.Typer(
+    no_args_is_help=True, help="List models, show one, choose another; make a fast one."
+)
 
 Model = Annotated[str, typer.Argument(help="Model, or the first 6 characters or more of it.")]
 
@@ -61,3 +64,41 @@ def promote(context: typer.Context, model: Model) -> None:
     with opened_site(context) as site:
         record = promote_model(site, model, who=user_name())
     print_line(f"model {record.model_id[:12]} is active for camera {record.camera}")
+
+
+@models_app.command("distil")
+def distil(
+    context: typer.Context,
+    model: Model,
+    seed: Annotated[int, typer.Option(help="Seed.", min=0)] = 0,
+    effort: Annotated[
+        float,
+        typer.Option(help="Share of the lessons and steps; 0.1 for a first look.", min=0.001),
+    ] = 1.0,
+) -> None:
+    """Make a small, fast student of a model, as a candidate of its camera."""
+    from pipeline.distillation.distil_camera import distil_model
+
+    with opened_site(context) as site, progress_lines() as progress:
+        record = distil_model(site, model, seed=seed, effort=effort, progress=progress)
+        short = record.model_id[:12]
+        print_line(
+            f"{record.camera}: student {short} is a candidate; kizashi model promote {short}"
+        )
+
+
+@models_app.command("export")
+def export(
+    context: typer.Context,
+    model: Model,
+    out: Annotated[Path, typer.Option(help="File to write: .onnx, or .pt2 for torch.export.")],
+    int8: Annotated[
+        bool, typer.Option("--eight-bits", help="Count in eight bits: faster on processors.")
+    ] = False,
+) -> None:
+    """Write a student to one file that runs elsewhere, and by kizashi score --model."""
+    from pipeline.distillation.distil_camera import export_model
+
+    with opened_site(context) as site, progress_lines() as progress:
+        path = export_model(site, model, out, int8=int8, progress=progress)
+    print_line(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline.commands.output import print_line, progress_lines
 from pipeline.commands.shell import chosen_cameras, opened_site, parse_moment
+from pipeline.errors import ModelError
 
 __all__ = ["ingest", "report", "score", "train"]
 
@@ -69,15 +71,26 @@ def train(
             print_line(f"{name}: model {record.model_id[:12]} ({record.preset}) is active")
 
 
-def score(context: typer.Context, cameras: Cameras = None, since: Since = None) -> None:
+def score(
+    context: typer.Context,
+    cameras: Cameras = None,
+    since: Since = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Score one camera with this file of kizashi model export (.onnx)."),
+    ] = None,
+) -> None:
     """Score what was not scored yet, and bring events and alerts up to date."""
     from pipeline.scoring.score_camera import score_camera
 
     with opened_site(context) as site, progress_lines() as progress:
-        for name in chosen_cameras(site, cameras):
+        chosen = chosen_cameras(site, cameras)
+        if model is not None and len(chosen) != 1:
+            raise ModelError(f"{model} is of one camera; name it: kizashi score CAMERA --model ...")
+        for name in chosen:
             zone, now = site.store.camera(name).timezone, site.clock.now_utc()
             start = parse_moment(since, timezone=zone, now_utc=now) if since else None
-            done = score_camera(site, name, since=start, progress=progress)
+            done = score_camera(site, name, since=start, exported=model, progress=progress)
             print_line(
                 f"{name}: {done.segments} segments, {done.clips} clips scored; "
                 f"{done.events} new events, {done.alerts} new alerts"

@@ -118,7 +118,7 @@ class Parts:
     learn: Callable[[Sequence[Stretch], str, float, int, Path, Progress], Model]
     """(footage, preset, effort, seed, workspace, progress) -> model."""
     load: Callable[[Path], tuple[Model, str]]
-    """Folder -> model and digest; raises ModelDamaged."""
+    """Folder, or exported file -> model and digest; raises ModelDamaged."""
     score: Callable[[Model, Stretch], Iterator[Scored]]
     with_budget: Callable[[Model, float], Model]
     """(model, alarms a day) -> the same model with the threshold of that budget."""
@@ -127,11 +127,13 @@ class Parts:
 def real_parts() -> Parts:
     """Return the parts that train and score for real."""
     from pipeline.clips.reader import Stretch
+    from pipeline.distillation.stored_models import load_model
+    from pipeline.distillation.student_model import StudentModel
     from pipeline.errors import FootageError
     from pipeline.footage.admission import Reason, Verdict
     from pipeline.footage.decoding import open_decoder
     from pipeline.footage.examine import probe_footage
-    from pipeline.learning.camera_model import CameraModel, load_camera_model
+    from pipeline.learning.camera_model import CameraModel
     from pipeline.learning.learn import learn
     from pipeline.learning.presets import preset_named
     from pipeline.scoring.scorer import score_stretch
@@ -157,15 +159,15 @@ def real_parts() -> Parts:
         return learn(footage, preset=chosen, seed=seed, workspace=workspace, progress=progress)
 
     def load(folder: Path) -> tuple[Model, str]:
-        model = load_camera_model(folder, None)
+        model = load_model(folder)
         return model, model.digest
 
     def score(model: Model, stretch: Stretch) -> Iterator[Scored]:
-        assert isinstance(model, CameraModel)
+        assert isinstance(model, CameraModel | StudentModel)
         return score_stretch(model, stretch, model_id="evaluation", leave_one_out=True)
 
     def with_budget(model: Model, per_day: float) -> Model:
-        assert isinstance(model, CameraModel)
+        assert isinstance(model, CameraModel | StudentModel)
         return model.with_budget(per_day)
 
     return Parts(

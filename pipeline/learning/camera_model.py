@@ -14,16 +14,18 @@ from torch import Tensor, nn
 
 from pipeline.alerts.budget import EventTail
 from pipeline.alerts.events import EventPolicy
+from pipeline.camera import Polygon
 from pipeline.clips.reader import ClipReader, WindowBatch
+from pipeline.clips.tensors import pictures_of
 from pipeline.clips.tiles import TileGrid
 from pipeline.errors import ModelDamaged, ModelError, TrainingDiverged
 from pipeline.footage.frames import View
 from pipeline.learning.presets import Preset, preset_from_dict
 from pipeline.scoring.calibration import PlaceStatistics
 from pipeline.scoring.clip_batch import ClipBatch, LatentStatistics, Networks
-from pipeline.scoring.experts import Expert, experts_named
+from pipeline.scoring.experts import Expert, all_term_maps, experts_named
 from pipeline.scoring.feature_bank import DepthBank
-from pipeline.scoring.fusion import Calibration
+from pipeline.scoring.fusion import CalibratedClips, Calibration, fuse
 from pipeline.scoring.policy import policy_within
 from pipeline.scoring.rhythm_bank import RhythmBank
 from tgan_core.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
@@ -63,7 +65,7 @@ class Sight:
             stride_px=self.preset.tile_stride_px,
         )
 
-    def reader(self, masks: tuple[tuple[tuple[float, float], ...], ...] = ()) -> ClipReader:
+    def reader(self, masks: tuple[Polygon, ...] = ()) -> ClipReader:
         """Return what reads clips for this model, with privacy masks burnt in."""
         reader = ClipReader(
             view=self.view,
@@ -115,6 +117,28 @@ class CameraModel:
     def experts(self) -> tuple[Expert, ...]:
         """The experts it scores with."""
         return experts_named(self.preset.experts)
+
+    @property
+    def clip_stride(self) -> int:
+        """Frames between the ends of two scored clips."""
+        return self.preset.clip_stride
+
+    def reader(self, masks: tuple[Polygon, ...] = ()) -> ClipReader:
+        """Return what reads clips for this model, with privacy masks burnt in."""
+        return self.sight.reader(masks)
+
+    def look(
+        self, reader: ClipReader, windows: WindowBatch, *, leave_one_out: bool = False
+    ) -> CalibratedClips:
+        """Return the calibrated scores of clips; `leave_one_out`: also by all experts but one."""
+        maps = all_term_maps(self.experts, self.sight.batch(reader, windows))
+        return fuse(self.experts, self.calibration, maps, leave_one_out=leave_one_out)
+
+    def expected_pictures(self, reader: ClipReader, windows: WindowBatch) -> NDArray[np.uint8]:
+        """Return the last frame of clips as the generator draws it, NHW (NHWC for colour)."""
+        planes = self.sight.batch(reader, windows, everywhere=True).reconstruction_NPTHW.cpu()
+        background = torch.from_numpy(self.sight.background_HW)
+        return pictures_of(planes, background, self.preset.planes)[:, -1].numpy()
 
     def calibration_summary(self) -> dict[str, Any]:
         """Return what people want to know of the calibration, as values that JSON can hold."""

@@ -16,7 +16,6 @@ from pipeline.clips.windows import Clip
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
 from pipeline.learning.calibrate import (
-    HeldOutScores,
     LearntPlaces,
     calibrate,
     learn_place_statistics,
@@ -31,7 +30,13 @@ from pipeline.scoring.policy import fit_policy
 from pipeline.scoring.scorer import BATCH_CLIPS
 from pipeline.timebase import microseconds, seconds
 
-__all__ = ["HeldOutResult", "calibrate_on_held_out", "learn_looks", "learn_places"]
+__all__ = [
+    "HeldOutResult",
+    "anomalies_of_scores",
+    "calibrate_on_held_out",
+    "learn_looks",
+    "learn_places",
+]
 
 _MINIMUM_HELD_OUT_CLIPS = 20
 
@@ -177,7 +182,9 @@ def calibrate_on_held_out(
     )
     length_seconds = sum(seconds(s.segment.end_us - s.segment.start_us) for s in stretches)
     policy, tail = fit_policy(
-        _anomalies(parts, scores), seconds=length_seconds, budget_per_day=budget_per_day
+        anomalies_of_scores(parts, scores.fused_N, left_out_N=scores.foreign_N),
+        seconds=length_seconds,
+        budget_per_day=budget_per_day,
     )
     return HeldOutResult(
         calibration=calibration,
@@ -209,9 +216,16 @@ def _maps(
         yield clips, all_term_maps(experts, batch)
 
 
-def _anomalies(parts: Sequence[Sequence[Clip]], scores: HeldOutScores) -> Iterator[list[Anomaly]]:
-    """Yield the anomalies of each held-out stretch, without those that were left out; only time and
-    score matter to the policy."""
+def anomalies_of_scores(
+    parts: Sequence[Sequence[Clip]],
+    scores_N: NDArray[np.float64],
+    *,
+    left_out_N: NDArray[np.bool_] | None = None,
+) -> Iterator[list[Anomaly]]:
+    """Yield the anomalies of the clips of each held-out stretch, without those that were left out;
+    only time and score matter to the policy. `scores_N`: of all clips, one after the other."""
+    if left_out_N is None:
+        left_out_N = np.zeros(len(scores_N), dtype=np.bool_)
     nowhere = Place(x=0.0, y=0.0, width=1.0, height=1.0)
     position = 0
     for clips in parts:
@@ -228,8 +242,6 @@ def _anomalies(parts: Sequence[Sequence[Clip]], scores: HeldOutScores) -> Iterat
                 scores={},
                 expert="",
             )
-            for clip, score, foreign in zip(
-                clips, scores.fused_N[here], scores.foreign_N[here], strict=True
-            )
-            if not foreign
+            for clip, score, left_out in zip(clips, scores_N[here], left_out_N[here], strict=True)
+            if not left_out
         ]

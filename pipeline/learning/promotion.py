@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.assembly import Site
+from pipeline.distillation.stored_models import load_model
 from pipeline.errors import ModelError
-from pipeline.learning.camera_model import load_camera_model
 from pipeline.learning.registry import ModelRecord
 
 __all__ = ["find_model", "promote_model"]
@@ -34,6 +34,6 @@ def promote_model(site: Site, beginning: str, *, who: str) -> ModelRecord:
     The one before is retired and stays. ModelDamaged, and nothing changed, when a file differs.
     """
     model = find_model(site, beginning)
-    load_camera_model(site.folder / model.path, model.digest, device="cpu")
+    load_model(site.folder / model.path, model.digest, device="cpu")
     site.store.promote(model.model_id, site.clock.now_utc(), who=who, by="hand")
     return model

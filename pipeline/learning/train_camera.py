@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from pipeline.assembly import Site
 from pipeline.camera import check_camera
 from pipeline.clips.reader import Stretch
-from pipeline.errors import CameraError, FootageError, ModelDamaged
-from pipeline.files import sync_folder
+from pipeline.distillation.stored_models import AnyModel, load_model
+from pipeline.errors import CameraError, FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.names import footage_path
-from pipeline.identity import content_id, digest_of
-from pipeline.learning.camera_model import CameraModel, load_camera_model
+from pipeline.identity import content_id
 from pipeline.learning.learn import learn, training_job
 from pipeline.learning.presets import preset_named
+from pipeline.learning.registration import is_intact, register
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.store.contract import Store
 from pipeline.store.leases import lease_kept
@@ -67,7 +65,16 @@ def train_camera(
                 workspace=workspace,
                 progress=progress,
             )
-            record = _register(site, camera_name, model, workspace, job)
+            figures = {key: value for key, value in model.figures.items() if key != "metrics"}
+            record = register(
+                site,
+                camera_name,
+                model,
+                workspace / "model",
+                preset=model.preset.name,
+                manifest={"preset": model.preset.to_dict(), **figures, "job": job},
+                metrics=model.figures["metrics"],
+            )
         else:
             progress(f"model {record.model_id[:12]} was learnt from the same footage already")
         record = _activate(site, record)
@@ -80,52 +87,11 @@ def train_camera(
 def _learnt_before(site: Site, camera_name: str, job: str) -> ModelRecord | None:
     """Return the model that this very job made, if there is one and its files are intact."""
     for record in site.store.models(camera_name):
-        if record.manifest.get("job") == job and _is_intact(
+        if record.manifest.get("job") == job and is_intact(
             site.folder / record.path, record.digest
         ):
             return record
     return None
-
-
-def _is_intact(folder: Path, digest: str) -> bool:
-    try:
-        load_camera_model(folder, digest, device="cpu")
-    except ModelDamaged:
-        return False
-    return True
-
-
-def _register(
-    site: Site, camera_name: str, model: CameraModel, workspace: Path, job: str
-) -> ModelRecord:
-    # Saved beside the checkpoints first, and moved to its final name by content: a kill in between
-    # leaves either nothing or the whole model at that name.
-    fresh = workspace / "model"
-    shutil.rmtree(fresh, ignore_errors=True)
-    digest = model.save(fresh)
-    model_id = digest[:32]
-    folder = site.models_folder / camera_name / model_id
-    if not _is_intact(folder, digest):
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(fresh, folder)
-        # Durable before the row that names it is.
-        sync_folder(folder.parent)
-    summary = model.calibration_summary()
-    figures = {key: value for key, value in model.figures.items() if key != "metrics"}
-    record = ModelRecord(
-        model_id=model_id,
-        camera=camera_name,
-        state=ModelState.CANDIDATE,
-        preset=model.preset.name,
-        path=folder.relative_to(site.folder).as_posix(),
-        digest=digest,
-        created_utc=site.clock.now_utc(),
-        calibration_id=content_id("calibration", digest_of({"model": digest, **summary})),
-        calibration=summary,
-        manifest={"preset": model.preset.to_dict(), **figures, "job": job},
-    )
-    site.store.add_model(record, model.figures["metrics"])
-    return record
 
 
 def _activate(site: Site, record: ModelRecord) -> ModelRecord:
@@ -172,9 +138,7 @@ def stretches_of(
     return there
 
 
-def load_active_model(
-    site: Site, store: Store, camera_name: str
-) -> tuple[ModelRecord, CameraModel]:
+def load_active_model(site: Site, store: Store, camera_name: str) -> tuple[ModelRecord, AnyModel]:
     """Return the active model of a camera, verified; CameraError saying how to get one when
     none."""
     record = store.active_model(camera_name)
@@ -182,5 +146,5 @@ def load_active_model(
         raise CameraError(
             f"camera {camera_name} has no active model yet; run: kizashi train {camera_name}"
         )
-    model = load_camera_model(site.folder / record.path, record.digest, device=site.settings.device)
+    model = load_model(site.folder / record.path, record.digest, device=site.settings.device)
     return record, model

@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pipeline.alerts.evidence import PeakPicture
 from pipeline.camera import Polygon
 from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
-from pipeline.clips.tensors import pictures_of
 from pipeline.clips.windows import Clip
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.frames import View, working_frames
-from pipeline.learning.camera_model import CameraModel
 from pipeline.scoring.anomaly import Anomaly
-from pipeline.scoring.experts import all_term_maps
-from pipeline.scoring.fusion import fuse
+from pipeline.scoring.scorer import ScoringModel
 
 __all__ = ["picture_of"]
 
 
 def picture_of(
-    model: CameraModel, stretch: Stretch, peak: Anomaly, masks: tuple[Polygon, ...]
+    model: ScoringModel, stretch: Stretch, peak: Anomaly, masks: tuple[Polygon, ...]
 ) -> PeakPicture:
     """Return the pictures of the clip `peak`, decoded again with the privacy masks burnt in.
 
     The heat map is the strangeness map of the expert that led. Input, reconstruction and difference
     are of the clip's last frame at working size.
     """
-    sight = model.sight
-    reader = sight.reader(masks)
+    reader = model.reader(masks)
     windows = _windows_of(reader, stretch, peak.clip)
-    maps = all_term_maps(model.experts, sight.batch(reader, windows))
-    scored = fuse(model.experts, model.calibration, maps)
-    batch = sight.batch(reader, windows, everywhere=True)
-    drawn = pictures_of(
-        batch.reconstruction_NPTHW.cpu(),
-        torch.from_numpy(sight.background_HW),
-        model.preset.planes,
-    )[0, -1].numpy()
+    scored = model.look(reader, windows)
+    drawn = model.expected_pictures(reader, windows)[0]
     seen = windows.pictures[0, -1]
     difference = np.abs(seen.astype(np.int16) - drawn.astype(np.int16)).astype(np.uint8)
     return PeakPicture(

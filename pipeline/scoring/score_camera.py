@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 
 from pipeline.alerts.alerts import Alert, alerts_from_events
 from pipeline.alerts.events import Event
@@ -14,10 +15,11 @@ from pipeline.allocation import keep_freed_memory
 from pipeline.assembly import Site
 from pipeline.camera import Camera, check_camera
 from pipeline.clips.reader import Stretch
+from pipeline.distillation.distil_camera import registered_export
+from pipeline.distillation.stored_models import AnyModel, load_model
 from pipeline.errors import FootageError
 from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
-from pipeline.learning.camera_model import CameraModel
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import load_active_model
 from pipeline.scoring.anomaly import Anomaly
@@ -53,16 +55,19 @@ def score_camera(
     camera_name: str,
     *,
     since: datetime | None = None,
+    exported: Path | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ScoreSummary:
     """Score every segment that the camera's active model has not scored (and that ends after
     `since`), then bring events and alerts up to date.
 
+    `exported`: by the student in this file instead, which becomes a candidate of the camera.
+
     Doing it again adds nothing. Killed in the middle, the next call scores what is missing. A file
     that was removed since it was taken in never stops its neighbours.
     """
     camera = check_camera(site.store.camera(camera_name))
-    record, model = load_active_model(site, site.store, camera_name)
+    record, model = _model_for(site, camera_name, exported)
     keep_freed_memory()
     run = _ScoringRun(site, camera, record, model)
     totals = ScoreSummary(
@@ -96,15 +101,22 @@ def score_camera(
     return totals
 
 
+def _model_for(site: Site, camera_name: str, exported: Path | None) -> tuple[ModelRecord, AnyModel]:
+    if exported is None:
+        return load_active_model(site, site.store, camera_name)
+    record = registered_export(site, camera_name, exported)
+    return record, load_model(site.folder / record.path, record.digest)
+
+
 class _ScoringRun:
     """One camera with its active model, while its segments are scored."""
 
-    def __init__(self, site: Site, camera: Camera, record: ModelRecord, model: CameraModel) -> None:
+    def __init__(self, site: Site, camera: Camera, record: ModelRecord, model: AnyModel) -> None:
         self.site = site
         self.camera = camera
         self.record = record
         self.model = model
-        self.reader = model.sight.reader(camera.privacy_masks)
+        self.reader = model.reader(camera.privacy_masks)
         self.root = site.source_of(camera)
 
     def stretch(self, segment: Segment) -> Stretch:

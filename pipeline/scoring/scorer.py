@@ -4,27 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label
 
 from pipeline.camera import Polygon
-from pipeline.clips.reader import ClipReader, Stretch
+from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
 from pipeline.clips.windows import Clip
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly, Place
-from pipeline.scoring.experts import all_term_maps
-from pipeline.scoring.fusion import CalibratedClips, fuse
+from pipeline.scoring.fusion import CalibratedClips
 
-if TYPE_CHECKING:
-    from pipeline.learning.camera_model import CameraModel
-
-__all__ = ["BATCH_CLIPS", "ScoredClip", "place_of", "score_stretch"]
+__all__ = ["BATCH_CLIPS", "ScoredClip", "ScoringModel", "place_of", "score_stretch"]
 
 BATCH_CLIPS = 8
 """Clips that go through the networks together: more gain nothing on two cores, and memory grows."""
+
+
+class ScoringModel(Protocol):
+    """What can score clips: a camera's model, or a student of one."""
+
+    @property
+    def clip_stride(self) -> int:
+        """Frames between the ends of two scored clips."""
+
+    def reader(self, masks: tuple[Polygon, ...] = ()) -> ClipReader:
+        """Return what reads clips for it, with privacy masks burnt in."""
+
+    def look(
+        self, reader: ClipReader, windows: WindowBatch, *, leave_one_out: bool = False
+    ) -> CalibratedClips:
+        """Return the calibrated scores of clips."""
+
+    def expected_pictures(self, reader: ClipReader, windows: WindowBatch) -> NDArray[np.uint8]:
+        """Return the last frame of clips as it would be if nothing was wrong, NHW or NHWC."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +61,7 @@ class ScoredClip:
 
 
 def score_stretch(
-    model: CameraModel,
+    model: ScoringModel,
     stretch: Stretch,
     *,
     model_id: str,
@@ -59,13 +74,9 @@ def score_stretch(
     The score of a clip uses no frame after its end. `reader` None takes the model's own.
     `leave_one_out`: also score with all experts but one.
     """
-    sight = model.sight
-    chosen = reader or sight.reader(masks)
-    stride = model.preset.clip_stride
-    for clips, windows in chosen.batches(stretch, stride=stride, size=BATCH_CLIPS):
-        batch = sight.batch(chosen, windows)
-        maps = all_term_maps(model.experts, batch)
-        calibrated = fuse(model.experts, model.calibration, maps, leave_one_out=leave_one_out)
+    chosen = reader or model.reader(masks)
+    for clips, windows in chosen.batches(stretch, stride=model.clip_stride, size=BATCH_CLIPS):
+        calibrated = model.look(chosen, windows, leave_one_out=leave_one_out)
         for index, clip in enumerate(clips):
             yield _scored(clip, index, calibrated, model_id)
 
