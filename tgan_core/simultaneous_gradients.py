@@ -9,6 +9,7 @@ from tgan_core.baselines.constraints import mixed_gradient_penalty
 from tgan_core.config import OptimisationConfig
 from tgan_core.critic import Critic
 from tgan_core.objectives import losses, r1_penalty
+from tgan_core.processes import ALONE, Processes
 
 __all__ = ["PlayerGradients", "simultaneous_gradients"]
 
@@ -36,6 +37,7 @@ def simultaneous_gradients(
     step: int,
     pseudo_BCTHW: Tensor | None = None,
     mixing_B: Tensor | None = None,
+    processes: Processes = ALONE,
 ) -> PlayerGradients:
     """Gradients of both losses with the same generated batch, networks in train mode.
 
@@ -44,7 +46,8 @@ def simultaneous_gradients(
 
     `step`, counted from 1, says whether the lazy gradient penalty is due. `mixing_B` in [0, 1] says
     where between generated and real clips the constraint "gradient_penalty" looks; it needs it.
-    Only the running statistics of batch norm change.
+    Only the running statistics of batch norm change. With several `processes` the batches are this
+    one's share, and the result is that of the whole batch, the same for all of them.
     """
     generator.train()
     critic.train()
@@ -95,8 +98,11 @@ def simultaneous_gradients(
             for slope, more in zip(critic_slopes, extra, strict=True)
         ]
         figures["gradient penalty"] = penalty.detach()
+    slopes = torch.autograd.grad(generated_BCTHW, generator_weights, fake_slope_BCTHW)
+    # Losses are means over the batch: their slopes are the means of those of equal shares.
+    means = iter(processes.means([*slopes, *critic_slopes, *figures.values()]))
     return PlayerGradients(
-        generator=list(torch.autograd.grad(generated_BCTHW, generator_weights, fake_slope_BCTHW)),
-        critic=critic_slopes,
-        figures=figures,
+        generator=[next(means) for _ in generator_weights],
+        critic=[next(means) for _ in critic_weights],
+        figures=dict(zip(figures, means, strict=True)),
     )
