@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import record_function
 
 from tgan_core.baselines.constraints import clip_weights_, normalise_spectrally_
 from tgan_core.config import OptimisationConfig, TganConfig
@@ -50,6 +51,8 @@ class TrainingState:
     """Source of latents; lives on the CPU so that all devices draw the same ones."""
     processes: Processes = ALONE
     """Those that train these networks together; each draws the latents of all."""
+    gradients: Callable[..., PlayerGradients] = simultaneous_gradients
+    """What takes both players' gradients; see tgan_core.execution for faster ones."""
     step: int = 0
     """Steps taken so far."""
 
@@ -184,17 +187,17 @@ def training_step(
     kept_random = state.random.get_state()
     kept_buffers = [buffer.clone() for buffer in _buffers(state)]
     try:
-        gradients = simultaneous_gradients(
+        latent_BZ = next(latent_batches(state, batch=clips, batches=1))
+        mixing_B = torch.rand(clips, generator=state.random) if mixes else None
+        gradients = state.gradients(
             state.generator,
             state.critic,
-            processes.share(next(latent_batches(state, batch=clips, batches=1))),
+            processes.share(latent_BZ),
             real_BCTHW,
             state.config.optimisation,
             step=number,
             pseudo_BCTHW=pseudo,
-            mixing_B=(
-                processes.share(torch.rand(clips, generator=state.random)) if mixes else None
-            ),
+            mixing_B=None if mixing_B is None else processes.share(mixing_B).to(state.device),
             processes=processes,
         )
         _assert_finite(state, gradients, number)
@@ -217,7 +220,8 @@ def _constrain(state: TrainingState, number: int) -> ClippingReport | None:
     if not optimisation.clip_every or number % optimisation.clip_every:
         return None
     if optimisation.constraint == "singular_values":
-        return clip_critic_(state.critic)
+        with record_function("clipping"):
+            return clip_critic_(state.critic)
     if optimisation.constraint == "weights":
         clip_weights_(state.critic, optimisation.constraint_level)
     return None
