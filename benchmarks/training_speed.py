@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 from singular_value_clipping import clip_by_svd
 from torch import Tensor
+from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -228,6 +229,8 @@ def _row(
     """Time `steps` steps, data included; then count what one step computes and moves."""
     _, step = _started(way, processes, device)
     clips = Clips(way.recipe, batch, device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     for _ in range(WARM_UP_STEPS):
         step(clips.next())
     wait(device)
@@ -279,7 +282,12 @@ def _parts(way: Way, batch: int, processes: Processes, device: torch.device) -> 
     kind: Literal["device_time_total", "cpu_time_total"] = (
         "device_time_total" if on_gpu else "cpu_time_total"
     )
-    times = {event.key: float(getattr(event, kind)) for event in seen.key_averages()}
+    # A range on the processor's side knows the kernels that it began.
+    times = {
+        event.key: float(getattr(event, kind))
+        for event in seen.key_averages()
+        if event.device_type == DeviceType.CPU
+    }
     shares = {
         part: sum(t for key, t in times.items() if key.startswith(name)) / times["step"]
         for part, name in PARTS.items()

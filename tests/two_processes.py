@@ -4,13 +4,19 @@ in each of them. Rank 0 leaves what came of every case as a checkpoint in DIR.""
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from pipeline.learning.adversarial import TileSource, TrainingBatch, train_networks
+from pipeline.learning.presets import preset_named
+from pipeline.learning.workspace import Workspace
 from tests.core_recipes import (
     batches,
     logistic_recipe,
@@ -121,6 +127,46 @@ def trained(
     return state_tensors(state)
 
 
+class _Noise:
+    """Stands in for a TileSource: the n-th batch depends on n alone."""
+
+    def batches(self, *, skip: int, pseudo: bool = True) -> Iterator[TrainingBatch]:
+        for number in count(skip):
+            real, other = (
+                random_clips(PRESET.tgan.geometry, CLIPS, 2 * number + which) for which in range(2)
+            )
+            yield TrainingBatch(real=real, pseudo=other if pseudo else None)
+
+
+PRESET = replace(
+    preset_named("compact"),
+    tgan=logistic_recipe(batch=CLIPS),
+    generator_steps=2,
+    encoder_steps=2,
+)
+
+
+def learnt(processes: Processes, folder: Path) -> dict[str, Tensor]:
+    """The networks of a camera and what was written down on the way, with a workspace."""
+    networks, metrics = train_networks(
+        cast(TileSource, _Noise()),
+        PRESET,
+        0,
+        torch.device("cpu"),
+        Workspace(folder, "job"),
+        lambda line: None,
+        processes,
+    )
+    named = {
+        f"{player}.{name}": value
+        for player in ("generator", "critic", "encoder")
+        for name, value in getattr(networks, player).state_dict().items()
+    }
+    return named | {
+        f"{key} {row['step']}": torch.tensor(value) for row in metrics for key, value in row.items()
+    }
+
+
 TRAINED = ("paper", "working presets")
 """The recipes that are trained for `STEPS` steps, the first `CUT` of them also by one process and
 the others by two, and the reverse."""
@@ -174,6 +220,7 @@ def main(folder: Path) -> None:
             found[f"{name}, trained"] = trained(name, processes, steps=STEPS)
             found[f"{name}, begun by two"] = trained(name, processes, steps=CUT)
             found[f"{name}, ended by two"] = trained(name, processes, steps=STEPS, begun=begun)
+        found["learnt"] = learnt(processes, folder / "workspace")
         _errors_are_met_together(processes)
     if processes.leads:
         for name, tensors in found.items():

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.two_processes import CASES, CUT, STEPS, TRAINED, trained
+from tests.two_processes import CASES, CUT, STEPS, TRAINED, learnt, trained
 from tgan_core.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
 from tgan_core.processes import ALONE, Processes, joined_processes, process_device
 
@@ -86,6 +86,18 @@ def test_training_by_two_processes_is_training_by_one_also_when_their_number_cha
     assert_same(but_biases(saved(of_two / f"{name}, ended by two")), wanted)
     begun = saved(of_two / f"{name}, begun by two")
     assert_same(but_biases(trained(name, ALONE, steps=STEPS, begun=begun)), wanted)
+
+
+def test_the_networks_of_a_camera_are_the_same_however_many_processes_learn_them(
+    of_two: Path, tmp_path: Path
+) -> None:
+    alone = learnt(ALONE, tmp_path)
+    assert_same(but_biases(saved(of_two / "learnt")), but_biases(alone))
+    kept, of_one = (
+        sorted(path.name.rpartition("-")[0] for path in folder.glob("job/*"))
+        for folder in (of_two / "workspace", tmp_path)
+    )
+    assert kept == of_one == ["encoder-00000002", "generator-00000002"]
 
 
 def test_one_process_meets_nobody() -> None:
