@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
 
 _MAKES_ROOM = ("empty", "new_empty", "empty_like", "new_empty_strided", "empty_strided")
 
@@ -57,22 +58,28 @@ def memory_rate(device: torch.device, *, mebibytes: int = 256, repeats: int = 7)
     return 2 * source.numel() / best / 1e9
 
 
-class BytesCounter(TorchDispatchMode):
-    """Counts what every operation reads and writes, were nothing kept in a cache in between.
+class WorkCounter(TorchDispatchMode):
+    """Counts the operations of convolutions and matrix products, and what every operation reads and
+    writes, were nothing kept in a cache in between.
 
+    By the formulas of torch.utils.flop_counter; its own counter cannot look at torch.autograd.grad.
     An operation's own workspace is not seen, nor what a compiler or a recorded graph would save.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.total = 0
+        self.operations = 0
+        self.bytes = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        out = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if (formula := flop_registry.get(func.overloadpacket)) is not None:
+            self.operations += formula(*args, **kwargs, out_val=out)
         name = func.overloadpacket.__name__
         if not func.is_view and name not in _MAKES_ROOM:
             moved = [leaf for leaf in tree_leaves((args, kwargs, out)) if torch.is_tensor(leaf)]
-            self.total += sum(tensor.numel() * tensor.element_size() for tensor in moved)
+            self.bytes += sum(tensor.numel() * tensor.element_size() for tensor in moved)
         return out

@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 import torch
 from _machine import machine_line, stop, wide_console, write_figures
-from _rates import BytesCounter, memory_rate, product_rate, wait
+from _rates import WorkCounter, memory_rate, product_rate, wait
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -32,7 +32,6 @@ from singular_value_clipping import clip_by_svd
 from torch import Tensor
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile, record_function
-from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.learning.presets import PRESET_NAMES, preset_named
 from tgan_core.arithmetic import bfloat16_speedup
@@ -124,8 +123,8 @@ def measure(
     recipe = _with(recipe, autocast="none")
     if chosen.clip_every is not None:
         recipe = _with(recipe, clip_every=chosen.clip_every)
-    limits = _limits(device)
     gain = processes.first_word(bfloat16_speedup(device))
+    limits = _limits(device, bf16=gain > LEAST_BF16_GAIN)
     rows, parts, trials = [], {}, {}
     for batch in chosen.batches:
         sized = _with(recipe, batch=batch)
@@ -176,16 +175,17 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and value == float("inf") else value
 
 
-def _limits(device: torch.device) -> dict[str, float]:
-    """What the device can do at best: 10^9 operations, and bytes, a second."""
+def _limits(device: torch.device, *, bf16: bool) -> dict[str, float]:
+    """What the device can do at best: 10^9 operations, and bytes, a second. Processors that only
+    imitate bfloat16 take minutes for one product: theirs is left out."""
     cuda = device.type == "cuda"
     size = 8192 if cuda else 1536
     # Convolutions of float32 use TF32 where there is some.
-    return {
+    limits = {
         "none": product_rate(torch.float32, device, size=size, tf32=cuda),
-        "bf16": product_rate(torch.bfloat16, device, size=size),
         "memory": memory_rate(device, mebibytes=2048 if cuda else 256),
     }
+    return limits | ({"bf16": product_rate(torch.bfloat16, device, size=size)} if bf16 else {})
 
 
 def _started(
@@ -241,11 +241,9 @@ def _row(
     seconds = (time.perf_counter() - started) / steps
     # Counted one operation at a time: what is compiled or recorded computes the same.
     _, step = _started(replace(way, execution="eager"), processes, device)
-    with FlopCounterMode(display=False) as operations:
+    with WorkCounter() as counted:
         step(clips.next())
-    with BytesCounter() as moved:
-        step(clips.next())
-    rate = operations.get_total_flops() / seconds / 1e9
+    rate = counted.operations / seconds / 1e9
     return {
         "way": way.name,
         "batch": batch,
@@ -254,10 +252,10 @@ def _row(
         "seconds": seconds,
         "steps_per_second": 1.0 / seconds,
         "clips_per_second": batch / seconds,
-        "gigaflops_per_step": operations.get_total_flops() / 1e9,
-        "gigabytes_per_step": moved.total / 1e9,
+        "gigaflops_per_step": counted.operations / 1e9,
+        "gigabytes_per_step": counted.bytes / 1e9,
         "share_of_products": rate / limits[way.recipe.optimisation.autocast],
-        "share_of_memory": moved.total / seconds / 1e9 / limits["memory"],
+        "share_of_memory": counted.bytes / seconds / 1e9 / limits["memory"],
         "peak_gigabytes": (
             torch.cuda.max_memory_allocated(device) / 1e9 if device.type == "cuda" else None
         ),
