@@ -9,29 +9,18 @@ bfloat16: the rate of a large matrix product. No network can gain more than abou
 
 import argparse
 import statistics
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from _machine import machine_line, write_figures
+from _rates import product_rate
 
 from tgan_core.arithmetic import bfloat16_speedup
 from tgan_core.config import paper_config
 from tgan_core.training import new_training_state, training_step
 
 KINDS = {"none": "float32", "bf16": "bfloat16"}
-
-
-def product_rate(kind: torch.dtype, size: int = 1536, repeats: int = 7) -> float:
-    """Best rate of a matrix product in 10^9 operations per second."""
-    matrix = torch.ones((size, size), dtype=kind)
-    best = float("inf")
-    for _ in range(repeats):
-        started = time.perf_counter()
-        matrix @ matrix
-        best = min(best, time.perf_counter() - started)
-    return 2 * size**3 / best / 1e9
 
 
 def measure(batch: int, repeats: int) -> dict[str, object]:

@@ -14,6 +14,8 @@ from tgan_core.critic import Critic
 from tgan_core.encoder import Encoder, encode
 from tgan_core.errors import CheckpointError, NonFiniteError
 from tgan_core.initialisation import initialise_
+from tgan_core.normalisation import share_statistics_
+from tgan_core.processes import ALONE, Processes
 from tgan_core.reconstruction_loss import frozen, reconstruction_loss
 from tgan_core.resumption import load_tensors, saved_tensors
 from tgan_core.video_generator import VideoGenerator
@@ -36,6 +38,8 @@ class EncoderState:
 
     encoder: Encoder
     optimiser: torch.optim.Optimizer
+    processes: Processes = ALONE
+    """Those that train this encoder together."""
     step: int = 0
     """Steps taken so far."""
 
@@ -75,12 +79,15 @@ def new_encoder(
     return encoder.to(device)
 
 
-def new_encoder_state(encoder: Encoder, learning_rate: float = 1e-4) -> EncoderState:
-    """A state at step 0, with Adam."""
+def new_encoder_state(
+    encoder: Encoder, learning_rate: float = 1e-4, processes: Processes = ALONE
+) -> EncoderState:
+    """A state at step 0, with Adam; all `processes` begin with the same encoder."""
     if not (math.isfinite(learning_rate) and learning_rate > 0):
         raise ValueError(f"learning_rate must be > 0, not {learning_rate}")
     optimiser = torch.optim.Adam(encoder.parameters(), lr=learning_rate, foreach=True)
-    return EncoderState(encoder=encoder, optimiser=optimiser)
+    share_statistics_(encoder, processes)
+    return EncoderState(encoder=encoder, optimiser=optimiser, processes=processes)
 
 
 def train_encoder(
@@ -133,13 +140,17 @@ def encoder_step(
     strict: bool = True,
     clock: Callable[[], float] = time.perf_counter,
 ) -> EncoderFigures:
-    """One step on one batch of real clips, float in [-1, 1].
+    """One step on one batch of real clips, float in [-1, 1]; several processes are all given the
+    whole batch, and each takes its share.
 
-    Raises NonFiniteError before any update: the state is then as before the call.
+    Raises NonFiniteError before any update: the state is then as before the call. Raises
+    ProcessesDisagree when the processes do not hold the same encoder.
     """
-    started, number = clock(), state.step + 1
+    started, number, processes = clock(), state.step + 1, state.processes
+    processes.require_same(state.encoder.parameters(), step=state.step)
     if not bool(torch.isfinite(video_BCTHW).all()):
         raise NonFiniteError("video_BCTHW", step=number)
+    video_BCTHW = processes.share(video_BCTHW)
     weights = dict(state.encoder.named_parameters())
     kept = [buffer.clone() for buffer in state.encoder.buffers()]
     device_type = video_BCTHW.device.type
@@ -150,11 +161,17 @@ def encoder_step(
                 codes = encode(state.encoder, generator, video_BCTHW, strict=strict)
                 made_BCTHW = generator.render(*codes)
                 loss_B = reconstruction_loss(
-                    critic, video_BCTHW, made_BCTHW, feature_weight=feature_weight
+                    critic,
+                    video_BCTHW,
+                    made_BCTHW,
+                    feature_weight=feature_weight,
+                    processes=processes,
                 )
             loss = loss_B.mean()
             # With `strict` the head of the moments takes no part: its gradient is zero.
-            gradients = torch.autograd.grad(loss, list(weights.values()), materialize_grads=True)
+            slopes = torch.autograd.grad(loss, list(weights.values()), materialize_grads=True)
+        pixel_error = (made_BCTHW.detach() - video_BCTHW).square().mean()
+        *gradients, loss, pixel_error = processes.means([*slopes, loss.detach(), pixel_error])
         _assert_finite(loss, dict(zip(weights, gradients, strict=True)), number)
     except BaseException:
         for buffer, before in zip(state.encoder.buffers(), kept, strict=True):
@@ -167,8 +184,8 @@ def encoder_step(
     state.step = number
     return EncoderFigures(
         step=number,
-        loss=float(loss.detach()),
-        pixel_error=float((made_BCTHW.detach() - video_BCTHW).square().mean()),
+        loss=float(loss),
+        pixel_error=float(pixel_error),
         seconds=clock() - started,
     )
 
@@ -193,7 +210,7 @@ def load_encoder_tensors(state: EncoderState, tensors: Mapping[str, Tensor]) -> 
 
 
 def _assert_finite(loss: Tensor, gradients: Mapping[str, Tensor], number: int) -> None:
-    named = {"encoder loss": loss.detach()}
+    named = {"encoder loss": loss}
     named |= {f"gradient of encoder.{name}": value for name, value in gradients.items()}
     norms = torch._foreach_norm([value.float() for value in named.values()])
     finite = torch.isfinite(torch.stack(list(norms))).tolist()

@@ -1,13 +1,14 @@
 """What can go wrong inside the neural model.
 
 TganError
-├── NonFiniteError   a NaN or an infinity was met; nothing was changed
-└── CheckpointError  a checkpoint cannot be written, read or trusted
+├── NonFiniteError     a NaN or an infinity was met; nothing was changed
+├── CheckpointError    a checkpoint cannot be written, read or trusted
+└── ProcessesDisagree  processes that train together do not hold the same networks
 
 A wrong configuration is a plain `ValueError`, raised when the configuration is made.
 """
 
-__all__ = ["CheckpointError", "NonFiniteError", "TganError"]
+__all__ = ["CheckpointError", "NonFiniteError", "ProcessesDisagree", "TganError"]
 
 
 class TganError(Exception):
@@ -31,3 +32,15 @@ class CheckpointError(TganError):
         self.place = str(place)
         self.reason = reason
         super().__init__(f"checkpoint {place}: {reason}")
+
+
+class ProcessesDisagree(TganError):
+    """Processes that train together hold different networks; raised for all of them alike."""
+
+    def __init__(self, size: int, *, step: int) -> None:
+        self.size = size
+        self.step = step
+        super().__init__(
+            f"the {size} processes do not hold the same networks before training step {step + 1}; "
+            "begin again, all from the same checkpoint"
+        )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tgan_core.critic import Critic
+from tgan_core.processes import ALONE, Processes
 
 __all__ = ["frozen", "reconstruction_loss"]
 
@@ -21,6 +22,7 @@ def reconstruction_loss(
     *,
     feature_weight: float,
     real_features: Sequence[Tensor] | None = None,
+    processes: Processes = ALONE,
 ) -> Tensor:
     """The izi_f loss of f-AnoGAN per clip: loss_B >= 0.
 
@@ -28,9 +30,10 @@ def reconstruction_loss(
     mean over the strided layers. Each error is a share of the variance of what is compared over
     the batch, so 1 means no better than a flat grey: a clipped critic contracts, and plain
     differences of its features would count for nothing beside the pixels.
-    `real_features` saves the critic's pass over the real clips when it is already known.
+    `real_features` saves the critic's pass over the real clips when it is already known. The
+    batch is that of all `processes` together.
     """
-    loss_B = _share_of_variance(video_BCTHW, reconstructed_BCTHW)
+    loss_B = _share_of_variance(video_BCTHW, reconstructed_BCTHW, processes)
     if feature_weight == 0:
         return loss_B
     if real_features is None:
@@ -38,14 +41,15 @@ def reconstruction_loss(
             real_features = critic.features(video_BCTHW)
     pairs = list(zip(real_features, critic.features(reconstructed_BCTHW), strict=True))
     for real_BCTHW, fake_BCTHW in pairs:
-        share_B = _share_of_variance(real_BCTHW, fake_BCTHW)
+        share_B = _share_of_variance(real_BCTHW, fake_BCTHW, processes)
         loss_B = loss_B + feature_weight / len(pairs) * share_B
     return loss_B
 
 
-def _share_of_variance(real_BCTHW: Tensor, fake_BCTHW: Tensor) -> Tensor:
+def _share_of_variance(real_BCTHW: Tensor, fake_BCTHW: Tensor, processes: Processes) -> Tensor:
     real_BCTHW, fake_BCTHW = real_BCTHW.float(), fake_BCTHW.float()
-    variance = real_BCTHW.var(dim=(0, 2, 3, 4), correction=0).mean().clamp_min(FLOOR)
+    variance_C, mean_C = torch.var_mean(real_BCTHW, dim=(0, 2, 3, 4), correction=0)
+    variance = processes.moments(mean_C, variance_C)[1].mean().clamp_min(FLOOR)
     return (real_BCTHW - fake_BCTHW).square().flatten(1).mean(1) / variance
 
 

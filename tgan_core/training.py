@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import record_function
 
 from tgan_core.baselines.constraints import clip_weights_, normalise_spectrally_
 from tgan_core.config import OptimisationConfig, TganConfig
@@ -14,6 +15,8 @@ from tgan_core.critic import Critic
 from tgan_core.errors import CheckpointError, NonFiniteError
 from tgan_core.generators import Generator, initialise_generator_, new_generator
 from tgan_core.initialisation import initialise_
+from tgan_core.normalisation import share_statistics_
+from tgan_core.processes import ALONE, Processes
 from tgan_core.resumption import Trained, load_tensors, saved_tensors
 from tgan_core.shapes import check_shape
 from tgan_core.simultaneous_gradients import PlayerGradients, simultaneous_gradients
@@ -46,6 +49,10 @@ class TrainingState:
     critic_optimiser: torch.optim.Optimizer
     random: torch.Generator
     """Source of latents; lives on the CPU so that all devices draw the same ones."""
+    processes: Processes = ALONE
+    """Those that train these networks together; each draws the latents of all."""
+    gradients: Callable[..., PlayerGradients] = simultaneous_gradients
+    """What takes both players' gradients; see tgan_core.execution for faster ones."""
     step: int = 0
     """Steps taken so far."""
 
@@ -90,9 +97,13 @@ class StepFigures:
 
 
 def new_training_state(
-    config: TganConfig, seed: int, device: torch.device | str = "cpu"
+    config: TganConfig,
+    seed: int,
+    device: torch.device | str = "cpu",
+    processes: Processes = ALONE,
 ) -> TrainingState:
-    """Fresh networks and optimisers; equal seeds give equal weights on every device."""
+    """Fresh networks and optimisers; equal seeds give equal weights on every device, and in all
+    `processes`."""
     random = torch.Generator().manual_seed(seed)
     # The constructors of torch draw weights of their own: they must not move the global chance.
     with torch.random.fork_rng(devices=[]):
@@ -117,6 +128,8 @@ def new_training_state(
         if average is not None:
             average.load_state_dict(network.state_dict())
             _place(average, config.optimisation, device).requires_grad_(False).eval()
+        for measured in filter(None, (network, average)):
+            share_statistics_(measured, processes)
     rates = config.optimisation
     return TrainingState(
         config=config,
@@ -127,6 +140,7 @@ def new_training_state(
         generator_optimiser=_optimiser(generator, rates, rates.generator_learning_rate),
         critic_optimiser=_optimiser(critic, rates, rates.critic_learning_rate),
         random=random,
+        processes=processes,
     )
 
 
@@ -153,15 +167,18 @@ def training_step(
     pseudo_BCTHW: Tensor | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> StepFigures:
-    """One simultaneous step of both players on one batch of real clips, float in [-1, 1].
+    """One simultaneous step of both players on one batch of real clips, float in [-1, 1]; several
+    processes are all given the whole batch, and each takes its share.
 
     `pseudo_BCTHW`: pseudo-anomalies, which the critic learns to tell from the real clips as well.
     Both gradients are taken at the same point with the same generated batch. Raises
     NonFiniteError, naming step and tensor, before any update: the state is then as before the
-    call. Raises ValueError for a batch of the wrong shape or range.
+    call. Raises ValueError for a batch of the wrong shape or range, and ProcessesDisagree when
+    the processes do not hold the same networks.
     """
     started = clock()
-    number = state.step + 1
+    number, processes, clips = state.step + 1, state.processes, len(video_BCTHW)
+    processes.require_same(_weights(state), step=state.step)
     real_BCTHW = _checked_batch(state, video_BCTHW, "video_BCTHW", number)
     pseudo = None
     if pseudo_BCTHW is not None:
@@ -170,15 +187,18 @@ def training_step(
     kept_random = state.random.get_state()
     kept_buffers = [buffer.clone() for buffer in _buffers(state)]
     try:
-        gradients = simultaneous_gradients(
+        latent_BZ = next(latent_batches(state, batch=clips, batches=1))
+        mixing_B = torch.rand(clips, generator=state.random) if mixes else None
+        gradients = state.gradients(
             state.generator,
             state.critic,
-            next(latent_batches(state, batch=real_BCTHW.shape[0], batches=1)),
+            processes.share(latent_BZ),
             real_BCTHW,
             state.config.optimisation,
             step=number,
             pseudo_BCTHW=pseudo,
-            mixing_B=torch.rand(len(real_BCTHW), generator=state.random) if mixes else None,
+            mixing_B=None if mixing_B is None else processes.share(mixing_B).to(state.device),
+            processes=processes,
         )
         _assert_finite(state, gradients, number)
     except BaseException:
@@ -200,7 +220,8 @@ def _constrain(state: TrainingState, number: int) -> ClippingReport | None:
     if not optimisation.clip_every or number % optimisation.clip_every:
         return None
     if optimisation.constraint == "singular_values":
-        return clip_critic_(state.critic)
+        with record_function("clipping"):
+            return clip_critic_(state.critic)
     if optimisation.constraint == "weights":
         clip_weights_(state.critic, optimisation.constraint_level)
     return None
@@ -230,7 +251,8 @@ def _checked_batch(state: TrainingState, video_BCTHW: Tensor, name: str, number:
     layout = torch.contiguous_format
     if state.config.optimisation.channels_last:
         layout = torch.channels_last_3d
-    return video_BCTHW.to(state.device, torch.float32).contiguous(memory_format=layout)
+    share_BCTHW = state.processes.share(video_BCTHW)
+    return share_BCTHW.to(state.device, torch.float32).contiguous(memory_format=layout)
 
 
 def _assert_finite(state: TrainingState, gradients: PlayerGradients, number: int) -> None:
@@ -326,6 +348,11 @@ def _trained(state: TrainingState) -> Trained:
         "critic": (state.critic, state.critic_optimiser),
         **{name: (average, None) for name, average in averages.items() if average is not None},
     }
+
+
+def _weights(state: TrainingState) -> Iterable[Tensor]:
+    yield from state.generator.parameters()
+    yield from state.critic.parameters()
 
 
 def _buffers(state: TrainingState) -> Iterable[Tensor]:

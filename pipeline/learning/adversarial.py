@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pipeline.clips.flow import SPEED_STEPS
 from pipeline.clips.tensors import planes_of, speed_plane
-from pipeline.errors import TrainingDiverged
+from pipeline.errors import ModelError, TrainingDiverged
 from pipeline.learning.presets import Preset
 from pipeline.learning.pseudo_anomalies import PseudoAnomalies
 from pipeline.learning.reservoir import TileBatch, TileReservoir
@@ -28,8 +28,9 @@ from tgan_core.encoder_training import (
     new_encoder,
     new_encoder_state,
 )
-from tgan_core.errors import CheckpointError, NonFiniteError
+from tgan_core.errors import CheckpointError, NonFiniteError, ProcessesDisagree
 from tgan_core.normalisation import recompute_batch_norm_statistics
+from tgan_core.processes import ALONE, Processes
 from tgan_core.training import (
     TrainingState,
     load_state_tensors,
@@ -136,19 +137,28 @@ def train_networks(
     device: torch.device,
     workspace: Workspace | None,
     progress: Progress,
+    processes: Processes = ALONE,
 ) -> tuple[Networks, list[dict[str, float]]]:
     """Return the trained networks, frozen, and every 20th step's figures.
 
+    Several `processes` call this alike, each with the same source, and all get the same; they see
+    one workspace, which rank 0 writes. It goes on with any number of them.
     Raises TrainingDiverged before an update with a number that is not finite; the last checkpoint
     in the workspace stays as it is.
     """
     try:
-        state, metrics = _train_generator(source, preset, seed, device, workspace, progress)
+        state, metrics = _train_generator(
+            source, preset, seed, device, workspace, progress, processes
+        )
         encoder_state = _train_encoder(state, source, preset, seed, metrics, workspace, progress)
     except NonFiniteError as error:
         raise TrainingDiverged(
             f"training stopped before a broken update: {error}; the model in use stays; "
             "train with another seed, or look at the footage"
+        ) from error
+    except ProcessesDisagree as error:
+        raise ModelError(
+            f"training stopped: {error}; the workspace must be one folder that all of them see"
         ) from error
     networks = Networks(
         generator=_video_generator(state),
@@ -199,11 +209,12 @@ def _train_generator(
     device: torch.device,
     workspace: Workspace | None,
     progress: Progress,
+    processes: Processes,
 ) -> tuple[TrainingState, list[dict[str, float]]]:
-    state = new_training_state(preset.tgan, seed, device)
+    state = new_training_state(preset.tgan, seed, device, processes)
     metrics: list[dict[str, float]] = []
     _go_on("generator", partial(load_state_tensors, state), metrics, workspace, progress)
-    if workspace and state.step < preset.generator_steps:
+    if workspace and processes.leads and state.step < preset.generator_steps:
         # A generator that is not ready was never shown to an encoder: that one saw another.
         workspace.forget("encoder")
     log = _Log(progress, "generator", preset.generator_steps, metrics)
@@ -220,7 +231,8 @@ def _train_generator(
             largest_singular_value=figures.largest_singular_value,
         )
         last = state.step == preset.generator_steps
-        if workspace and (last or _is_due(state.step, preset.generator_steps)):
+        due = last or _is_due(state.step, preset.generator_steps)
+        if workspace and processes.leads and due:
             workspace.save("generator", state.step, state_tensors(state), metrics)
     _measure_norms(state, seed, preset)
     return state, metrics
@@ -232,7 +244,7 @@ def _measure_norms(state: TrainingState, seed: int, preset: Preset) -> None:
     chance = torch.Generator().manual_seed(seed + 1)
     size = (preset.tgan.optimisation.batch, preset.tgan.geometry.latent)
     latents = (
-        (torch.rand(size, generator=chance) * 2.0 - 1.0).to(state.device)
+        state.processes.share(torch.rand(size, generator=chance) * 2.0 - 1.0).to(state.device)
         for _ in range(min(_NORM_BATCHES, preset.generator_steps))
     )
     recompute_batch_norm_statistics(state.sampler, latents)
@@ -248,7 +260,7 @@ def _train_encoder(
     progress: Progress,
 ) -> EncoderState:
     encoder = new_encoder(preset.tgan.geometry, seed, trained.device)
-    state = new_encoder_state(encoder, preset.encoder_learning_rate)
+    state = new_encoder_state(encoder, preset.encoder_learning_rate, trained.processes)
     _go_on("encoder", partial(load_encoder_tensors, state), metrics, workspace, progress)
     log = _Log(progress, "encoder", preset.encoder_steps, metrics)
     # The encoder's batches go on where the generator's ended, so that both see all of the tiles.
@@ -263,6 +275,7 @@ def _train_encoder(
         )
         log.step(figures.step, figures.seconds, loss=figures.loss, pixel_error=figures.pixel_error)
         last = state.step == preset.encoder_steps
-        if workspace and (last or _is_due(state.step, preset.encoder_steps)):
+        due = last or _is_due(state.step, preset.encoder_steps)
+        if workspace and state.processes.leads and due:
             workspace.save("encoder", state.step, encoder_tensors(state), metrics)
     return state

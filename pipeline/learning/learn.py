@@ -34,6 +34,7 @@ from pipeline.learning.workspace import Workspace
 from pipeline.scoring.experts import experts_named
 from pipeline.timebase import seconds
 from tgan_core.arithmetic import bfloat16_speedup
+from tgan_core.processes import ALONE, Processes
 
 __all__ = ["Split", "learn", "split_held_out", "training_job"]
 
@@ -93,11 +94,14 @@ def learn(
     device: str = "auto",
     workspace: Path | None = None,
     progress: Progress = lambda line: None,
+    processes: Processes = ALONE,
 ) -> CameraModel:
     """Return the calibrated model of a camera from stretches of normal footage, in order of time.
 
     `workspace` is a folder where training leaves checkpoints: after a kill, the same call goes on
     from the last one and ends in the same model. None keeps nothing.
+    Several `processes` (tgan_core.processes) call this alike, with one workspace, share the steps
+    of training, and all get the same model; what comes before and after each does for itself.
     Raises FootageError (too_short) when there is too little footage, and TrainingDiverged when a
     number stops being finite.
     """
@@ -116,8 +120,8 @@ def learn(
 
     where = choose_device(device)
     kept = Workspace(workspace, training_job(stretches, preset, seed, masks)) if workspace else None
-    preset = _with_fitting_arithmetic(preset, where, kept)
-    networks, metrics = train_networks(source, preset, seed, where, kept, progress)
+    preset = _with_fitting_arithmetic(preset, where, kept, processes)
+    networks, metrics = train_networks(source, preset, seed, where, kept, progress, processes)
     del source  # the passes that follow need the memory, and not the tiles
     stages.done("networks", f"{preset.generator_steps:,} + {preset.encoder_steps:,} steps")
 
@@ -205,7 +209,7 @@ def _moments(clips: Sequence[Clip]) -> str:
 
 
 def _with_fitting_arithmetic(
-    preset: Preset, device: torch.device, kept: Workspace | None
+    preset: Preset, device: torch.device, kept: Workspace | None, processes: Processes
 ) -> Preset:
     """Return the preset without bf16 where the device does not gain from it.
 
@@ -215,7 +219,8 @@ def _with_fitting_arithmetic(
     """
 
     def measured() -> str:
-        return "bf16" if bfloat16_speedup(device) > _LEAST_BF16_GAIN else "none"
+        speedup = processes.first_word(bfloat16_speedup(device))
+        return "bf16" if speedup > _LEAST_BF16_GAIN else "none"
 
     if preset.tgan.optimisation.autocast != "bf16":
         return preset
