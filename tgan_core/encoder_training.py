@@ -14,6 +14,7 @@ from tgan_core.critic import Critic
 from tgan_core.encoder import Encoder, encode
 from tgan_core.errors import CheckpointError, NonFiniteError
 from tgan_core.initialisation import initialise_
+from tgan_core.labels import LabelledClips, labelled
 from tgan_core.reconstruction_loss import frozen, reconstruction_loss
 from tgan_core.resumption import load_tensors, saved_tensors
 from tgan_core.video_generator import VideoGenerator
@@ -87,7 +88,7 @@ def train_encoder(
     encoder: Encoder,
     generator: VideoGenerator,
     critic: Critic,
-    batches: Iterator[Tensor],
+    batches: Iterator[Tensor | LabelledClips],
     steps: int,
     learning_rate: float = 1e-4,
     *,
@@ -105,8 +106,9 @@ def train_encoder(
     if state is None:
         state = new_encoder_state(encoder, learning_rate)
     for _ in range(steps):
-        if (video_BCTHW := next(batches, None)) is None:
+        if (batch := next(batches, None)) is None:
             break
+        video_BCTHW, label_B = labelled(batch)
         figures = encoder_step(
             state,
             generator,
@@ -115,6 +117,7 @@ def train_encoder(
             feature_weight=feature_weight,
             autocast=autocast,
             strict=strict,
+            label_B=label_B,
         )
         if on_step is not None:
             on_step(figures)
@@ -131,9 +134,10 @@ def encoder_step(
     feature_weight: float = 1.0,
     autocast: Literal["none", "bf16"] = "none",
     strict: bool = True,
+    label_B: Tensor | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> EncoderFigures:
-    """One step on one batch of real clips, float in [-1, 1].
+    """One step on one batch of real clips, float in [-1, 1]; `label_B` as the generator needs it.
 
     Raises NonFiniteError before any update: the state is then as before the call.
     """
@@ -147,10 +151,16 @@ def encoder_step(
     try:
         with frozen(generator, critic):
             with torch.autocast(device_type, torch.bfloat16, enabled=autocast == "bf16"):
-                codes = encode(state.encoder, generator, video_BCTHW, strict=strict)
-                made_BCTHW = generator.render(*codes)
+                codes = encode(
+                    state.encoder, generator, video_BCTHW, strict=strict, label_B=label_B
+                )
+                made_BCTHW = generator.render(*codes, label_B)
                 loss_B = reconstruction_loss(
-                    critic, video_BCTHW, made_BCTHW, feature_weight=feature_weight
+                    critic,
+                    video_BCTHW,
+                    made_BCTHW,
+                    feature_weight=feature_weight,
+                    label_B=label_B,
                 )
             loss = loss_B.mean()
             # With `strict` the head of the moments takes no part: its gradient is zero.

@@ -1,6 +1,7 @@
 """The gradients of both players at one point, from one generated batch (section 4, alg. 1)."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -34,13 +35,19 @@ def simultaneous_gradients(
     optimisation: OptimisationConfig,
     *,
     step: int,
+    label_B: Tensor | None = None,
     pseudo_BCTHW: Tensor | None = None,
+    pseudo_label_B: Tensor | None = None,
     mixing_B: Tensor | None = None,
 ) -> PlayerGradients:
     """Gradients of both losses with the same generated batch, networks in train mode.
 
+    `label_B`, of a conditional model, are the labels of the real clips; the generator is asked for
+    the same ones, so that labels by themselves say nothing of what is real.
+
     With `pseudo_BCTHW`, clips that are neither real nor generated, the critic's loss is the mean of
     its losses against both (Zaheer et al. 2020, section 3.2); the generator's stays as it is.
+    `pseudo_label_B` are the labels of those clips.
 
     `step`, counted from 1, says whether the lazy gradient penalty is due. `mixing_B` in [0, 1] says
     where between generated and real clips the constraint "gradient_penalty" looks; it needs it.
@@ -48,16 +55,17 @@ def simultaneous_gradients(
     """
     generator.train()
     critic.train()
+    judge = partial(critic, label_B=label_B)
     generator_weights, critic_weights = list(generator.parameters()), list(critic.parameters())
     bf16 = optimisation.autocast == "bf16"
     with torch.autocast(latent_BZ.device.type, torch.bfloat16, enabled=bf16):
-        generated_BCTHW = generator(latent_BZ)
+        generated_BCTHW = generator(latent_BZ, label_B)
         # The graph is cut here: the critic's part is walked before the generator's.
         fake_BCTHW = generated_BCTHW.detach().requires_grad_()
         # Fake before real, in separate passes: batch norm sees them one after the other.
-        fake_score_B = critic(fake_BCTHW)
-        real_score_B = critic(real_BCTHW)
-        pseudo_score_B = None if pseudo_BCTHW is None else critic(pseudo_BCTHW)
+        fake_score_B = judge(fake_BCTHW)
+        real_score_B = judge(real_BCTHW)
+        pseudo_score_B = None if pseudo_BCTHW is None else critic(pseudo_BCTHW, pseudo_label_B)
     both = losses(optimisation.objective, real_score_B, fake_score_B)
     critic_loss, share = both.critic, 1.0
     if pseudo_score_B is not None:
@@ -82,10 +90,10 @@ def simultaneous_gradients(
     if optimisation.constraint == "gradient_penalty":
         if mixing_B is None:
             raise ValueError("constraint 'gradient_penalty' needs mixing_B")
-        penalty = mixed_gradient_penalty(critic, real_BCTHW, fake_BCTHW, mixing_B)
+        penalty = mixed_gradient_penalty(judge, real_BCTHW, fake_BCTHW, mixing_B)
         weight = optimisation.constraint_level
     elif optimisation.r1_weight and step % optimisation.r1_every == 0:
-        penalty = r1_penalty(critic, real_BCTHW)
+        penalty = r1_penalty(judge, real_BCTHW)
         weight = 0.5 * optimisation.r1_weight * optimisation.r1_every
     if penalty is not None:
         # The head's bias shifts all scores alike: it has no part in a slope.
