@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tgan_core.evaluation.moving_mnist import Digits, moving_digits, read_digits
+from tgan_core.labels import LabelledClips
 
 _IMAGES, _LABELS = "mnist/t10k-images-idx3-ubyte.gz", "mnist/t10k-labels-idx1-ubyte.gz"
 _TRAINING_DIGITS = 8_000
 _SHOWN = 6
-"""Rows and columns of a grid of clips."""
+"""Columns of a grid of clips."""
 
 
 def read_split(side_px: int) -> tuple[Digits, Digits]:
@@ -47,14 +48,26 @@ def endless_clips(
         yield moving_digits(digits, batch, random, frames=frames, side_px=side_px).video_BCTHW
 
 
-def write_grid(path: Path, video_BCTHW: Tensor, frame_rate: float = 10.0) -> None:
-    """Write up to 36 clips side by side as WebM, each twice as large."""
+def endless_labelled_clips(
+    digits: Digits, *, batch: int, frames: int, side_px: int, seed: int
+) -> Iterator[LabelledClips]:
+    """Yield clips of one digit each with its label, the same for the same seed."""
+    random = torch.Generator().manual_seed(seed)
+    while True:
+        made = moving_digits(digits, batch, random, frames=frames, side_px=side_px, digits_a_clip=1)
+        yield LabelledClips(made.video_BCTHW, made.labels_BM[:, 0])
+
+
+def write_grid(
+    path: Path, video_BCTHW: Tensor, frame_rate: float = 10.0, *, columns: int = _SHOWN
+) -> None:
+    """Write clips row by row, as many rows as they fill, as WebM, each twice as large."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    shown = video_BCTHW[: _SHOWN**2, 0].float().cpu()
-    rows = len(shown) // _SHOWN
-    grey = ((shown[: rows * _SHOWN] + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    rows = len(video_BCTHW) // columns
+    shown = video_BCTHW[: rows * columns, 0].float().cpu()
+    grey = ((shown + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
     tiled = (
-        torch.unflatten(grey, 0, (rows, _SHOWN)).permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
+        torch.unflatten(grey, 0, (rows, columns)).permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
     )
     height, width = (2 * side for side in tiled.shape[1:])
     fourcc = cv2.VideoWriter.fourcc(*"VP80")

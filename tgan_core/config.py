@@ -32,6 +32,9 @@ class GeometryConfig:
     """Batch norm without shift behind all critic layers but the first, or no norm at all."""
     generator: Literal["temporal", "one_piece", "moments"] = "temporal"
     """TGAN's, or one that it is compared with: see tgan_core.baselines."""
+    labels: int = 0
+    """Kinds of clips that one conditional model tells apart (section 1.6), at least 2: digits,
+    cameras, states of a machine. 0: the clips are all of one kind."""
 
     def __post_init__(self) -> None:
         _require(self.frames in (8, 16, 32), f"frames must be 8, 16 or 32, not {self.frames}")
@@ -55,6 +58,14 @@ class GeometryConfig:
         _require(
             self.generator in ("temporal", "one_piece", "moments"),
             f"generator must be 'temporal', 'one_piece' or 'moments', not {self.generator!r}",
+        )
+        _require(
+            self.labels == 0 or self.labels >= 2,
+            f"labels must be 0 or at least 2, not {self.labels}",
+        )
+        _require(
+            self.labels == 0 or self.generator != "one_piece",
+            "labels need a trajectory: generator 'one_piece' has none",
         )
 
     @property
@@ -195,7 +206,7 @@ def _values(section: GeometryConfig | OptimisationConfig) -> dict[str, Any]:
     }
 
 
-_LATER = frozenset({"generator", "constraint", "constraint_level"})
+_LATER = frozenset({"generator", "labels", "constraint", "constraint_level"})
 """Choices that earlier recipes did not have: they mean what their defaults mean."""
 
 

@@ -35,7 +35,8 @@ class Encoder(nn.Module):
     """The critic's strided stack, without constraint, with a latent at its end.
 
     A relaxed encoder also sees how each moment departs from the trajectory that the latent
-    alone would give; the departure starts as zero, so it begins as a strict one.
+    alone would give; the departure starts as zero, so it begins as a strict one. It sees no label:
+    of a conditional model the label goes to the generator, and one encoder serves all of them.
     """
 
     def __init__(self, geometry: GeometryConfig, *, relaxed: bool = False) -> None:
@@ -92,15 +93,21 @@ class _MomentHead(nn.Module):
 
 
 def encode(
-    encoder: Encoder, generator: VideoGenerator, video_BCTHW: Tensor, *, strict: bool = False
+    encoder: Encoder,
+    generator: VideoGenerator,
+    video_BCTHW: Tensor,
+    *,
+    strict: bool = False,
+    label_B: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """latent_BZ and frame_latents_BZT, both in (-1, 1), for clips float in [-1, 1].
 
     With `strict`, or from an encoder that is not relaxed, the trajectory follows from the latent
-    alone: the strongest idea of what is normal. Otherwise it may depart from it.
+    alone: the strongest idea of what is normal. Otherwise it may depart from it. `label_B` are the
+    labels of the clips, for a conditional generator.
     """
     latent_BZ, departure_BZT = encoder.codes(video_BCTHW)
-    frame_latents_BZT = generator.frame_latents(latent_BZ)
+    frame_latents_BZT = generator.frame_latents(latent_BZ, label_B)
     if departure_BZT is None or strict:
         return latent_BZ, frame_latents_BZT
     free_BZT = torch.atanh(frame_latents_BZT.clamp(-INSIDE, INSIDE))
@@ -109,13 +116,20 @@ def encode(
 
 @torch.no_grad()
 def reconstruct(
-    encoder: Encoder, generator: VideoGenerator, video_BCTHW: Tensor, *, strict: bool = False
+    encoder: Encoder,
+    generator: VideoGenerator,
+    video_BCTHW: Tensor,
+    *,
+    strict: bool = False,
+    label_B: Tensor | None = None,
 ) -> Reconstruction:
     """The clip that the generator draws from the encoder's code, all networks in eval mode."""
     with frozen(encoder, generator):
-        latent_BZ, frame_latents_BZT = encode(encoder, generator, video_BCTHW, strict=strict)
+        latent_BZ, frame_latents_BZT = encode(
+            encoder, generator, video_BCTHW, strict=strict, label_B=label_B
+        )
         return Reconstruction(
-            video_BCTHW=generator.render(latent_BZ, frame_latents_BZT),
+            video_BCTHW=generator.render(latent_BZ, frame_latents_BZT, label_B),
             latent_BZ=latent_BZ,
             frame_latents_BZT=frame_latents_BZT,
         )

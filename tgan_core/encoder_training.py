@@ -14,6 +14,7 @@ from tgan_core.critic import Critic
 from tgan_core.encoder import Encoder, encode
 from tgan_core.errors import CheckpointError, NonFiniteError
 from tgan_core.initialisation import initialise_
+from tgan_core.labels import LabelledClips, labelled
 from tgan_core.normalisation import share_statistics_
 from tgan_core.processes import ALONE, Processes
 from tgan_core.reconstruction_loss import frozen, reconstruction_loss
@@ -94,7 +95,7 @@ def train_encoder(
     encoder: Encoder,
     generator: VideoGenerator,
     critic: Critic,
-    batches: Iterator[Tensor],
+    batches: Iterator[Tensor | LabelledClips],
     steps: int,
     learning_rate: float = 1e-4,
     *,
@@ -112,8 +113,9 @@ def train_encoder(
     if state is None:
         state = new_encoder_state(encoder, learning_rate)
     for _ in range(steps):
-        if (video_BCTHW := next(batches, None)) is None:
+        if (batch := next(batches, None)) is None:
             break
+        video_BCTHW, label_B = labelled(batch)
         figures = encoder_step(
             state,
             generator,
@@ -122,6 +124,7 @@ def train_encoder(
             feature_weight=feature_weight,
             autocast=autocast,
             strict=strict,
+            label_B=label_B,
         )
         if on_step is not None:
             on_step(figures)
@@ -138,10 +141,11 @@ def encoder_step(
     feature_weight: float = 1.0,
     autocast: Literal["none", "bf16"] = "none",
     strict: bool = True,
+    label_B: Tensor | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> EncoderFigures:
-    """One step on one batch of real clips, float in [-1, 1]; several processes are all given the
-    whole batch, and each takes its share.
+    """One step on one batch of real clips, float in [-1, 1]; `label_B` as the generator needs it.
+    Several processes are all given the whole batch, and each takes its share.
 
     Raises NonFiniteError before any update: the state is then as before the call. Raises
     ProcessesDisagree when the processes do not hold the same encoder.
@@ -151,6 +155,7 @@ def encoder_step(
     if not bool(torch.isfinite(video_BCTHW).all()):
         raise NonFiniteError("video_BCTHW", step=number)
     video_BCTHW = processes.share(video_BCTHW)
+    label_B = None if label_B is None else processes.share(label_B)
     weights = dict(state.encoder.named_parameters())
     kept = [buffer.clone() for buffer in state.encoder.buffers()]
     device_type = video_BCTHW.device.type
@@ -158,14 +163,17 @@ def encoder_step(
     try:
         with frozen(generator, critic):
             with torch.autocast(device_type, torch.bfloat16, enabled=autocast == "bf16"):
-                codes = encode(state.encoder, generator, video_BCTHW, strict=strict)
-                made_BCTHW = generator.render(*codes)
+                codes = encode(
+                    state.encoder, generator, video_BCTHW, strict=strict, label_B=label_B
+                )
+                made_BCTHW = generator.render(*codes, label_B)
                 loss_B = reconstruction_loss(
                     critic,
                     video_BCTHW,
                     made_BCTHW,
                     feature_weight=feature_weight,
                     processes=processes,
+                    label_B=label_B,
                 )
             loss = loss_B.mean()
             # With `strict` the head of the moments takes no part: its gradient is zero.

@@ -93,11 +93,13 @@ def tried_executions(
     real_BCTHW: Tensor,
     pseudo_BCTHW: Tensor | None = None,
     *,
+    label_B: Tensor | None = None,
     repeats: int = 5,
     clock: Callable[[], float] = time.perf_counter,
     compile_network: Callable[[nn.Module], Callable[[Tensor], Tensor]] | None = None,
 ) -> list[Trial]:
-    """Tries every execution on one batch, which has the size that training will have.
+    """Tries every execution on one batch, which has the size that training will have; `label_B`,
+    which a conditional model needs, also stands for the labels of the pseudo-anomalies.
 
     The state is as before afterwards. Takes a minute or more where there is a compiler.
     """
@@ -116,7 +118,9 @@ def tried_executions(
             real_BCTHW.to(state.device),
             state.config.optimisation,
             step=step,
+            label_B=label_B,
             pseudo_BCTHW=None if pseudo_BCTHW is None else pseudo_BCTHW.to(state.device),
+            pseudo_label_B=None if pseudo_BCTHW is None else label_B,
             mixing_B=mixing_B,
             processes=state.processes,
         )
@@ -169,11 +173,13 @@ class _RecordedGradients:
         optimisation: OptimisationConfig,
         *,
         step: int,
+        label_B: Tensor | None = None,
         pseudo_BCTHW: Tensor | None = None,
+        pseudo_label_B: Tensor | None = None,
         mixing_B: Tensor | None = None,
         processes: Processes = ALONE,
     ) -> PlayerGradients:
-        given = [latent_BZ, real_BCTHW, pseudo_BCTHW, mixing_B]
+        given = [latent_BZ, real_BCTHW, label_B, pseudo_BCTHW, pseudo_label_B, mixing_B]
         kind = (
             penalty_is_due(optimisation, step),
             *(None if one is None else (one.shape, one.stride()) for one in given),
@@ -181,7 +187,7 @@ class _RecordedGradients:
         if kind not in self._recordings:
 
             def take(inputs: list[Tensor | None]) -> PlayerGradients:
-                latent, real, pseudo, mixing = inputs
+                latent, real, label, pseudo, pseudo_label, mixing = inputs
                 return self._take(
                     generator,
                     critic,
@@ -189,7 +195,9 @@ class _RecordedGradients:
                     real,
                     optimisation,
                     step=step,
+                    label_B=label,
                     pseudo_BCTHW=pseudo,
+                    pseudo_label_B=pseudo_label,
                     mixing_B=mixing,
                     processes=processes,
                 )

@@ -23,11 +23,13 @@ def refine_latent(
     steps: int = 50,
     learning_rate: float = 0.03,
     feature_weight: float = 1.0,
+    label_B: Tensor | None = None,
 ) -> Tensor:
     """The best latent_BZ in (-1, 1) met on the way, for each clip on its own.
 
     Takes `steps` Adam steps from latent_BZ with all networks frozen in eval mode; a clip that
-    gets no better keeps its start (pulled into the open box). Raises NonFiniteError when the
+    gets no better keeps its start (pulled into the open box). `label_B` are the labels of a
+    conditional model; they stay as they are. Raises NonFiniteError when the
     search runs into a NaN.
     """
     check_shape(latent_BZ, (video_BCTHW.shape[0], generator.geometry.latent), "latent_BZ")
@@ -37,15 +39,16 @@ def refine_latent(
     optimiser = torch.optim.Adam([free_BZ], lr=learning_rate)
     with frozen(generator, critic), torch.enable_grad():
         with torch.no_grad():
-            real_features = critic.features(video_BCTHW)
+            real_features = critic.features(video_BCTHW, label_B)
         for step in range(steps + 1):
             tried_BZ = torch.tanh(free_BZ)
             loss_B = reconstruction_loss(
                 critic,
                 video_BCTHW,
-                generator(tried_BZ),
+                generator(tried_BZ, label_B),
                 feature_weight=feature_weight,
                 real_features=real_features,
+                label_B=label_B,
             )
             if not bool(torch.isfinite(loss_B).all()):
                 raise NonFiniteError("loss of the latent search", step=step)

@@ -87,12 +87,14 @@ def share_statistics_(network: nn.Module, processes: Processes) -> None:
 
 
 @torch.no_grad()
-def recompute_batch_norm_statistics(network: nn.Module, inputs: Iterable[Tensor]) -> None:
+def recompute_batch_norm_statistics(
+    network: nn.Module, inputs: Iterable[Tensor | tuple[Tensor, Tensor | None]]
+) -> None:
     """Replaces the running statistics of `network` by their plain mean over `inputs`.
 
-    For a generator the inputs are latents, for a critic clips; of several processes each gives its
-    share. Averaged weights need this: their statistics were never measured. Without any batch norm,
-    or any input, nothing happens.
+    For a generator the inputs are latents, for a critic clips; with the labels of a conditional
+    model they are pairs. Of several processes each gives its share. Averaged weights need this:
+    their statistics were never measured. Without any batch norm, or any input, nothing happens.
     """
     norms = [
         part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)
@@ -108,7 +110,7 @@ def recompute_batch_norm_statistics(network: nn.Module, inputs: Iterable[Tensor]
             norm.reset_running_stats()
             norm.momentum = None  # torch's word for a cumulative mean
         for batch in inputs:
-            network(batch)
+            network(*batch) if isinstance(batch, tuple) else network(batch)
             batches += 1
     finally:
         network.train(was_training)

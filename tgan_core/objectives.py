@@ -1,10 +1,11 @@
 """The two games between generator and critic, and the gradient penalty at real clips."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 __all__ = ["Losses", "losses", "non_saturating_losses", "r1_penalty", "wasserstein_losses"]
@@ -41,7 +42,7 @@ def losses(
     return chosen(real_score_B, fake_score_B)
 
 
-def r1_penalty(critic: nn.Module, video_BCTHW: Tensor) -> Tensor:
+def r1_penalty(critic: Callable[[Tensor], Tensor], video_BCTHW: Tensor) -> Tensor:
     """Mean over real clips of ||dD/dx||^2, differentiable; always computed in float32."""
     with torch.autocast(video_BCTHW.device.type, enabled=False), torch.enable_grad():
         video_BCTHW = video_BCTHW.detach().float().requires_grad_()

@@ -23,6 +23,7 @@ def reconstruction_loss(
     feature_weight: float,
     real_features: Sequence[Tensor] | None = None,
     processes: Processes = ALONE,
+    label_B: Tensor | None = None,
 ) -> Tensor:
     """The izi_f loss of f-AnoGAN per clip: loss_B >= 0.
 
@@ -30,16 +31,17 @@ def reconstruction_loss(
     mean over the strided layers. Each error is a share of the variance of what is compared over
     the batch, so 1 means no better than a flat grey: a clipped critic contracts, and plain
     differences of its features would count for nothing beside the pixels.
-    `real_features` saves the critic's pass over the real clips when it is already known. The
-    batch is that of all `processes` together.
+    `real_features` saves the critic's pass over the real clips when it is already known.
+    `label_B` are the labels of the clips, for a conditional critic. The batch is that of all
+    `processes` together.
     """
     loss_B = _share_of_variance(video_BCTHW, reconstructed_BCTHW, processes)
     if feature_weight == 0:
         return loss_B
     if real_features is None:
         with torch.no_grad():
-            real_features = critic.features(video_BCTHW)
-    pairs = list(zip(real_features, critic.features(reconstructed_BCTHW), strict=True))
+            real_features = critic.features(video_BCTHW, label_B)
+    pairs = list(zip(real_features, critic.features(reconstructed_BCTHW, label_B), strict=True))
     for real_BCTHW, fake_BCTHW in pairs:
         share_B = _share_of_variance(real_BCTHW, fake_BCTHW, processes)
         loss_B = loss_B + feature_weight / len(pairs) * share_B

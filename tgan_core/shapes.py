@@ -2,10 +2,12 @@
 
 B  clips of a batch        C  channels (planes of a frame)      T  time steps (frames)
 H  rows                    W  columns                           Z  numbers of a latent
+V  labels of the model
 N  images of a flat batch  O  rows of a reshaped weight         I  its columns
 
 `video_BCTHW` is float in [-1, 1], `latent_BZ` and `frame_latents_BZT` are float in (-1, 1),
-`score_B` is unbounded: larger means more like the footage the critic has seen.
+`score_B` is unbounded: larger means more like the footage the critic has seen. `label_B` are whole
+numbers from 0 to V - 1.
 """
 
 from torch import Tensor

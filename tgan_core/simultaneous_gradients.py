@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -44,16 +45,22 @@ def simultaneous_gradients(
     optimisation: OptimisationConfig,
     *,
     step: int,
+    label_B: Tensor | None = None,
     pseudo_BCTHW: Tensor | None = None,
+    pseudo_label_B: Tensor | None = None,
     mixing_B: Tensor | None = None,
     processes: Processes = ALONE,
-    draw: Callable[[Tensor], Tensor] | None = None,
-    judge: Callable[[Tensor], Tensor] | None = None,
+    draw: Callable[..., Tensor] | None = None,
+    judge: Callable[..., Tensor] | None = None,
 ) -> PlayerGradients:
     """Gradients of both losses with the same generated batch, networks in train mode.
 
+    `label_B`, of a conditional model, are the labels of the real clips; the generator is asked for
+    the same ones, so that labels by themselves say nothing of what is real.
+
     With `pseudo_BCTHW`, clips that are neither real nor generated, the critic's loss is the mean of
     its losses against both (Zaheer et al. 2020, section 3.2); the generator's stays as it is.
+    `pseudo_label_B` are the labels of those clips.
 
     `step`, counted from 1, says whether the lazy gradient penalty is due. `mixing_B` in [0, 1] says
     where between generated and real clips the constraint "gradient_penalty" looks; it needs it.
@@ -65,27 +72,28 @@ def simultaneous_gradients(
     generator.train()
     critic.train()
     weights = list(generator.parameters())
+    labels = _given(label_B)
     bf16 = optimisation.autocast == "bf16"
     # The names are for profilers.
     with (
         record_function("generator"),
         torch.autocast(latent_BZ.device.type, torch.bfloat16, enabled=bf16),
     ):
-        generated_BCTHW = (generator if draw is None else draw)(latent_BZ)
+        generated_BCTHW = (generator if draw is None else draw)(latent_BZ, *labels)
     # The graph is cut here: the critic's part is walked before the generator's.
     fake_BCTHW = generated_BCTHW.detach().requires_grad_()
     with record_function("critic"):
         critic_slopes, fake_slope_BCTHW, figures = _critic_slopes(
             critic if judge is None else judge,
             list(critic.parameters()),
-            fake_BCTHW,
-            real_BCTHW,
-            pseudo_BCTHW,
+            (fake_BCTHW, *labels),
+            (real_BCTHW, *labels),
+            None if pseudo_BCTHW is None else (pseudo_BCTHW, *_given(pseudo_label_B)),
             optimisation,
         )
         if penalty_is_due(optimisation, step):
             extra, figures["gradient penalty"] = _penalty_slopes(
-                critic, fake_BCTHW, real_BCTHW, mixing_B, optimisation
+                critic, fake_BCTHW, real_BCTHW, label_B, mixing_B, optimisation
             )
             critic_slopes = [
                 slope if more is None else slope + more
@@ -102,21 +110,28 @@ def simultaneous_gradients(
     )
 
 
+def _given(label_B: Tensor | None) -> tuple[Tensor, ...]:
+    """The label as an argument that is only there when it is: a recorded network takes tensors."""
+    return () if label_B is None else (label_B,)
+
+
 def _critic_slopes(
-    judge: Callable[[Tensor], Tensor],
+    judge: Callable[..., Tensor],
     weights: list[nn.Parameter],
-    fake_BCTHW: Tensor,
-    real_BCTHW: Tensor,
-    pseudo_BCTHW: Tensor | None,
+    fake: tuple[Tensor, ...],
+    real: tuple[Tensor, ...],
+    pseudo: tuple[Tensor, ...] | None,
     optimisation: OptimisationConfig,
 ) -> tuple[list[Tensor], Tensor, dict[str, Tensor]]:
-    """The critic's gradient, how the generator's loss depends on its clips, and the figures."""
+    """The critic's gradient, how the generator's loss depends on its clips, and the figures; clips
+    come with their labels, if there are any."""
     bf16 = optimisation.autocast == "bf16"
+    fake_BCTHW = fake[0]
     with torch.autocast(fake_BCTHW.device.type, torch.bfloat16, enabled=bf16):
         # Fake before real, in separate passes: batch norm sees them one after the other.
-        fake_score_B = judge(fake_BCTHW)
-        real_score_B = judge(real_BCTHW)
-        pseudo_score_B = None if pseudo_BCTHW is None else judge(pseudo_BCTHW)
+        fake_score_B = judge(*fake)
+        real_score_B = judge(*real)
+        pseudo_score_B = None if pseudo is None else judge(*pseudo)
     both = losses(optimisation.objective, real_score_B, fake_score_B)
     critic_loss, share = both.critic, 1.0
     if pseudo_score_B is not None:
@@ -144,17 +159,19 @@ def _penalty_slopes(
     critic: Critic,
     fake_BCTHW: Tensor,
     real_BCTHW: Tensor,
+    label_B: Tensor | None,
     mixing_B: Tensor | None,
     optimisation: OptimisationConfig,
 ) -> tuple[tuple[Tensor | None, ...], Tensor]:
     """What the due penalty adds to the critic's gradient, and the penalty without its weight."""
+    judge = partial(critic, label_B=label_B)
     if optimisation.constraint == "gradient_penalty":
         if mixing_B is None:
             raise ValueError("constraint 'gradient_penalty' needs mixing_B")
-        penalty = mixed_gradient_penalty(critic, real_BCTHW, fake_BCTHW, mixing_B)
+        penalty = mixed_gradient_penalty(judge, real_BCTHW, fake_BCTHW, mixing_B)
         weight = optimisation.constraint_level
     else:
-        penalty = r1_penalty(critic, real_BCTHW)
+        penalty = r1_penalty(judge, real_BCTHW)
         weight = 0.5 * optimisation.r1_weight * optimisation.r1_every
     # The head's bias shifts all scores alike: it has no part in a slope.
     slopes = torch.autograd.grad(weight * penalty, list(critic.parameters()), allow_unused=True)

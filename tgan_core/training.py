@@ -15,12 +15,14 @@ from tgan_core.critic import Critic
 from tgan_core.errors import CheckpointError, NonFiniteError
 from tgan_core.generators import Generator, initialise_generator_, new_generator
 from tgan_core.initialisation import initialise_
+from tgan_core.labels import LabelledClips, checked_labels, labelled
 from tgan_core.normalisation import share_statistics_
 from tgan_core.processes import ALONE, Processes
 from tgan_core.resumption import Trained, load_tensors, saved_tensors
 from tgan_core.shapes import check_shape
 from tgan_core.simultaneous_gradients import PlayerGradients, simultaneous_gradients
 from tgan_core.singular_value_clipping import ClippingReport, clip_critic_
+from tgan_core.video_generator import VideoGenerator
 
 __all__ = [
     "StepFigures",
@@ -146,14 +148,14 @@ def new_training_state(
 
 def train(
     state: TrainingState,
-    batches: Iterator[Tensor],
+    batches: Iterator[Tensor | LabelledClips],
     steps: int,
     on_step: Callable[[StepFigures], None] | None = None,
 ) -> int:
     """Takes up to `steps` further steps and returns how many: fewer only if `batches` ends."""
     taken = 0
-    while taken < steps and (video_BCTHW := next(batches, None)) is not None:
-        figures = training_step(state, video_BCTHW)
+    while taken < steps and (batch := next(batches, None)) is not None:
+        figures = training_step(state, *labelled(batch))
         taken += 1
         if on_step is not None:
             on_step(figures)
@@ -163,26 +165,32 @@ def train(
 def training_step(
     state: TrainingState,
     video_BCTHW: Tensor,
+    label_B: Tensor | None = None,
     *,
     pseudo_BCTHW: Tensor | None = None,
+    pseudo_label_B: Tensor | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> StepFigures:
     """One simultaneous step of both players on one batch of real clips, float in [-1, 1]; several
     processes are all given the whole batch, and each takes its share.
 
-    `pseudo_BCTHW`: pseudo-anomalies, which the critic learns to tell from the real clips as well.
+    `label_B`: what each clip is of, for a conditional model; as many of each kind are generated.
+    `pseudo_BCTHW`: pseudo-anomalies, which the critic learns to tell from the real clips as well;
+    `pseudo_label_B`: the labels of the clips that they were made from.
     Both gradients are taken at the same point with the same generated batch. Raises
     NonFiniteError, naming step and tensor, before any update: the state is then as before the
-    call. Raises ValueError for a batch of the wrong shape or range, and ProcessesDisagree when
-    the processes do not hold the same networks.
+    call. Raises ValueError for a batch of the wrong shape or range, and for labels that the model
+    does not have; ProcessesDisagree when the processes do not hold the same networks.
     """
     started = clock()
     number, processes, clips = state.step + 1, state.processes, len(video_BCTHW)
     processes.require_same(_weights(state), step=state.step)
     real_BCTHW = _checked_batch(state, video_BCTHW, "video_BCTHW", number)
+    label_B = _checked_labels(state, label_B, clips, "label_B")
     pseudo = None
     if pseudo_BCTHW is not None:
         pseudo = _checked_batch(state, pseudo_BCTHW, "pseudo_BCTHW", number)
+        pseudo_label_B = _checked_labels(state, pseudo_label_B, len(pseudo_BCTHW), "pseudo_label_B")
     mixes = state.config.optimisation.constraint == "gradient_penalty"
     kept_random = state.random.get_state()
     kept_buffers = [buffer.clone() for buffer in _buffers(state)]
@@ -196,7 +204,9 @@ def training_step(
             real_BCTHW,
             state.config.optimisation,
             step=number,
+            label_B=None if label_B is None else processes.share(label_B),
             pseudo_BCTHW=pseudo,
+            pseudo_label_B=None if pseudo_label_B is None else processes.share(pseudo_label_B),
             mixing_B=None if mixing_B is None else processes.share(mixing_B).to(state.device),
             processes=processes,
         )
@@ -209,6 +219,8 @@ def training_step(
     _update(state.generator_optimiser, state.generator, gradients.generator)
     _update(state.critic_optimiser, state.critic, gradients.critic)
     state.step = number
+    if label_B is not None and isinstance(state.generator, VideoGenerator):
+        state.generator.count_labels_(label_B)
     report = _constrain(state, number)
     _average(state)
     return _figures(gradients, report, number, clock() - started)
@@ -253,6 +265,13 @@ def _checked_batch(state: TrainingState, video_BCTHW: Tensor, name: str, number:
         layout = torch.channels_last_3d
     share_BCTHW = state.processes.share(video_BCTHW)
     return share_BCTHW.to(state.device, torch.float32).contiguous(memory_format=layout)
+
+
+def _checked_labels(
+    state: TrainingState, label_B: Tensor | None, clips: int, name: str
+) -> Tensor | None:
+    checked_B = checked_labels(label_B, state.config.geometry.labels, clips, name)
+    return None if checked_B is None else checked_B.to(state.device)
 
 
 def _assert_finite(state: TrainingState, gradients: PlayerGradients, number: int) -> None:

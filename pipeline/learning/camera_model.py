@@ -261,7 +261,14 @@ def load_camera_model(
         trusted = digest or checkpoint_digest(folder)
         tensors, manifest = load_checkpoint(folder, trusted)
         return _assemble(tensors, manifest, choose_device(device), trusted)
-    except (CheckpointError, NonFiniteError, KeyError, TypeError, RuntimeError) as error:
+    except (
+        CheckpointError,
+        NonFiniteError,
+        KeyError,
+        TypeError,
+        ValueError,  # a recipe that this version does not know
+        RuntimeError,
+    ) as error:
         raise ModelDamaged(
             f"model {folder}: {error}; roll back to an earlier model or train again"
         ) from error

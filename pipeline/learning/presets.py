@@ -61,6 +61,8 @@ class Preset:
                 f"preset {self.name}: planes {self.planes} and "
                 f"{self.tgan.geometry.channels} channels do not fit"
             )
+        if self.tgan.geometry.labels:
+            raise ValueError(f"preset {self.name}: a camera's model has no labels")
 
     @property
     def grey(self) -> bool:

@@ -100,3 +100,9 @@ def test_a_manifest_with_missing_or_unknown_names_is_refused(change):
     change(values)
     with pytest.raises(ValueError):
         TganConfig.from_dict(values)
+
+
+def test_a_recipe_without_labels_is_written_as_before_there_were_any():
+    written = small_recipe().to_dict()
+    assert "labels" not in written["geometry"]
+    assert TganConfig.from_dict(written).geometry.labels == 0

@@ -4,6 +4,8 @@ Weight clipping: Arjovsky et al. 2017, algorithm 1. Gradient penalty: Gulrajani 
 section 4. Spectral norm: Miyato et al. 2018, section 2.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -19,7 +21,10 @@ def clip_weights_(critic: nn.Module, limit: float) -> None:
 
 
 def mixed_gradient_penalty(
-    critic: nn.Module, real_BCTHW: Tensor, fake_BCTHW: Tensor, mixing_B: Tensor
+    critic: Callable[[Tensor], Tensor],
+    real_BCTHW: Tensor,
+    fake_BCTHW: Tensor,
+    mixing_B: Tensor,
 ) -> Tensor:
     """Mean of (||dD/dx|| - 1)^2 at clips between real and generated ones, differentiable.
 

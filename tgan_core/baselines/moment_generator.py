@@ -19,6 +19,8 @@ class MomentGenerator(VideoGenerator):
     network is: the branch of the clip is left with a constant.
     """
 
-    def render(self, latent_BZ: Tensor, frame_latents_BZT: Tensor) -> Tensor:
+    def render(
+        self, latent_BZ: Tensor, frame_latents_BZT: Tensor, label_B: Tensor | None = None
+    ) -> Tensor:
         """video_BCTHW in [-1, 1] along any trajectory; the latents of clips are taken for zero."""
-        return super().render(torch.zeros_like(latent_BZ), frame_latents_BZT)
+        return super().render(torch.zeros_like(latent_BZ), frame_latents_BZT, label_B)

@@ -6,6 +6,7 @@ One linear layer and 3-D transposed convolutions, the mirror of the critic.
 from torch import Tensor, nn
 
 from tgan_core.config import GeometryConfig
+from tgan_core.labels import checked_labels
 from tgan_core.normalisation import batch_norm
 from tgan_core.shapes import check_shape
 
@@ -38,9 +39,10 @@ class OnePieceGenerator(nn.Module):
             width = outputs
         self.layers = nn.Sequential(*layers, nn.Tanh())
 
-    def forward(self, latent_BZ: Tensor) -> Tensor:
-        """video_BCTHW in [-1, 1] of the configured length."""
+    def forward(self, latent_BZ: Tensor, label_B: Tensor | None = None) -> Tensor:
+        """video_BCTHW in [-1, 1] of the configured length; it knows no labels."""
         check_shape(latent_BZ, (None, self.geometry.latent), "latent_BZ")
+        checked_labels(label_B, self.geometry.labels, len(latent_BZ))
         volume = self.first(latent_BZ).unflatten(1, (-1, self.steps, 4, 4))
         video_BCTHW: Tensor = self.layers(volume)
         return video_BCTHW
