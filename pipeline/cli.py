@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands import alerts, models, sites, stages
+from pipeline.commands import alerts, models, sites, stages, synthesis
 from pipeline.commands.cameras import cameras_app
 from pipeline.commands.shell import Shell
 from pipeline.errors import KizashiError
@@ -44,6 +44,8 @@ app.command()(alerts.alerts)
 app.command()(alerts.review)
 app.command()(alerts.sql)
 app.add_typer(models.models_app, name="model")
+app.command()(synthesis.generate)
+app.command()(synthesis.interpolate)
 app.command()(sites.evaluate)
 app.command()(sites.serve)
 app.add_typer(sites.store_app, name="store")

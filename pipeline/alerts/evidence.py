@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -21,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.alerts.alerts import Alert
-from pipeline.alerts.webm import name_track_by_number
 from pipeline.camera import Camera, Polygon
 from pipeline.clips.masks import burn_masks
 from pipeline.errors import FootageError, KizashiError
@@ -29,6 +27,7 @@ from pipeline.files import inside, sha256_of_file, sync_folder
 from pipeline.footage.admission import Footage, Reason
 from pipeline.footage.decoding import open_decoder
 from pipeline.footage.segments import Segment
+from pipeline.footage.webm_writer import frames_in_webm, write_webm
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Place
 from pipeline.timebase import microseconds
@@ -164,19 +163,7 @@ def _is_intact(path: Path) -> bool:
         return False
     if path.suffix != ".webm":
         return cv2.imread(str(path), cv2.IMREAD_UNCHANGED) is not None
-    return _frames_in(path) > 0
-
-
-def _frames_in(path: Path) -> int:
-    """Return how many frames of our own clip can be decoded."""
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    try:
-        frames = 0
-        while capture.grab():
-            frames += 1
-        return frames
-    finally:
-        capture.release()
+    return frames_in_webm(path) > 0
 
 
 def _put_in_place(part: Path, folder: Path) -> None:
@@ -355,43 +342,4 @@ def _write_clip(path: Path, frames: Iterator[Picture], frame_rate: float) -> Non
             "more; was the file replaced?",
             reason=Reason.NO_FRAMES,
         )
-    size = (first.shape[1], first.shape[0])
-    with _without_tag_notice():
-        writer = cv2.VideoWriter(
-            str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"VP80"), frame_rate, size
-        )
-    written = 1
-    try:
-        if not writer.isOpened():
-            raise _cannot_write(path)
-        writer.write(first)
-        for frame in frames:
-            writer.write(frame)
-            written += 1
-    except cv2.error as error:
-        raise _cannot_write(path) from error
-    finally:
-        writer.release()
-    if not name_track_by_number(path) or _frames_in(path) != written:
-        raise _cannot_write(path)
-
-
-@contextmanager
-def _without_tag_notice() -> Iterator[None]:
-    """Keep one line of OpenCV off the terminal; whatever else is written meanwhile still appears.
-
-    WebM has no four-letter tags, so OpenCV 5 prints "tag ... is not supported" for every clip it
-    writes, straight to descriptor 2, at every log level. The clip is right all the same.
-    """
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            caught.seek(0)
-            others = [line for line in caught if b"is not supported with codec id" not in line]
-            if others:
-                os.write(2, b"".join(others))
+    write_webm(path, chain([first], frames), frame_rate)

@@ -11,7 +11,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["PLANES", "align_lighting", "pictures_of", "plane_count", "planes_of", "speed_plane"]
+__all__ = [
+    "PLANES",
+    "align_lighting",
+    "levels_of",
+    "lighting_of",
+    "pictures_of",
+    "plane_count",
+    "planes_of",
+    "speed_plane",
+]
 
 PLANES = ("background_difference", "speed", "frame_difference", "grey", "colour")
 """background_difference: picture less background. speed: how fast each pixel moves (optical flow).
@@ -37,11 +46,19 @@ def align_lighting(video_NTHW: Tensor, background_HW: Tensor) -> Tensor:
     """Return the clip (float32 grey levels) with gain and offset of its lighting brought to the
     background's.
 
+    See `lighting_of`.
+    """
+    gain, offset = lighting_of(video_NTHW, background_HW)
+    return (gain[..., None, None] * video_NTHW.float() + offset[..., None, None]).clamp(0.0, 255.0)
+
+
+def lighting_of(video_NTHW: Tensor, background_HW: Tensor) -> tuple[Tensor, Tensor]:
+    """Return gain_N1 and offset_N1 that bring a clip's lighting to the background's.
+
     One gain and one offset a clip, by least squares on every fourth pixel, fitted again without the
     pixels that differ most (what moves must not change the light). Gain stays within [0.5, 2].
     """
-    video = video_NTHW.float()
-    sampled = video[:, :, 2::4, 2::4].mean(dim=1).flatten(1)  # N, pixels
+    sampled = video_NTHW[:, :, 2::4, 2::4].float().mean(dim=1).flatten(1)  # N, pixels
     target = background_HW.float()[2::4, 2::4].flatten().expand_as(sampled)
     weight = torch.ones_like(sampled)
     gain, offset = _weighted_line(sampled, target, weight)
@@ -49,7 +66,7 @@ def align_lighting(video_NTHW: Tensor, background_HW: Tensor) -> Tensor:
         residual = (gain * sampled + offset - target).abs()
         weight = (residual <= residual.quantile(0.7, dim=1, keepdim=True)).float()
         gain, offset = _weighted_line(sampled, target, weight)
-    return (gain[..., None, None] * video + offset[..., None, None]).clamp(0.0, 255.0)
+    return gain, offset
 
 
 def _weighted_line(x_NM: Tensor, y_NM: Tensor, weight_NM: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,13 +124,18 @@ def pictures_of(planes_NPTHW: Tensor, background_HW: Tensor, planes: tuple[str, 
 
     The inverse of `planes_of` as far as it goes: saturated differences stay saturated.
     """
+    levels = levels_of(planes_NPTHW, background_HW, planes)
+    return levels.round().clamp(0, 255).to(torch.uint8)
+
+
+def levels_of(planes_NPTHW: Tensor, background_HW: Tensor, planes: tuple[str, ...]) -> Tensor:
+    """Return the grey levels (colour: the levels of each colour) that planes show, float32 and
+    neither rounded nor cut off: pictures_NTHW, for colour pictures_NTHWC."""
     first = planes_NPTHW[:, 0].float()
     if planes == ("colour",):
-        levels = planes_NPTHW.float().permute(0, 2, 3, 4, 1) * 128.0 + 128.0
-    elif planes[0] == "background_difference":
-        levels = first * _FULL_SCALE + background_HW.float()
-    elif planes[0] == "frame_difference":
-        levels = first * _FULL_SCALE + 128.0
-    else:
-        levels = first * 128.0 + 128.0
-    return levels.round().clamp(0, 255).to(torch.uint8)
+        return planes_NPTHW.float().permute(0, 2, 3, 4, 1) * 128.0 + 128.0
+    if planes[0] == "background_difference":
+        return first * _FULL_SCALE + background_HW.float()
+    if planes[0] == "frame_difference":
+        return first * _FULL_SCALE + 128.0
+    return first * 128.0 + 128.0

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import gamma
 
-__all__ = ["auc_interval", "ordered_pairs", "poisson_interval"]
+__all__ = ["auc_interval", "mean_interval", "ordered_pairs", "poisson_interval"]
 
 BOOTSTRAP_SAMPLES = 2_000
 _CONFIDENCE = 0.95
@@ -69,6 +69,20 @@ def auc_interval(
     values = total[defined] / pairs_R[defined] / len(runs)
     edge = (1.0 - _CONFIDENCE) / 2.0
     low, high = np.quantile(values, [edge, 1.0 - edge])
+    return float(low), float(high)
+
+
+def mean_interval(
+    values_V: Sequence[float], *, seed: int = 0, samples: int = BOOTSTRAP_SAMPLES
+) -> tuple[float, float] | None:
+    """Return the 95 % interval of the mean of one value a video under resampling of whole videos;
+    None with fewer than two videos."""
+    values = np.asarray(values_V, dtype=np.float64)
+    if len(values) < 2:
+        return None
+    draws = np.random.default_rng(seed).integers(0, len(values), size=(samples, len(values)))
+    edge = (1.0 - _CONFIDENCE) / 2.0
+    low, high = np.quantile(values[draws].mean(axis=1), [edge, 1.0 - edge])
     return float(low), float(high)
 
 

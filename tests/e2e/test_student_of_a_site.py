@@ -99,3 +99,6 @@ def test_what_cannot_be_distilled_or_exported_is_said_in_a_line(
     (student,) = plant.models("student")
     code, said = plant.run("model", "distil", student.model_id)
     assert (code != 0, "is a student already" in said) == (True, True)
+    assert plant.run("model", "promote", student.model_id)[0] == 0
+    code, said = plant.run("generate", CAMERA)
+    assert (code != 0, f"came from, {teacher.model_id[:12]}" in said) == (True, True)
