@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import warnings
 import zlib
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -128,9 +129,7 @@ def _exported_program(network: Student) -> torch.export.ExportedProgram:
 
 
 def _write_onnx(network: Student, path: Path) -> None:
-    # The exporter talks about itself and warns of its own insides.
-    with warnings.catch_warnings(), redirect_stdout(StringIO()):
-        warnings.simplefilter("ignore")
+    with _quiet_exporter():
         program = torch.onnx.export(
             _exported_program(network),
             dynamo=True,
@@ -140,6 +139,20 @@ def _write_onnx(network: Student, path: Path) -> None:
         )
         assert program is not None
         program.save(str(path))
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keep to itself what torch's exporter says of its own insides; errors still come out."""
+    said = logging.getLogger("torch.onnx")
+    before = said.level
+    said.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        said.setLevel(before)
 
 
 def _quantise(path: Path, windows: Sequence[NDArray[np.uint8]]) -> None:
