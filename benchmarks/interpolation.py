@@ -161,8 +161,7 @@ def _print(figures: Mapping[str, Any], source: Source, console: Console) -> None
             _figure(row["psnr_over_linear"], 3) if name != "linear" else "",
             _figure(row["psnr_over_without_networks"], 3) if name == "ours" else "",
             _figure(row["psnr_over_untrained"], 3) if name == "ours" else "",
-            _figure(row["ssim"], 4),
-            _figure(row["ssim_over_linear"], 4) if name != "linear" else "",
+            f"{row['ssim']['mean']:.4f}",
         )
     console.print(table)
 

@@ -43,8 +43,10 @@ _PICTURES = ("background_difference", "grey", "colour")
 class Run:
     """Frames in a row with the flow from each to the next, worked out when first asked for."""
 
-    def __init__(self, frames: Sequence[NDArray[np.uint8]]) -> None:
+    def __init__(self, frames: Sequence[NDArray[np.uint8]], *, step: int = 1) -> None:
         self.frames = tuple(frames)
+        self.step = step
+        """Steps of the model's time from one frame to the next."""
         self._forward: dict[int, NDArray[np.float32]] = {}
 
     def __len__(self) -> int:
@@ -60,9 +62,9 @@ class Run:
         """Return frame `gap` and the next with the flow both ways."""
         return flow_pair(self.frames[gap], self.frames[gap + 1], self.forward(gap))
 
-    def thinned(self, first: int) -> Run:
-        """Return every second frame, from the frame `first` on."""
-        return Run(self.frames[first::2])
+    def thinned(self, first: int, spacing: int) -> Run:
+        """Return every `spacing`-th frame, from the frame `first` on."""
+        return Run(self.frames[first::spacing], step=self.step * spacing)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -158,8 +160,9 @@ class Interpolator:
             gain, offset = float(gain_N1), float(offset_N1)
             pictures = (gain * pictures.float() + offset).round().clamp(0.0, 255.0).to(torch.uint8)
         flows = [run.forward(gap) for gap in range(start, start + self.frames - 1)]
-        # As in every window, the first frame has the flow of the second.
-        flow_THW2 = np.stack([flows[0], *flows]).astype(np.float16)
+        # As in every window, the first frame has the flow of the second. Speeds are those of a step
+        # of the model, whatever was left out: its networks know them so.
+        flow_THW2 = (np.stack([flows[0], *flows]) / run.step).astype(np.float16)
         windows = WindowBatch(pictures=pictures.numpy(), flow_NTHW2=flow_THW2[None])
         planes = sight.reader().planes_NPTHW(windows)
         return planes.to(sight.networks.device), gain, offset

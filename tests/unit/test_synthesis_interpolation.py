@@ -59,13 +59,14 @@ def test_every_correction_is_nothing_at_either_frame(interpolator: Interpolator)
     run = Run(moving_square(8, speed_px=4))
     ends = interpolator.between(run, 3, (0.0, 1.0))
     features = len(ends.features_FHW)
-    loud = Choice(weights_JF=np.full((3, features), 2.0))
+    anything = np.array([[-9.0, 9.0]] * 3)
+    loud = Choice(weights_JF=np.full((3, features), 2.0), range_J2=anything)
     for moment, frame in ((0, 3), (1, 4)):
         assert np.allclose(ends.residual[moment], 0.0, atol=1e-3)
         # The warp that has come the whole way is as good as its flow.
-        quiet = Choice(
-            weights_JF=np.where(np.arange(3)[:, None] == 2, 2.0, 0.0) * np.ones(features)
-        )
+        only_drawn = np.zeros((3, features))
+        only_drawn[2] = 2.0
+        quiet = Choice(weights_JF=only_drawn, range_J2=anything)
         assert np.allclose(quiet.picture(ends, moment), run.frames[frame], atol=1e-2)
         assert loud.picture(ends, moment).shape == run.frames[frame].shape
 
@@ -106,8 +107,28 @@ def test_a_hidden_frame_lies_between_the_two_kept_ones() -> None:
         assert (kept.frames[gap][0, 0], kept.frames[gap + 1][0, 0]) == (hidden - 1, hidden + 1)
         assert gap >= 3
         assert gap + 4 < len(kept)
+    assert {kept.step for kept, _, _ in found} == {2}
     assert list(hidden_frames(Run(frames[:14]), 8, 1)) == []
     assert [hidden for _, _, hidden in hidden_frames(Run(frames[:15]), 8, 1)] == [7]
+
+
+def test_three_of_four_frames_are_hidden_as_well() -> None:
+    frames = [np.full((2, 2), number, dtype=np.uint8) for number in range(32)]
+    found = list(hidden_frames(Run(frames), 8, 1, 4))
+    assert [hidden for _, _, hidden in found] == [14, 15, 16, 17]
+    for kept, gap, hidden in found:
+        assert (kept.frames[gap][0, 0], kept.frames[gap + 1][0, 0]) == (hidden - 2, hidden + 2)
+        assert (gap, len(kept), kept.step) == (3, 8, 4)
+
+
+def test_speeds_are_those_of_a_step_of_the_model(interpolator: Interpolator) -> None:
+    run = Run(moving_square(16))
+    left_out, at_once = run.thinned(0, 2), Run(run.frames[::2])
+    slow, fast = (interpolator.between(r, 3, (0.5,)).features_FHW for r in (left_out, at_once))
+    assert np.allclose(slow[0], fast[0])
+    moving = np.abs(slow[1:] - fast[1:]).max(axis=0)
+    # The square is twice as fast for who does not know that a frame is missing; the rest is still.
+    assert moving[14:26].max() > 10.0 * moving[36:].max()
 
 
 def made_up(truth: np.ndarray, weights: tuple[float, float, float]) -> Between:
@@ -149,6 +170,18 @@ def test_weights_are_those_that_draw_the_hidden_frames_best() -> None:
     assert np.all(learnt.without_networks.weights_JF[2] == 0.0)
     assert np.all(learnt.without_networks.weights_JF[:, 1:] == 0.0)
     assert np.all(learnt.drawn_only.weights_JF[:2] == 0.0)
+
+
+def test_weights_stay_between_what_training_has_met() -> None:
+    truth = np.full((8, 8), 100.0)
+    between = made_up(truth, (0.0, 0.0, 0.0))
+    correction = between.flow[0] - between.linear[0]
+    weights = np.array([[0.5, 100.0], [0.0, 0.0], [0.0, 0.0]])
+    bounded = Choice(weights_JF=weights, range_J2=np.array([[0.4, 0.6], [0.0, 0.0], [0.0, 0.0]]))
+    share = (bounded.picture(between, 0) - between.linear[0]) / correction
+    seen = between.features_FHW[1]
+    assert np.allclose(share[seen > 0.01], 0.6, atol=0.01)
+    assert np.allclose(share[seen < -0.01], 0.4, atol=0.01)
 
 
 def test_learnt_weights_do_no_worse_than_blending_on_what_they_were_learnt_from(
