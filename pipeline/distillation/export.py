@@ -90,6 +90,9 @@ def load_exported_model(path: Path, digest: str | None = None) -> StudentModel:
         raise ModelDamaged(f"model {path}: its bytes have changed; export it again")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = torch.get_num_threads()
+    # Threads that wait for work in a loop took three times the processor time of the work itself.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
