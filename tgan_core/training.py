@@ -16,6 +16,7 @@ from tgan_core.errors import CheckpointError, NonFiniteError
 from tgan_core.generators import Generator, initialise_generator_, new_generator
 from tgan_core.initialisation import initialise_
 from tgan_core.labels import LabelledClips, checked_labels, labelled
+from tgan_core.moving_average import follow_
 from tgan_core.normalisation import share_statistics_
 from tgan_core.processes import ALONE, Processes
 from tgan_core.resumption import Trained, load_tensors, saved_tensors
@@ -299,22 +300,12 @@ def _update(optimiser: torch.optim.Optimizer, network: nn.Module, values: list[T
     optimiser.zero_grad(set_to_none=True)
 
 
-@torch.no_grad()
 def _average(state: TrainingState) -> None:
-    """Moves the averages towards the networks; young averages move faster, or the random first
-    weights would stay in them for thousands of steps."""
-    decay = min(state.config.optimisation.ema_decay, (1 + state.step) / (10 + state.step))
-    pairs: tuple[tuple[nn.Module | None, nn.Module], ...] = (
-        (state.ema_generator, state.generator),
-        (state.ema_critic, state.critic),
-    )
-    for average, network in pairs:
-        if average is None:
-            continue
-        weights: list[Tensor] = list(average.parameters())
-        torch._foreach_lerp_(weights, list(network.parameters()), 1 - decay)
-        for mean, buffer in zip(average.buffers(), network.buffers(), strict=True):
-            mean.copy_(buffer)
+    decay = state.config.optimisation.ema_decay
+    if state.ema_generator is not None:
+        follow_(state.ema_generator, state.generator, decay=decay, step=state.step)
+    if state.ema_critic is not None:
+        follow_(state.ema_critic, state.critic, decay=decay, step=state.step)
 
 
 def _figures(

@@ -42,6 +42,7 @@ ONLY_IN = {
         "pipeline/clips/masks.py",
         "pipeline/clips/flow.py",
         "pipeline/learning/reservoir.py",
+        "pipeline/distillation/altered_windows.py",
         "pipeline/scoring/continuity.py",
         "pipeline/scoring/motion.py",
         "pipeline/alerts/evidence.py",
