@@ -36,6 +36,9 @@ __all__ = ["Between", "Interpolator", "Run"]
 Levels = NDArray[np.float32]
 
 _TILES_AT_ONCE = 32
+_MIDDLES = ((0, 2), (1, 4))
+"""Of the critic's layers that are looked at: the gap that lies in the middle of what the first step
+of the layer sees, and how many gaps on that of the next step lies."""
 _PICTURES = ("background_difference", "grey", "colour")
 """First planes that show a picture; from speeds or frame differences none can be drawn."""
 
@@ -85,7 +88,7 @@ class Between:
     """What TGAN draws there less the blend of what it draws at the two frames: the part of its
     movement that blending misses. Zero at either frame."""
     features_FHW: Levels
-    """First layer of the critic around the two frames, with a plane of ones before it."""
+    """First two layers of the critic around the two frames, with a plane of ones before them."""
     control_FHW: Levels | None = None
     """The same of a critic that has learnt nothing; None unless it was asked for."""
 
@@ -199,15 +202,20 @@ class Interpolator:
         return [level.numpy() for level in levels]
 
     def _features(self, critic: Critic, planes_NPTHW: Tensor, index: int) -> Levels:
+        size = planes_NPTHW.shape[-2:]
         with self.sight.networks.precision():
-            hidden_CTHW = critic.features(planes_NPTHW)[0][0].float()
-            # Step k of the first layer sees frames 2k - 1 to 2k + 2: its middle is gap 2k.
-            at = min(index / 2.0, hidden_CTHW.shape[1] - 1.0)
-            lower, upper = int(at), min(int(at) + 1, hidden_CTHW.shape[1] - 1)
-            hidden_CHW = torch.lerp(hidden_CTHW[:, lower], hidden_CTHW[:, upper], at - lower)
-            size = planes_NPTHW.shape[-2:]
-            larger = F.interpolate(hidden_CHW[None], size, mode="bilinear", align_corners=False)[0]
-            features_FHW = torch.cat([torch.ones_like(larger[:1]), larger])
+            parts = [torch.ones((1, *size), device=planes_NPTHW.device)]
+            activations = critic.features(planes_NPTHW)[: len(_MIDDLES)]
+            for hidden_BCTHW, (first, stride) in zip(activations, _MIDDLES, strict=True):
+                hidden_CTHW = hidden_BCTHW[0].float()
+                last = hidden_CTHW.shape[1] - 1
+                at = min(max((index - first) / stride, 0.0), float(last))
+                lower, upper = int(at), min(int(at) + 1, last)
+                now_CHW = torch.lerp(hidden_CTHW[:, lower], hidden_CTHW[:, upper], at - lower)
+                parts.append(
+                    F.interpolate(now_CHW[None], size, mode="bilinear", align_corners=False)[0]
+                )
+            features_FHW = torch.cat(parts)
         return features_FHW.cpu().numpy()
 
 

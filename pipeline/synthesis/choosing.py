@@ -6,12 +6,12 @@ The picture between two frames is the linear blend plus corrections, each times 
     warps apart         half the difference of the two warps: which side to believe
     drawn movement      what TGAN draws between the frames less the blend of what it draws at them
 
-The weight of a correction at a pixel is linear in what the first layer of the critic says of the
-place (`Between.features_FHW`, which begins with a plane of ones). Corrections fade towards either
-frame, so the frames themselves come back as they are.
+The weight of a correction at a pixel is linear in what the first two layers of the critic say of
+the place (`Between.features_FHW`, which begins with a plane of ones). Corrections fade towards
+either frame, so the frames themselves come back as they are.
 
 The drawn movement has no part in `ours`: on training videos of UCSD Ped2 that no weight was learnt
-from, it takes 0.003 dB away where the critic adds 0.2 to 0.4 dB.
+from, it takes 0.003 dB away where the critic adds 0.3 dB.
 
 Shapes: J corrections, F features, H x W pixels.
 """
@@ -40,13 +40,13 @@ _RENDER_SIGMA_PX = 2.0
 where an edge lies to the pixel."""
 _SPACINGS = (2, 4)
 """Weights that were learnt with every second frame alone misjudge what is faster than anyone in
-normal footage: on such videos with three of four frames left out they lose 0.3 dB against weights
-without the critic; those learnt with both win 0.25 dB, and still 0.04 with five of six left out."""
+normal footage: on such videos with three of four frames left out they lose 0.4 dB against weights
+without the critic; those learnt with both win 0.4 dB, and still 0.1 with five of six left out."""
 _MATTERS, _PLACES_A_FRAME = 2.0, 500
 """Grey levels from which a correction matters, and how many such places of a frame are kept."""
 _MET = (2.0, 98.0)
 """Percent of the weights met in training between which a weight stays. On training videos that no
-weight was learnt from: 0.02 dB with five of six frames left out, nothing gained or lost else."""
+weight was learnt from: 0.01 dB with five of six frames left out, nothing gained or lost else."""
 _RIDGE = 1e-3
 """Share of its own size added to each term's diagonal: features that say the same stay small."""
 
@@ -123,15 +123,21 @@ def learn_choices(interpolator: Interpolator, runs: Iterable[Run], *, every: int
     Every second frame is left out, and then three of four; every `every`-th frame is asked for.
     Raises FootageError (too_short) when no run is long enough to leave any out.
     """
-    ways = [False] if interpolator.control is None else [False, True]
-    sums = {untrained: _Sums() for untrained in ways}
+    flow = (_FLOW, _APART)
+    sums = {
+        "ours": _Sums(flow),
+        "without_networks": _Sums(flow, one_weight=True),
+        "drawn_only": _Sums((_DRAWN,), one_weight=True),
+    }
+    if interpolator.control is not None:
+        sums["untrained"] = _Sums(flow, untrained=True)
     gaps = 0
     for run in runs:
         for kept, gap, hidden in _hidden(run, interpolator.frames, every):
             between = interpolator.between(kept, gap, (0.5,))
             missing = run.frames[hidden].astype(np.float64) - between.linear[0]
-            for untrained, of_critic in sums.items():
-                of_critic.add(between, missing, untrained=untrained)
+            for problem in sums.values():
+                problem.add(between, missing)
             gaps += 1
     if not gaps:
         raise FootageError(
@@ -140,10 +146,10 @@ def learn_choices(interpolator: Interpolator, runs: Iterable[Run], *, every: int
             reason=Reason.TOO_SHORT,
         )
     return Choices(
-        ours=sums[False].choice((_FLOW, _APART)),
-        untrained=sums[True].choice((_FLOW, _APART), untrained=True) if True in sums else None,
-        without_networks=sums[False].choice((_FLOW, _APART), one_weight=True),
-        drawn_only=sums[False].choice((_DRAWN,), one_weight=True),
+        ours=sums["ours"].solved(),
+        untrained=sums["untrained"].solved() if "untrained" in sums else None,
+        without_networks=sums["without_networks"].solved(),
+        drawn_only=sums["drawn_only"].solved(),
         gaps=gaps,
     )
 
@@ -154,18 +160,31 @@ def _hidden(run: Run, frames: int, every: int) -> Iterator[tuple[Run, int, int]]
 
 
 class _Sums:
-    """The sums of a least-squares problem, hidden frames added as they come, and features of some
-    places where a correction matters."""
+    """The sums of one least-squares problem, hidden frames added as they come, and features of some
+    places where a correction matters.
 
-    def __init__(self) -> None:
+    Corrections that are not named have no weight; with `one_weight` the others have one each,
+    wherever it is.
+    """
+
+    def __init__(
+        self, corrections: Sequence[int], *, one_weight: bool = False, untrained: bool = False
+    ) -> None:
+        self._corrections, self._one_weight = corrections, one_weight
+        self._untrained = untrained
+        self._features = 0
         self._squares, self._products = np.zeros(()), np.zeros(())
-        self._places_JF: list[list[NDArray[np.float32]]] = [[] for _ in CORRECTIONS]
+        self._places: dict[int, list[NDArray[np.float32]]] = {n: [] for n in corrections}
 
-    def add(self, between: Between, missing: NDArray[np.float64], *, untrained: bool) -> None:
+    def add(self, between: Between, missing: NDArray[np.float64]) -> None:
         """Add what the blend lacks at one hidden frame."""
-        features_FHW = _features(between, untrained=untrained)
+        features_FHW = _features(between, untrained=self._untrained)
+        self._features = len(features_FHW)
+        features_FHW = features_FHW[:1] if self._one_weight else features_FHW
+        corrections = list(_corrections(between, 0))
         rows = []
-        for places, correction in zip(self._places_JF, _corrections(between, 0), strict=True):
+        for number, places in self._places.items():
+            correction = corrections[number]
             weight_FHW = features_FHW if correction.ndim == 2 else features_FHW[..., None]
             rows.append((weight_FHW * correction).reshape(len(features_FHW), -1))
             moved_HW = np.abs(correction) if correction.ndim == 2 else np.abs(correction).max(2)
@@ -175,28 +194,18 @@ class _Sums:
         self._squares = self._squares + terms @ terms.T
         self._products = self._products + terms @ missing.ravel()
 
-    def choice(
-        self, corrections: Sequence[int], *, one_weight: bool = False, untrained: bool = False
-    ) -> Choice:
-        """Return the best weights; those of other corrections are 0, and with `one_weight` those of
-        all features but the ones."""
-        features = len(self._squares) // len(CORRECTIONS)
-        kept = [
-            correction * features + feature
-            for correction in corrections
-            for feature in range(1 if one_weight else features)
-        ]
-        squares = self._squares[np.ix_(kept, kept)]
-        squares = squares + np.diag(_RIDGE * np.diag(squares) + 1e-9)
-        weights = np.zeros(len(self._squares))
-        weights[kept] = np.linalg.solve(squares, self._products[kept])
-        weights_JF = weights.reshape(len(CORRECTIONS), features)
-        ranges = []
-        for weights_F, places in zip(weights_JF, self._places_JF, strict=True):
+    def solved(self) -> Choice:
+        """Return the best weights, and between which of them training has kept."""
+        squares = self._squares + np.diag(_RIDGE * np.diag(self._squares) + 1e-9)
+        found = np.linalg.solve(squares, self._products).reshape(len(self._corrections), -1)
+        weights_JF = np.zeros((len(CORRECTIONS), self._features))
+        range_J2 = np.zeros((len(CORRECTIONS), 2))
+        for (number, places), weights_F in zip(self._places.items(), found, strict=True):
+            weights_JF[number, : len(weights_F)] = weights_F
             met = np.concatenate(places) @ weights_F
             # Where nothing ever moved there is nothing to bound, and nothing to correct.
-            ranges.append(np.percentile(met, _MET) if len(met) else weights_F[[0, 0]])
-        return Choice(weights_JF=weights_JF, range_J2=np.stack(ranges), untrained=untrained)
+            range_J2[number] = np.percentile(met, _MET) if len(met) else weights_F[0]
+        return Choice(weights_JF=weights_JF, range_J2=range_J2, untrained=self._untrained)
 
 
 def _corrections(between: Between, moment: int) -> Iterator[NDArray[np.float64]]:
