@@ -144,14 +144,7 @@ def _print(figures: Mapping[str, Any], source: Source, console: Console) -> None
         title_justify="left",
         box=SIMPLE_HEAD,
     )
-    headings = (
-        "PSNR, dB",
-        "over linear",
-        "over no critic",
-        "over untrained",
-        "SSIM",
-        "over linear",
-    )
+    headings = ("PSNR, dB", "over linear", "over no critic", "over untrained", "SSIM")
     for heading in ("", *headings):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for name, row in figures["methods"].items():

@@ -92,7 +92,7 @@ def interpolate_video(
         for name, label in METHODS.items()
         if name in figures["methods"]
     )
-    compared = f"{figures['frames']} real frames, each left out and drawn from its neighbours"
+    compared = f"real frames, left out and drawn from their neighbours: {figures['frames']}"
     return _told(path, record, rows, compared)
 
 
