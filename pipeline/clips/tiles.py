@@ -12,7 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["CELL_PX", "TileGrid", "cut_tiles", "largest_of_cells", "stitch_tiles"]
+__all__ = [
+    "CELL_PX",
+    "TileGrid",
+    "cut_tiles",
+    "largest_of_cells",
+    "stitch_tiles",
+    "sums_of_rectangles",
+]
 
 CELL_PX = 8
 """Side of a cell of the score grid, in working pixels: the stride of a critic for 32-pixel
@@ -100,3 +107,18 @@ def largest_of_cells(values_HW: NDArray[np.float32], cells: tuple[int, int]) -> 
     rows, columns = cells
     blocks = values_HW.reshape(rows, len(values_HW) // rows, columns, -1)
     return np.asarray(blocks.max(axis=(1, 3)), dtype=np.float32)
+
+
+def sums_of_rectangles(
+    values_HW: NDArray[np.floating], height: int, width: int
+) -> NDArray[np.float64]:
+    """Return the sum over the rectangle of this size at each place where it fits, (H - height + 1)
+    x (W - width + 1). By a summed-area table: the cost does not grow with the rectangle."""
+    table = np.pad(values_HW.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    sums: NDArray[np.float64] = (
+        table[height:, width:]
+        - table[:-height, width:]
+        - table[height:, :-width]
+        + table[:-height, :-width]
+    )
+    return sums

@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.clips.tiles import sums_of_rectangles
+
 __all__ = ["NormalWindows", "altered_window"]
 
 _WHOLE_SHARE = 0.15
@@ -108,13 +110,7 @@ def _where_it_moves(
 ) -> tuple[int, int]:
     """Return the top left corner of a rectangle of this size, drawn by how much moves in it."""
     energy_HW = np.abs(np.diff(differs_THW, axis=0)).mean(axis=0)
-    table = np.pad(energy_HW.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    total = (
-        table[height:, width:]
-        - table[:-height, width:]
-        - table[height:, :-width]
-        + table[:-height, :-width]
-    )
+    total = sums_of_rectangles(energy_HW, height, width)
     weights = np.maximum(total - np.median(total), 0.0).ravel()
     shares = weights / weights.sum() if weights.sum() > 0 else None
     corner = int(chance.choice(weights.size, p=shares))

@@ -7,6 +7,7 @@ calibration and alarm policy on held-out footage, as for any model.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -89,9 +90,11 @@ def distil(
     taught = time.monotonic()
     progress(f"lessons: {len(lessons.pictures):,} windows ({taught - started:.0f} s)")
     steps = max(1, round(_STEPS * effort))
-    student = _train(teacher, lessons, steps, seed, choose_device(device), progress)
+    student, loss = _train(teacher, lessons, steps, seed, choose_device(device), progress)
     progress(f"student: {steps:,} steps ({time.monotonic() - taught:.0f} s)")
-    return calibrate_student(uncalibrated(student, teacher), split.held_out, masks)
+    figures = {"seed": seed, "windows": len(lessons.pictures), "steps": steps, "loss": loss}
+    model = replace(uncalibrated(student, teacher), figures=figures)
+    return calibrate_student(model, split.held_out, masks)
 
 
 def _train(
@@ -101,14 +104,15 @@ def _train(
     seed: int,
     device: torch.device,
     progress: Progress,
-) -> Student:
+) -> tuple[Student, float]:
+    """Return the student and the mean loss of its last steps."""
     student = _new_student(teacher, lessons, seed).to(device)
     optimiser = torch.optim.AdamW(
         student.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _LEARNING_RATE, total_steps=steps)
     chance = np.random.default_rng(seed)
-    losses: list[float] = []
+    losses: deque[float] = deque(maxlen=_LOGGED_STEPS)
     for step in range(1, steps + 1):
         piece = _piece(lessons, student.geometry, chance)
         loss = _loss(student, piece, device)
@@ -121,8 +125,7 @@ def _train(
         losses.append(float(loss.detach()))
         if step % _LOGGED_STEPS == 0:
             progress(f"student: step {step:,} of {steps:,}, loss {np.mean(losses):.4f}")
-            losses.clear()
-    return student.eval()
+    return student.eval(), float(np.mean(losses))
 
 
 def _new_student(teacher: CameraModel, lessons: Lessons, seed: int) -> Student:

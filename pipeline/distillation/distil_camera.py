@@ -17,9 +17,11 @@ from pipeline.distillation.stored_models import EXPORTED_SUFFIX, load_model
 from pipeline.distillation.student_model import STUDENT, StudentModel
 from pipeline.errors import ModelError
 from pipeline.files import sync_folder
+from pipeline.identity import content_id
 from pipeline.learning.camera_model import CameraModel
+from pipeline.learning.learn import training_job
 from pipeline.learning.promotion import find_model
-from pipeline.learning.registration import is_intact, record_of, register
+from pipeline.learning.registration import is_intact, made_before, record_of, register
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import stretches_of
 from pipeline.store.leases import lease_kept
@@ -43,7 +45,8 @@ def distil_model(
 ) -> ModelRecord:
     """Make a student of a model from the footage that its camera has now, as a candidate.
 
-    Raises ModelError when the model is a student itself. Killed in the middle, nothing is left.
+    Called again with nothing changed, it gives the student that there is. Killed in the middle,
+    nothing is left. Raises ModelError when the model is a student itself.
     """
     record = find_model(site, beginning)
     teacher = load_model(site.folder / record.path, record.digest, device=site.settings.device)
@@ -53,7 +56,13 @@ def distil_model(
         )
     camera = check_camera(site.store.camera(record.camera))
     stretches = stretches_of(site, camera.name, progress=progress)
+    footage = training_job(stretches, teacher.preset, seed, camera.privacy_masks)
+    asked = (record.model_id, footage, repr(effort), repr(camera.budget_per_day))
+    job = content_id("distillation", *asked)
     with lease_kept(site.store, f"train/{camera.name}", _LEASE_SECONDS):
+        if (known := made_before(site, camera.name, job)) is not None:
+            progress(f"student {known.model_id[:12]} was made of the same already")
+            return known
         student = distil(
             teacher.with_budget(camera.budget_per_day),
             stretches,
@@ -70,7 +79,7 @@ def distil_model(
             student,
             site.models_folder / camera.name / "distilling",
             preset=STUDENT,
-            manifest={"teacher": record.model_id, **student.figures},
+            manifest={"teacher": record.model_id, **student.figures, "job": job},
         )
 
 

@@ -13,7 +13,7 @@ from pipeline.camera import Polygon
 from pipeline.clips.reader import Stretch
 from pipeline.distillation.altered_windows import altered_window
 from pipeline.distillation.distil import calibrate_student
-from pipeline.distillation.export import export_onnx, load_exported_model
+from pipeline.distillation.export import export_onnx, load_exported_model, restate
 from pipeline.distillation.student_model import StudentModel
 from pipeline.distillation.teaching import normal_windows
 from pipeline.learning.learn import split_held_out
@@ -39,5 +39,4 @@ def export_int8(
     windows += [altered_window(normal, chance) for _ in range(_WINDOWS_OF_A_KIND)]
     export_onnx(student, path, int8_windows=windows)
     calibrated = calibrate_student(load_exported_model(path), split.held_out, masks)
-    with_network = replace(calibrated, network=student.network, digest=student.digest)
-    return export_onnx(with_network, path, int8_windows=windows)
+    return restate(path, replace(calibrated, digest=student.digest))

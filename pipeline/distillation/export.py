@@ -14,7 +14,6 @@ import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ from pipeline.errors import ModelDamaged, ModelError
 from pipeline.files import replace_file, sha256_of_file
 from tgan_core.student import Student
 
-__all__ = ["export_onnx", "export_torch", "load_exported_model"]
+__all__ = ["export_onnx", "export_torch", "load_exported_model", "restate"]
 
 _METADATA = "kizashi"
 """Key under which the manifest lies in the file."""
@@ -60,6 +59,16 @@ def export_onnx(
         _write_onnx(_network_of(model), fresh)
         if int8_windows:
             _quantise(fresh, int8_windows)
+        _add_metadata(fresh, model)
+    return sha256_of_file(path)
+
+
+def restate(path: Path, model: StudentModel) -> str:
+    """Write into an exported file what its numbers mean according to `model`, and return its new
+    sha256."""
+    content = path.read_bytes()
+    with replace_file(path) as fresh:
+        fresh.write_bytes(content)
         _add_metadata(fresh, model)
     return sha256_of_file(path)
 
@@ -109,12 +118,6 @@ def load_exported_model(path: Path, digest: str | None = None) -> StudentModel:
         raise ModelDamaged(
             f"model {path}: no model that kizashi model export wrote ({_first_line(error)})"
         ) from error
-
-
-def running(model: StudentModel, path: Path) -> StudentModel:
-    """Return `model` as the file at `path` runs it."""
-    exported = load_exported_model(path)
-    return replace(model, say=exported.say, network=None, digest=exported.digest)
 
 
 def _network_of(model: StudentModel) -> Student:

@@ -32,7 +32,17 @@ from tgan_core.checkpoint import checkpoint_digest, load_checkpoint, save_checkp
 from tgan_core.errors import CheckpointError, NonFiniteError
 from tgan_core.student import Student, StudentGeometry
 
-__all__ = ["KIND", "STUDENT", "SayMaps", "StudentModel", "load_student_model"]
+__all__ = [
+    "FLOW",
+    "KIND",
+    "STUDENT",
+    "SayMaps",
+    "StudentModel",
+    "by_torch",
+    "load_student_model",
+    "model_from_manifest",
+    "uncalibrated",
+]
 
 KIND = "kizashi-student-model"
 STUDENT = "student"
@@ -69,9 +79,9 @@ class StudentModel:
     budget_per_day: float
     held_out_seconds: float
     teacher: str
-    """Digest of the model it learnt from."""
+    """Digest of the model it learnt from; in a site, the name of that model, which begins it."""
     figures: Mapping[str, Any] = field(default_factory=dict)
-    """Of training."""
+    """Of training: seed, windows, steps, the loss of the last ones."""
     digest: str = ""
     """Of the stored files; empty until saved."""
     network: Student | None = None
@@ -95,15 +105,14 @@ class StudentModel:
 
     def statistic(self, windows: WindowBatch) -> NDArray[np.float64]:
         """Return one number a clip, not yet calibrated."""
-        return joined_statistic(self._surprise(windows)[:, 0].astype(np.float64))
+        return _statistic(self._surprise(windows))
 
     def look(
         self, reader: ClipReader, windows: WindowBatch, *, leave_one_out: bool = False
     ) -> CalibratedClips:
         """Return the calibrated scores of clips; there is no one to leave out."""
         surprise_N2GW = self._surprise(windows)
-        statistic = joined_statistic(surprise_N2GW[:, 0].astype(np.float64))
-        score = self.statistic_tail.surprise(statistic)
+        score = self.statistic_tail.surprise(_statistic(surprise_N2GW))
         map_NGW = surprise_N2GW[:, 1]
         return CalibratedClips(
             experts={STUDENT: score},
@@ -172,6 +181,10 @@ class StudentModel:
             raise ModelError(
                 f"the model cannot be stored: {error}; free some space and distil again"
             ) from error
+
+
+def _statistic(surprise_N2GW: NDArray[np.float32]) -> NDArray[np.float64]:
+    return joined_statistic(surprise_N2GW[:, 0].astype(np.float64))
 
 
 def by_torch(network: Student) -> SayMaps:

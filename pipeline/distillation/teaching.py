@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.camera import Polygon
 from pipeline.clips.flow import flow_of_window
 from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
 from pipeline.distillation.altered_windows import NormalWindows, altered_window
@@ -18,10 +19,11 @@ from pipeline.distillation.student_model import FLOW
 from pipeline.learning.camera_model import CameraModel
 from pipeline.learning.pseudo_anomalies import FAST_FACTORS
 from pipeline.scoring.experts import all_term_maps
-from pipeline.scoring.fusion import join_map, join_surprises, surprises_of
+from pipeline.scoring.fusion import surprise_maps
 from pipeline.scoring.scorer import BATCH_CLIPS
+from pipeline.timebase import seconds
 
-__all__ = ["Lessons", "lessons_of", "normal_windows"]
+__all__ = ["Lessons", "lessons_of", "normal_windows", "plain_reader"]
 
 _MOST_WINDOWS = 1_000
 """Windows of normal footage at each speed, at most: 200 MB at 192 x 128 px."""
@@ -42,9 +44,7 @@ class Lessons:
     """How many of them are normal footage as it was."""
 
 
-def plain_reader(
-    teacher: CameraModel, masks: tuple[tuple[tuple[float, float], ...], ...]
-) -> ClipReader:
+def plain_reader(teacher: CameraModel, masks: tuple[Polygon, ...]) -> ClipReader:
     """Return the teacher's reader without histories: a student sees one clip and no more."""
     return replace(teacher.sight.reader(masks), history=None)
 
@@ -52,11 +52,11 @@ def plain_reader(
 def normal_windows(reader: ClipReader, stretches: Sequence[Stretch]) -> NormalWindows:
     """Return windows of the footage at its own speed and at two and three times that."""
     found: dict[int, NDArray[np.uint8]] = {}
-    seconds = sum(s.segment.end_us - s.segment.start_us for s in stretches) / 1e6
+    length = sum(seconds(s.segment.end_us - s.segment.start_us) for s in stretches)
     for speed in (1, *FAST_FACTORS):
         view = replace(reader.view, frame_rate=reader.view.frame_rate / speed)
         at_speed = replace(reader, view=view, flow=None)
-        stride = max(2, round(seconds * view.frame_rate / _MOST_WINDOWS))
+        stride = max(2, round(length * view.frame_rate / _MOST_WINDOWS))
         windows = [
             window.pictures
             for stretch in stretches
@@ -102,10 +102,5 @@ def _said(
     # `rhythm` compares seconds, of which one clip shows nothing.
     experts = tuple(expert for expert in teacher.experts if expert.name != "rhythm")
     maps = all_term_maps(experts, teacher.sight.batch(reader, windows))
-    places, terms = teacher.calibration.places, teacher.calibration.terms
-    surprises = surprises_of(
-        {name: tail for name, tail in terms.items() if name in maps},
-        {name: places[name].strangeness(values) for name, values in maps.items() if name in places},
-    )
-    joined = (join_surprises(experts, surprises), join_map(experts, surprises))
+    joined = surprise_maps(experts, teacher.calibration, maps)
     return np.stack(joined, axis=1).astype(np.float32)

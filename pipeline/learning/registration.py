@@ -15,7 +15,7 @@ from pipeline.files import sync_folder
 from pipeline.identity import content_id, digest_of
 from pipeline.learning.registry import ModelRecord, ModelState
 
-__all__ = ["is_intact", "record_of", "register"]
+__all__ = ["is_intact", "made_before", "record_of", "register"]
 
 
 class Storable(Protocol):
@@ -35,6 +35,15 @@ def is_intact(path: Path, digest: str) -> bool:
     except ModelDamaged:
         return False
     return True
+
+
+def made_before(site: Site, camera_name: str, job: str) -> ModelRecord | None:
+    """Return the model that this very job made, if there is one and its files are intact."""
+    for record in site.store.models(camera_name):
+        known = record.manifest.get("job") == job
+        if known and is_intact(site.folder / record.path, record.digest):
+            return record
+    return None
 
 
 def register(
@@ -60,6 +69,7 @@ def register(
         os.replace(fresh, folder)
         # Durable before the row that names it is.
         sync_folder(folder.parent)
+    shutil.rmtree(fresh, ignore_errors=True)  # there already, under its name
     record = record_of(
         site, camera_name, folder, digest, model.calibration_summary(), preset, manifest
     )

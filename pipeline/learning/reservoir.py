@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.clips.flow import SPEED_STEPS, grey_of, speed_codes
+from pipeline.clips.tiles import sums_of_rectangles
 from pipeline.clips.windows import Window
 
 __all__ = ["TileBatch", "TileReservoir", "motion_weights"]
@@ -28,19 +29,13 @@ def motion_weights(window_THW: NDArray[np.float32], tile_px: int) -> NDArray[np.
     """Return the mean absolute frame difference in the tile at each candidate corner, (rows,
     columns).
 
-    Corners lie every 4 pixels. Uses a summed-area table, so the cost does not grow with the tile.
+    Corners lie every 4 pixels.
     """
     energy_HW = np.abs(np.diff(window_THW, axis=0)).mean(axis=0)
     # Sensor noise everywhere would drown a small mover: what is below the noise floor counts
     # nothing.
     energy_HW = np.maximum(energy_HW - 2.0 * np.median(energy_HW) - 1.0, 0.0)
-    table = np.pad(energy_HW.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    total = (
-        table[tile_px:, tile_px:]
-        - table[:-tile_px, tile_px:]
-        - table[tile_px:, :-tile_px]
-        + table[:-tile_px, :-tile_px]
-    )
+    total = sums_of_rectangles(energy_HW, tile_px, tile_px)
     weights: NDArray[np.float64] = np.maximum(total[::_CORNER_STEP_PX, ::_CORNER_STEP_PX], 0.0)
     return weights / tile_px**2
 

@@ -17,7 +17,7 @@ from pipeline.footage.names import footage_path
 from pipeline.identity import content_id
 from pipeline.learning.learn import learn, training_job
 from pipeline.learning.presets import preset_named
-from pipeline.learning.registration import is_intact, register
+from pipeline.learning.registration import made_before, register
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.store.contract import Store
 from pipeline.store.leases import lease_kept
@@ -53,7 +53,7 @@ def train_camera(
     job = content_id("training", name, repr(camera.budget_per_day))
     workspace = site.models_folder / camera_name / "training"
     with lease_kept(site.store, f"train/{camera_name}", _LEASE_SECONDS):
-        record = _learnt_before(site, camera_name, job)
+        record = made_before(site, camera_name, job)
         if record is None:
             model = learn(
                 stretches,
@@ -82,16 +82,6 @@ def train_camera(
         shutil.rmtree(workspace, ignore_errors=True)
     progress(f"model {record.model_id[:12]} of camera {camera_name} is active")
     return record
-
-
-def _learnt_before(site: Site, camera_name: str, job: str) -> ModelRecord | None:
-    """Return the model that this very job made, if there is one and its files are intact."""
-    for record in site.store.models(camera_name):
-        if record.manifest.get("job") == job and is_intact(
-            site.folder / record.path, record.digest
-        ):
-            return record
-    return None
 
 
 def _activate(site: Site, record: ModelRecord) -> ModelRecord:

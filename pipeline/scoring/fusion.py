@@ -41,6 +41,7 @@ __all__ = [
     "join_surprises",
     "joined_statistic",
     "rows_of",
+    "surprise_maps",
     "surprises_of",
 ]
 
@@ -120,6 +121,19 @@ def all_but_one(experts: Sequence[Expert]) -> dict[str, Sequence[Expert]]:
     if len(experts) < 2:
         return {}
     return {left_out.name: [e for e in experts if e is not left_out] for left_out in experts}
+
+
+def surprise_maps(
+    experts: Sequence[Expert], calibration: Calibration, maps: Maps
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the joined surprise of every place by `experts` alone, from the maps of their terms:
+    as the judge hears it, and for the map of where something is (NGW each)."""
+    strangeness = {
+        name: calibration.places[name].strangeness(maps[name])
+        for name, _ in _known(experts, calibration.terms)
+    }
+    surprises = surprises_of({name: calibration.terms[name] for name in strangeness}, strangeness)
+    return join_surprises(experts, surprises), join_map(experts, surprises)
 
 
 def surprises_of(

@@ -61,7 +61,8 @@ def test_a_student_is_made_promoted_exported_and_scores(plant: Plant, tmp_path: 
     assert student.manifest["teacher"] == teacher.model_id
 
     # The same once more is the same model, and nothing is added.
-    assert plant.run("model", "distil", teacher.model_id, "--effort", EFFORT)[0] == 0
+    code, said = plant.run("model", "distil", teacher.model_id, "--effort", EFFORT)
+    assert (code, "was made of the same already" in said) == (0, True), said
     assert len(plant.models("student")) == 1
 
     assert plant.run("model", "promote", student.model_id)[0] == 0

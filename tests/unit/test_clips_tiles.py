@@ -1,10 +1,11 @@
 """Tiles: the grid covers the frame, and stitching undoes cutting."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from pipeline.clips.tiles import TileGrid, cut_tiles, stitch_tiles
+from pipeline.clips.tiles import TileGrid, cut_tiles, stitch_tiles, sums_of_rectangles
 
 GRIDS = [
     TileGrid(height_px=64, width_px=96, tile_px=32, stride_px=16),
@@ -86,3 +87,13 @@ def test_the_order_in_which_all_tiles_are_chosen_does_not_matter() -> None:
 def test_a_tile_larger_than_the_frame_is_refused() -> None:
     with pytest.raises(ValueError, match="tile of 32 px"):
         TileGrid(height_px=16, width_px=64, tile_px=32, stride_px=16)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 2), (5, 7)])
+def test_sums_of_rectangles_are_those_of_adding_up_each(height: int, width: int) -> None:
+    values = np.random.default_rng(0).random((5, 7)).astype(np.float32)
+    found = sums_of_rectangles(values, height, width)
+    assert found.shape == (5 - height + 1, 7 - width + 1)
+    for top, left in np.ndindex(found.shape):
+        part = values[top : top + height, left : left + width].astype(np.float64)
+        assert found[top, left] == pytest.approx(part.sum())

@@ -13,6 +13,7 @@ import pytest
 from pipeline.alerts.alerts import Severity
 from pipeline.alerts.evidence import EvidenceKind
 from pipeline.alerts.reviews import VERDICTS
+from pipeline.distillation.student_model import STUDENT
 from pipeline.errors import SettingsError
 from pipeline.footage.admission import Reason
 from pipeline.reports import words as words_module
@@ -32,7 +33,7 @@ BUILT = {
     "headline.alerts.": ["none", "one", "many"],
     "coverage.": ["watched", "waiting", "too_short_to_score", "no_footage"],
     "coverage.short.": ["waiting", "too_short_to_score", "no_footage"],
-    "expert.": list(EXPERTS),
+    "expert.": [*EXPERTS, STUDENT],
     "time.": ["full", "minute", "clock", "tick", "tick.seconds", "tick.day"],
     "place.": [
         *("upper_left", "upper", "upper_right", "left", "centre"),
