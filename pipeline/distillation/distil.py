@@ -25,12 +25,11 @@ from pipeline.distillation.teaching import Lessons, lessons_of, normal_windows, 
 from pipeline.errors import FootageError, ModelError, TrainingDiverged
 from pipeline.footage.admission import Reason
 from pipeline.learning.camera_model import CameraModel, choose_device
-from pipeline.learning.learn import split_held_out
+from pipeline.learning.learn import length_seconds, split_held_out
 from pipeline.learning.normality import anomalies_of_scores
 from pipeline.scoring.calibration import fit_tail
 from pipeline.scoring.policy import fit_policy
 from pipeline.scoring.scorer import BATCH_CLIPS
-from pipeline.timebase import seconds
 from tgan_core.student import CELL_PX, Student, StudentGeometry
 
 __all__ = ["calibrate_student", "distil"]
@@ -92,7 +91,14 @@ def distil(
     steps = max(1, round(_STEPS * effort))
     student, loss = _train(teacher, lessons, steps, seed, choose_device(device), progress)
     progress(f"student: {steps:,} steps ({time.monotonic() - taught:.0f} s)")
-    figures = {"seed": seed, "windows": len(lessons.pictures), "steps": steps, "loss": loss}
+    figures = {
+        "seed": seed,
+        "windows": len(lessons.pictures),
+        "steps": steps,
+        "loss": loss,
+        "training_seconds": length_seconds(split.training),
+        "footage": list(dict.fromkeys(s.footage.footage_id for s in stretches)),
+    }
     model = replace(uncalibrated(student, teacher), figures=figures)
     return calibrate_student(model, split.held_out, masks)
 
@@ -209,7 +215,7 @@ def calibrate_student(
             reason=Reason.TOO_SHORT,
         )
     tail = fit_tail(statistics, prior_weight=NATURAL_WEIGHT)
-    length = sum(seconds(s.segment.end_us - s.segment.start_us) for s in held_out)
+    length = length_seconds(held_out)
     policy, event_tail = fit_policy(
         anomalies_of_scores(parts, tail.surprise(statistics)),
         seconds=length,

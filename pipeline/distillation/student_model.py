@@ -81,7 +81,7 @@ class StudentModel:
     teacher: str
     """Digest of the model it learnt from; in a site, the name of that model, which begins it."""
     figures: Mapping[str, Any] = field(default_factory=dict)
-    """Of training: seed, windows, steps, the loss of the last ones."""
+    """Of training: seed, windows, steps, the loss of the last ones, how much footage and which."""
     digest: str = ""
     """Of the stored files; empty until saved."""
     network: Student | None = None

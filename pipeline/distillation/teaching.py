@@ -17,11 +17,11 @@ from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
 from pipeline.distillation.altered_windows import NormalWindows, altered_window
 from pipeline.distillation.student_model import FLOW
 from pipeline.learning.camera_model import CameraModel
+from pipeline.learning.learn import length_seconds
 from pipeline.learning.pseudo_anomalies import FAST_FACTORS
 from pipeline.scoring.experts import all_term_maps
 from pipeline.scoring.fusion import surprise_maps
 from pipeline.scoring.scorer import BATCH_CLIPS
-from pipeline.timebase import seconds
 
 __all__ = ["Lessons", "lessons_of", "normal_windows", "plain_reader"]
 
@@ -52,7 +52,7 @@ def plain_reader(teacher: CameraModel, masks: tuple[Polygon, ...]) -> ClipReader
 def normal_windows(reader: ClipReader, stretches: Sequence[Stretch]) -> NormalWindows:
     """Return windows of the footage at its own speed and at two and three times that."""
     found: dict[int, NDArray[np.uint8]] = {}
-    length = sum(seconds(s.segment.end_us - s.segment.start_us) for s in stretches)
+    length = length_seconds(stretches)
     for speed in (1, *FAST_FACTORS):
         view = replace(reader.view, frame_rate=reader.view.frame_rate / speed)
         at_speed = replace(reader, view=view, flow=None)

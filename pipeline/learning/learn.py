@@ -36,7 +36,7 @@ from pipeline.timebase import seconds
 from tgan_core.arithmetic import bfloat16_speedup
 from tgan_core.processes import ALONE, Processes
 
-__all__ = ["Split", "learn", "split_held_out", "training_job"]
+__all__ = ["Split", "learn", "length_seconds", "split_held_out", "training_job"]
 
 Progress = Callable[[str], None]
 
@@ -142,7 +142,7 @@ def learn(
     figures = {
         "seed": seed,
         "stage_seconds": stages.seconds,
-        "training_seconds": _length_seconds(split.training),
+        "training_seconds": length_seconds(split.training),
         "footage": list(dict.fromkeys(s.footage.footage_id for s in stretches)),
         "metrics": metrics,
         "device": where.type,
@@ -169,7 +169,7 @@ def _calibrated(
         experts,
         learnt,
         budget_per_day=budget_per_day,
-        training_seconds=_length_seconds(split.training),
+        training_seconds=length_seconds(split.training),
     )
     score = result.policy.alert_score
     stages.done("calibration", f"{result.clips:,} held-out clips, alerts from {score:.2f}")
@@ -242,7 +242,8 @@ class _Stages:
         self.progress(f"{stage}: {line} ({self.seconds[stage]:.0f} s)")
 
 
-def _length_seconds(stretches: Sequence[Stretch]) -> float:
+def length_seconds(stretches: Sequence[Stretch]) -> float:
+    """Return how long stretches are together."""
     return sum(seconds(s.segment.end_us - s.segment.start_us) for s in stretches)
 
 
@@ -329,7 +330,7 @@ def _window_stride(split: Split, reader: ClipReader, most: int) -> int:
 
     Windows of short footage overlap by half: a movement across a border is seen whole in one.
     """
-    frames = _length_seconds(split.training) * reader.view.frame_rate
+    frames = length_seconds(split.training) * reader.view.frame_rate
     return max(1, reader.frames // 2, round(frames / most))
 
 
