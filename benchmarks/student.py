@@ -1,9 +1,9 @@
 """A student against its teacher on UCSD Ped2: accuracy, speed and size, in four ways to run it.
 
-    KIZASHI_DATA=FOLDER python benchmarks/student.py --model FOLDER [--effort 1] [--reuse]
+    KIZASHI_DATA=FOLDER python benchmarks/student.py [--model FOLDER] [--effort 1] [--reuse]
 
-`--model` is a stored model of that data set, as `benchmarks/accuracy.py` leaves under
-out/accuracy/ucsd-ped2-compact/models/. Makes a student of it, writes it as ONNX in 32 and in 8
+`--model` is a stored model of that data set; unless told, the first that `benchmarks/accuracy.py`
+leaves. Makes a student of it, writes it as ONNX in 32 and in 8
 bits, evaluates all of them as `kizashi evaluate` does, and times them side by side: clip by clip
 over the same videos, decoding, flow and lighting included, in processor time and by the clock.
 Prints a table and writes benchmarks/results/student-NAME.json.
@@ -43,6 +43,7 @@ from pipeline.learning.camera_model import CameraModel
 from pipeline.scoring.scorer import score_stretch
 
 WORK = Path("out/student")
+TEACHER = Path("out/accuracy/ucsd-ped2-compact/models/seed-0")
 RESULTS = Path(__file__).parent / "results"
 DATA_SET = DATA_SETS[0]
 _TIMED_VIDEOS = 3
@@ -58,7 +59,7 @@ class Way:
 
 
 def main(
-    model: Annotated[Path, typer.Option(help="Folder of the teacher.")],
+    model: Annotated[Path, typer.Option(help="Folder of the teacher.")] = TEACHER,
     effort: Annotated[float, typer.Option(min=0.001, help="Times its lessons and steps.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the student.")] = 0,
     reuse: Annotated[
@@ -107,6 +108,8 @@ def _ways(
     reuse: bool,
     say: Callable[[str], None],
 ) -> list[Way]:
+    if not folder.is_dir():
+        stop(f"no model in {folder}; run benchmarks/accuracy.py first, or name one with --model")
     teacher = load_model(folder)
     if not isinstance(teacher, CameraModel):
         stop(f"{folder} holds a student already; give the model that it came from")
