@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands import alerts, models, sites, stages, synthesis
+from pipeline.commands import alerts, models, people, sites, stages, synthesis
 from pipeline.commands.cameras import cameras_app
 from pipeline.commands.shell import Shell
 from pipeline.errors import KizashiError
@@ -48,6 +48,8 @@ app.command()(synthesis.generate)
 app.command()(synthesis.interpolate)
 app.command()(sites.evaluate)
 app.command()(sites.serve)
+app.command()(people.dashboard)
+app.add_typer(people.users_app, name="user")
 app.add_typer(sites.store_app, name="store")
 
 

@@ -10,9 +10,11 @@ KizashiError                      exit code
 |-- StoreError                    6   the database cannot do what is asked
 |   |-- StoreUnavailable              it does not answer; trying again later may help
 |   |-- MigrationNeeded               its schema is older or newer than this program
-|   `-- QueryRefused                  not a single reading statement over the public views
+|   |-- QueryRefused                  not a single reading statement over the public views
+|   `-- ReviewConflict                somebody else has given a verdict meanwhile
 |-- LeaseHeld                     7   another worker is doing this now
-`-- EvaluationError               8   labels, masks or footage to compare do not fit
+|-- EvaluationError               8   labels, masks or footage to compare do not fit
+`-- AccessRefused                 9   no right to see or do this
 
 A message is one line: what happened, to which file or camera, and what to do.
 """
@@ -20,6 +22,7 @@ A message is one line: what happened, to which file or camera, and what to do.
 from __future__ import annotations
 
 __all__ = [
+    "AccessRefused",
     "CameraError",
     "EvaluationError",
     "FootageError",
@@ -29,6 +32,7 @@ __all__ = [
     "ModelDamaged",
     "ModelError",
     "QueryRefused",
+    "ReviewConflict",
     "SettingsError",
     "StoreError",
     "StoreUnavailable",
@@ -96,6 +100,10 @@ class QueryRefused(StoreError):
     """The text is not a single reading statement over the public views."""
 
 
+class ReviewConflict(StoreError):
+    """Somebody else has given a verdict on the alert meanwhile."""
+
+
 class LeaseHeld(KizashiError):
     """Another worker holds the lease for this work."""
 
@@ -106,3 +114,9 @@ class EvaluationError(KizashiError):
     """Labels, masks and footage that are to be compared do not fit together."""
 
     exit_code = 8
+
+
+class AccessRefused(KizashiError):
+    """Whoever asks has no right to see or do this."""
+
+    exit_code = 9

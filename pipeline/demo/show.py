@@ -87,8 +87,9 @@ def _verdict(result: DemoResult) -> str:
 
 def _places(result: DemoResult) -> str:
     stages = ", ".join(f"{name[4:]} {length:.0f} s" for name, length in result.stage_seconds)
-    names = ["database", "report", "truth", "took"]
+    names = ["database", "report", "truth", "took", "look"]
     values = [result.database, ", ".join(map(str, result.reports)), str(result.truth_path), stages]
+    values.append(f"kizashi --site {result.folder} dashboard --without-login")
     return "\n".join(f"{name:9}{value}" for name, value in zip(names, values, strict=True))
 
 

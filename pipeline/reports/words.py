@@ -31,10 +31,13 @@ def catalogue(language: str) -> Mapping[str, str]:
 class Words:
     """The texts of one language, with times in one time zone."""
 
-    def __init__(self, language: str, timezone: str) -> None:
+    def __init__(
+        self, language: str, timezone: str, *, more: Mapping[str, str] | None = None
+    ) -> None:
+        """`more`: texts of another room in the same language; its keys go before."""
         self.language = language
         self.zone = ZoneInfo(timezone)
-        self._texts = catalogue(language)
+        self._texts = {**catalogue(language), **(more or {})}
 
     def __call__(self, key: str, **values: Any) -> str:
         """Return the text of `key` with `values` filled in."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.alerts.alerts import Alert
 from pipeline.alerts.events import Event
 from pipeline.alerts.evidence import Evidence
-from pipeline.errors import StoreError
+from pipeline.errors import ReviewConflict, StoreError
 from pipeline.store.contract import Review
 from pipeline.store.parts import StorePart, overlapping
 from pipeline.store.rows import (
@@ -30,6 +30,7 @@ from pipeline.store.schema import (
     EventRow,
     EvidenceRow,
     ReviewRow,
+    WithdrawnReviewRow,
 )
 from pipeline.store.types import PlainText
 from pipeline.store.upsert import insert_new, insert_or_update
@@ -143,7 +144,7 @@ class AlertTable(StorePart):
             lambda session: [evidence_of(row) for row in session.scalars(query)]
         )
 
-    def add_review(self, review: Review) -> int:
+    def add_review(self, review: Review, *, after: str | None = None) -> int:
         """See `Store`. StoreError when the alert or the verdict is unknown."""
         if review.verdict not in REVIEW_VERDICTS:
             raise StoreError(
@@ -152,20 +153,31 @@ class AlertTable(StorePart):
         row = plain_row(review)
 
         def work(session: Session) -> int:
-            if session.get(AlertRow, review.alert_id) is None:
+            # Locked until the commit: of two who look at the same moment one waits.
+            if session.get(AlertRow, review.alert_id, with_for_update=True) is None:
                 raise StoreError(f"no alert {review.alert_id!r}; list them with: kizashi alerts")
+            if after is not None:
+                _check_nothing_between(session, review.alert_id, after)
             return insert_new(session, ReviewRow, [row])
+
+        return self._sessions.write(work)
+
+    def withdraw_review(self, review_id: str, who: str, at_utc: datetime) -> int:
+        """See `Store`."""
+        row = {"review_id": review_id, "who": who, "at_utc": at_utc}
+
+        def work(session: Session) -> int:
+            if session.get(ReviewRow, review_id) is None:
+                raise StoreError(f"no verdict {review_id!r}; it cannot be taken back")
+            return insert_new(session, WithdrawnReviewRow, [row])
 
         return self._sessions.write(work)
 
     def reviews(self, alert_id: str) -> Sequence[Review]:
         """See `Store`."""
-        query = (
-            select(ReviewRow)
-            .where(ReviewRow.alert_id == alert_id)
-            .order_by(ReviewRow.at_utc, ReviewRow.review_id)
+        return self._sessions.read(
+            lambda session: [review_of(row) for row in session.scalars(_counting(alert_id))]
         )
-        return self._sessions.read(lambda session: [review_of(r) for r in session.scalars(query)])
 
     def pending_deliveries(self, limit: int) -> Sequence[Alert]:
         """See `Store`."""
@@ -195,3 +207,26 @@ class AlertTable(StorePart):
                 row.delivered_utc = at_utc
 
         self._sessions.write(work)
+
+
+def _counting(alert_id: str) -> Select[tuple[ReviewRow]]:
+    """Return the reviews of an alert that nobody took back, oldest first."""
+    withdrawn = select(WithdrawnReviewRow.review_id).where(
+        WithdrawnReviewRow.review_id == ReviewRow.review_id
+    )
+    return (
+        select(ReviewRow)
+        .where(ReviewRow.alert_id == alert_id, ~withdrawn.exists())
+        .order_by(ReviewRow.at_utc, ReviewRow.review_id)
+    )
+
+
+def _check_nothing_between(session: Session, alert_id: str, after: str) -> None:
+    known = session.scalars(_counting(alert_id)).all()
+    if (known[-1].review_id if known else "") == after:
+        return
+    if not known:
+        raise ReviewConflict("the verdict that was there has been taken back meanwhile; look again")
+    raise ReviewConflict(
+        f"{known[-1].reviewer} has said {known[-1].verdict!r} meanwhile; look again"
+    )

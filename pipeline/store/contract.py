@@ -12,11 +12,12 @@ and returns how many rows were new. Adding the same things again returns 0 and c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from pipeline.accounts.accounts import User, UserSession
 from pipeline.alerts.alerts import Alert
 from pipeline.alerts.events import Event
 from pipeline.alerts.evidence import Evidence
@@ -26,7 +27,7 @@ from pipeline.footage.segments import Blind, Segment
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.scoring.anomaly import Anomaly
 
-__all__ = ["Lease", "Review", "Store"]
+__all__ = ["AlertFilter", "Lease", "Review", "ReviewedAlert", "ScorePeak", "Store"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +42,37 @@ class Review:
     reviewer: str
     note: str
     at_utc: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReviewedAlert:
+    """An alert with the verdict that counts."""
+
+    alert: Alert
+    review: Review | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertFilter:
+    """Which alerts; None means all."""
+
+    cameras: Collection[str] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """Those that overlap [since, until)."""
+    severity: str | None = None
+    verdict: str | None = None
+    """One of the verdicts, or `none` for those without."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScorePeak:
+    """The largest score of one model in a step of time."""
+
+    from_utc: datetime
+    """Where the step begins."""
+    model_id: str
+    score: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +123,9 @@ class Store(Protocol):
         self, camera: str, since: datetime | None = None, until: datetime | None = None
     ) -> Sequence[Segment]:
         """Return segments that overlap [since, until)."""
+
+    def newest_segment(self, camera: str) -> Segment | None:
+        """Return the segment of a camera that ends last."""
 
     def segment(self, segment_id: str) -> Segment:
         """Return one segment; StoreError when unknown."""
@@ -173,11 +208,16 @@ class Store(Protocol):
     def evidence(self, alert_id: str) -> Sequence[Evidence]:
         """Return the evidence files of an alert by kind."""
 
-    def add_review(self, review: Review) -> int:
-        """Record a verdict."""
+    def add_review(self, review: Review, *, after: str | None = None) -> int:
+        """Record a verdict. With `after`, only when that review is the one that counts now, and
+        with "" only when none does; ReviewConflict that names the other one otherwise."""
+
+    def withdraw_review(self, review_id: str, who: str, at_utc: datetime) -> int:
+        """Take a verdict back: it is kept, and no longer counts; 1 when it counted until now.
+        StoreError when it is unknown."""
 
     def reviews(self, alert_id: str) -> Sequence[Review]:
-        """Return the verdicts on an alert, oldest first."""
+        """Return the verdicts on an alert, oldest first, without those taken back."""
 
     def pending_deliveries(self, limit: int) -> Sequence[Alert]:
         """Return alerts that were not delivered yet, oldest first."""
@@ -186,6 +226,49 @@ class Store(Protocol):
         self, alert_id: str, sink: str, at_utc: datetime, error: str | None
     ) -> None:
         """Record an attempt; error None is the receipt, after which it is no longer pending."""
+
+    # browsing ------------------------------------------------------------------
+    def browse_alerts(
+        self, wanted: AlertFilter, *, limit: int = 100, offset: int = 0
+    ) -> Sequence[ReviewedAlert]:
+        """Return alerts with the verdicts that count, the newest first."""
+
+    def count_alerts(self, wanted: AlertFilter) -> Mapping[str, int]:
+        """Return how many such alerts each camera has; cameras without any are missing."""
+
+    def activations(self, camera: str) -> Mapping[str, datetime]:
+        """Return by model since when it is, or was, the active one of a camera."""
+
+    def score_peaks(
+        self, camera: str, since: datetime, until: datetime, step_seconds: int
+    ) -> Sequence[ScorePeak]:
+        """Return the largest score of each model in each step of [since, until) that has clips, by
+        time. Steps begin at whole multiples since 1970."""
+
+    # accounts ------------------------------------------------------------------
+    def put_user(self, user: User) -> None:
+        """Register a user, or change one."""
+
+    def user(self, name: str) -> User | None:
+        """Return one user."""
+
+    def users(self) -> Sequence[User]:
+        """Return all users by name."""
+
+    def remove_user(self, name: str) -> int:
+        """Remove a user with all sessions; 1 when there was one."""
+
+    def add_session(self, session: UserSession) -> None:
+        """Record a login; sessions that are over go."""
+
+    def session(self, token_sha256: str) -> tuple[UserSession, User] | None:
+        """Return a session with its user, whether it is over or not."""
+
+    def remove_session(self, token_sha256: str) -> None:
+        """End a session; nothing happens when there is none."""
+
+    def end_sessions(self, user: str) -> None:
+        """End all sessions of a user."""
 
     # working together ----------------------------------------------------------
     def acquire_lease(self, name: str, owner: str, seconds: float) -> Lease:

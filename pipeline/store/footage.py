@@ -84,6 +84,17 @@ class FootageTable(StorePart):
         )
         return self._sessions.read(lambda session: [segment_of(r) for r in session.scalars(query)])
 
+    def newest_segment(self, camera: str) -> Segment | None:
+        """See `Store`."""
+        newest = SegmentRow.end_utc.desc(), SegmentRow.segment_id
+        query = select(SegmentRow).where(SegmentRow.camera == camera).order_by(*newest).limit(1)
+
+        def work(session: Session) -> Segment | None:
+            row = session.scalars(query).one_or_none()
+            return None if row is None else segment_of(row)
+
+        return self._sessions.read(work)
+
     def segment(self, segment_id: str) -> Segment:
         """See `Store`."""
 

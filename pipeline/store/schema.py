@@ -3,7 +3,8 @@
 cameras <- purposes                                  footage <- segments, blind_intervals
 cameras <- models -> calibrations                    models <- training_runs <- training_metrics
 segments, models <- anomalies, scored_segments       anomalies <- events <- alerts
-alerts <- evidence, reviews, deliveries              leases, audit_log stand alone
+alerts <- evidence, reviews, deliveries              reviews <- withdrawn_reviews
+users <- sessions                                    leases, audit_log stand alone
 
 Indices over time have the end and not the start: what is asked for is nearly always recent, and
 `end > since` leaves little where `start < until` leaves everything.
@@ -22,6 +23,7 @@ from pipeline.alerts.evidence import EvidenceKind
 from pipeline.camera import ClockSource
 from pipeline.footage.admission import Reason, Verdict
 from pipeline.learning.registry import ModelState
+from pipeline.store.account_rows import SessionRow, UserRow
 from pipeline.store.base import (
     AlertKey,
     AnomalyKey,
@@ -55,11 +57,14 @@ __all__ = [
     "ReviewRow",
     "ScoredSegmentRow",
     "SegmentRow",
+    "SessionRow",
     "TrainingMetricRow",
     "TrainingRunRow",
+    "UserRow",
+    "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0001"
+SCHEMA_REVISION = "r0002"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 REVIEW_VERDICTS = ("anomaly", "known_harmless", "false_alarm")
@@ -330,6 +335,16 @@ class ReviewRow(Base):
     verdict: Mapped[str]
     reviewer: Mapped[str]
     note: Mapped[str]
+    at_utc: Mapped[datetime]
+
+
+class WithdrawnReviewRow(Base):
+    """A verdict that was taken back: it stays, and no longer counts."""
+
+    __tablename__ = "withdrawn_reviews"
+
+    review_id: Mapped[str] = mapped_column(ForeignKey("reviews.review_id"), primary_key=True)
+    who: Mapped[str]
     at_utc: Mapped[datetime]
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from pipeline.store.accounts import AccountTable
 from pipeline.store.address import Address, parse_address
 from pipeline.store.alerts import AlertTable
+from pipeline.store.browsing import BrowsingTable
 from pipeline.store.cameras import CameraTable
 from pipeline.store.engine import make_engine
 from pipeline.store.footage import FootageTable
@@ -24,7 +26,16 @@ from pipeline.store.together import LeaseTable
 __all__ = ["SqlStore", "open_store", "upgrade_store"]
 
 
-class SqlStore(CameraTable, FootageTable, ModelTable, ScoreTable, AlertTable, LeaseTable):
+class SqlStore(
+    CameraTable,
+    FootageTable,
+    ModelTable,
+    ScoreTable,
+    AlertTable,
+    LeaseTable,
+    AccountTable,
+    BrowsingTable,
+):
     """A store in an SQLite file or a PostgreSQL database whose schema is up to date."""
 
     @property

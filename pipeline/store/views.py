@@ -80,6 +80,7 @@ LEFT JOIN evidence AS peak_frame
 LEFT JOIN reviews AS review ON review.review_id = (
     SELECT r.review_id FROM reviews AS r
     WHERE r.alert_id = a.alert_id
+        AND NOT EXISTS (SELECT 1 FROM withdrawn_reviews AS w WHERE w.review_id = r.review_id)
     ORDER BY r.at_utc DESC, r.review_id DESC
     LIMIT 1
 )

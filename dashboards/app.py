@@ -1,0 +1,134 @@
+"""The application: every route with its rule, headers on every answer, errors in one line."""
+
+from __future__ import annotations
+
+from importlib import resources
+from urllib.parse import quote
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.base import RequestResponseEndpoint
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from dashboards.access import NotSignedIn, Rules, signed_in
+from dashboards.pages import page
+from dashboards.routes import (
+    alerts,
+    api,
+    cameras,
+    login,
+    media,
+    models,
+    overview,
+    queries,
+    settings,
+)
+from pipeline.assembly import Site
+from pipeline.errors import (
+    AccessRefused,
+    CameraError,
+    KizashiError,
+    ModelError,
+    QueryRefused,
+    ReviewConflict,
+    SettingsError,
+    StoreError,
+    StoreUnavailable,
+)
+from pipeline.masking import masked
+
+__all__ = ["create_app"]
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "media-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+_STATUS = (
+    (AccessRefused, 403),
+    (ReviewConflict, 409),
+    (StoreUnavailable, 503),
+    (CameraError, 404),
+    (ModelError, 404),
+    (QueryRefused, 422),
+    (SettingsError, 422),
+    (StoreError, 404),
+)
+"""Status by kind of error; the first that fits."""
+
+
+def create_app(site: Site, rules: Rules, hosts: tuple[str, ...]) -> FastAPI:
+    """Return the dashboard of a site. `hosts`: names under which it may be asked for."""
+    app = FastAPI(title="Kizashi", version="1", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.site, app.state.rules = site, rules
+    app.include_router(login.router)
+    for room in (overview, cameras, alerts, media, models, queries, settings, api):
+        app.include_router(room.router, dependencies=[Depends(signed_in)])
+    static = resources.files("dashboards").joinpath("static")
+    app.mount("/static", StaticFiles(directory=str(static)), name="static")
+    _answer_errors(app)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+
+    @app.middleware("http")
+    async def add_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        answer = await call_next(request)
+        for name, value in _HEADERS.items():
+            answer.headers[name] = value
+        # What cameras saw is kept by no browser and no proxy; scripts and styles may be.
+        kept = request.url.path.startswith("/static/")
+        answer.headers.setdefault("Cache-Control", "max-age=3600" if kept else "no-store")
+        if rules.secure:
+            answer.headers["Strict-Transport-Security"] = "max-age=31536000"
+        return answer
+
+    return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    @app.exception_handler(NotSignedIn)
+    def not_signed_in(request: Request, error: NotSignedIn) -> Response:
+        if _wants_json(request):
+            return JSONResponse({"error": "not logged in"}, status_code=401)
+        target = quote(request.url.path, safe="/")
+        return RedirectResponse(f"/login?next={target}", status_code=303)
+
+    @app.exception_handler(KizashiError)
+    def refused(request: Request, error: KizashiError) -> Response:
+        status = next((code for kind, code in _STATUS if isinstance(error, kind)), 400)
+        return _said(request, status, masked(str(error)))
+
+    @app.exception_handler(HTTPException)
+    def not_found(request: Request, error: HTTPException) -> Response:
+        return _said(request, error.status_code, str(error.detail))
+
+    @app.exception_handler(RequestValidationError)
+    def not_valid(request: Request, error: RequestValidationError) -> Response:
+        parts = [f"{item['loc'][-1]}: {item['msg']}" for item in error.errors()]
+        return _said(request, 422, "; ".join(parts))
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> Response:
+        # Without the text: it may hold anything. The log has it.
+        return _said(request, 500, f"unexpected {type(error).__name__}; the log says more")
+
+
+def _wants_json(request: Request) -> bool:
+    return request.url.path.startswith("/api/") or "application/json" in request.headers.get(
+        "accept", ""
+    )
+
+
+def _said(request: Request, status: int, text: str) -> Response:
+    if _wants_json(request):
+        return JSONResponse({"error": text}, status_code=status)
+    return page(request, "error.html", status=status, error=text, code=status)

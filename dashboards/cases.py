@@ -1,0 +1,74 @@
+"""Cases: an alert with everything that somebody needs who gives a verdict on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dashboards.access import Who, seen_camera
+from pipeline.alerts.alerts import Alert
+from pipeline.alerts.evidence import Evidence
+from pipeline.assembly import Site
+from pipeline.camera import Camera
+from pipeline.reports.words import Words
+from pipeline.store.contract import AlertFilter, Review
+
+__all__ = ["Case", "alert_seen", "case_of", "queue_of"]
+
+_LONGEST_QUEUE = 500
+_RANK = {"critical": 0, "warning": 1, "notice": 2}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """An alert, its camera, its evidence, and what people have said of it."""
+
+    alert: Alert
+    camera: Camera
+    words: Words
+    """With times of the camera's zone."""
+    evidence: Sequence[Evidence]
+    reviews: Sequence[Review]
+    """Oldest first, without those taken back."""
+
+    @property
+    def latest(self) -> str:
+        """Id of the verdict that counts; empty when there is none."""
+        return self.reviews[-1].review_id if self.reviews else ""
+
+    @property
+    def kinds(self) -> set[str]:
+        """What evidence there is."""
+        return {item.kind.value for item in self.evidence}
+
+
+def alert_seen(site: Site, who: Who, alert_id: str) -> Alert:
+    """Return an alert of a camera that `who` may see; StoreError when there is none."""
+    alert = site.store.alert(alert_id)
+    seen_camera(site, who, alert.camera)
+    return alert
+
+
+def case_of(site: Site, who: Who, alert_id: str, words_in: Callable[[str], Words]) -> Case:
+    """Return the case of an alert, and record that it was looked at."""
+    alert = alert_seen(site, who, alert_id)
+    camera = site.store.camera(alert.camera)
+    site.store.audit(who.user.name, "saw alert", alert.alert_id, {"camera": camera.name})
+    return Case(
+        alert=alert,
+        camera=camera,
+        words=words_in(camera.timezone),
+        evidence=site.store.evidence(alert.alert_id),
+        reviews=site.store.reviews(alert.alert_id),
+    )
+
+
+def queue_of(site: Site, who: Who, camera: str) -> list[str]:
+    """Return the ids of alerts without a verdict of one camera, or of `all` that may be seen: the
+    most severe first, among these the newest."""
+    cameras = who.cameras() if camera == "all" else [seen_camera(site, who, camera).name]
+    open_alerts = site.store.browse_alerts(
+        AlertFilter(cameras=cameras, verdict="none"), limit=_LONGEST_QUEUE
+    )
+    ranked = sorted(open_alerts, key=lambda item: _RANK[item.alert.severity.value])
+    return [item.alert.alert_id for item in ranked]

@@ -1,0 +1,227 @@
+"""Facts for pages: the present of cameras, and a camera's scores, alerts and blind time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from dashboards.access import Who
+from pipeline.assembly import Site
+from pipeline.camera import Camera
+from pipeline.footage.segments import Segment
+from pipeline.reports.coverage import WATCHED, CoverageSpan, coverage
+from pipeline.reports.facts import policy_of
+from pipeline.reports.words import Words
+from pipeline.store.contract import AlertFilter, ReviewedAlert, ScorePeak
+from pipeline.timebase import require_utc
+from pipeline.watching import CameraState, Watching, camera_states
+
+__all__ = ["CameraCard", "camera_facts", "overview_cards", "score_series", "state_words"]
+
+_POINTS = 720
+_NEWEST_ALERTS = 200
+_URGENCY = {state: rank for rank, state in enumerate(("blind", "behind", "learning", "empty"))}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CameraCard:
+    """A camera on the first page, in words."""
+
+    name: str
+    purpose: str
+    state: CameraState
+    says: str
+    """Whether it is watched, and if not, since when."""
+    finding: str
+    """What was found; never "nothing" of time that nobody watched."""
+
+
+def overview_cards(site: Site, who: Who, words_in: Callable[[str], Words]) -> list[CameraCard]:
+    """Return the cameras that may be seen; those that nobody watches first, then by name."""
+    cameras = {camera.name: camera for camera in site.store.cameras()}
+    cards = []
+    for state in camera_states(site):
+        if who.user.may_see(state.camera):
+            camera = cameras[state.camera]
+            words = words_in(camera.timezone)
+            cards.append(
+                CameraCard(
+                    name=camera.name,
+                    purpose=camera.purpose,
+                    state=state,
+                    says=state_words(state, words),
+                    finding=_finding(state, words),
+                )
+            )
+    return sorted(cards, key=lambda card: (_URGENCY.get(card.state.watching, 9), card.name))
+
+
+def state_words(state: CameraState, words: Words) -> str:
+    """Return whether a camera is watched now, in words."""
+    if state.since_utc is None:
+        return words(f"watching.{state.watching}")
+    return words(f"watching.{state.watching}.since", since=words.time(state.since_utc, "minute"))
+
+
+def _finding(state: CameraState, words: Words) -> str:
+    if state.open_alerts:
+        return words("finding.open", count=state.open_alerts)
+    if state.watching is not Watching.WATCHING:
+        return words("finding.unknown")
+    blind = state.blind_share_last_day or 0.0
+    key = "finding.none" if blind < 0.001 else "finding.none_seen"
+    return words(key, share=words.share(blind))
+
+
+def camera_facts(
+    site: Site, camera: Camera, words: Words, hours: float, until: datetime | None
+) -> dict[str, Any]:
+    """Return what the page of a camera shows: its present, the range, and the alerts in it."""
+    state = next(state for state in camera_states(site) if state.camera == camera.name)
+    end = require_utc(until) if until else _end_of_range(site, state)
+    since = end - timedelta(hours=hours)
+    wanted = AlertFilter(cameras=[camera.name], since=since, until=end)
+    alerts = site.store.browse_alerts(wanted, limit=_NEWEST_ALERTS)
+    model = site.store.active_model(camera.name)
+    return {
+        "camera": camera,
+        "state": state,
+        "says": state_words(state, words),
+        "since": since,
+        "until": end,
+        "hours": hours,
+        "range": words("range", since=words.time(since), until=words.time(end)),
+        "earlier": since,
+        "later": min(end + timedelta(hours=hours), _end_of_range(site, state)),
+        "alerts": alerts,
+        "model": model,
+        "active_since": site.store.activations(camera.name)[model.model_id] if model else None,
+    }
+
+
+def _end_of_range(site: Site, state: CameraState) -> datetime:
+    """Return now; for a camera whose newest footage is old, the end of that: an archive has no
+    present, and an empty page helps nobody."""
+    now = site.clock.now_utc()
+    newest = state.last_footage_utc
+    if newest is None or now - newest < timedelta(hours=1):
+        return now
+    return newest + timedelta(seconds=1)
+
+
+def score_series(
+    site: Site, camera: Camera, words: Words, since: datetime, until: datetime
+) -> dict[str, Any]:
+    """Return what the curve of a camera draws over [since, until): the largest score of each of at
+    most 720 steps, the threshold, alerts, and what was not watched. Times in Unix seconds."""
+    since, until = require_utc(since), require_utc(until)
+    step = max(1, math.ceil((until - since).total_seconds() / _POINTS))
+    model = site.store.active_model(camera.name)
+    peaks = site.store.score_peaks(camera.name, since, until, step)
+    active = model.model_id if model else None
+    chosen = _chosen_peaks(peaks, active)
+    policy = policy_of(model) if model else None
+    spans = _spans(site, camera.name, since, until, active, [p.from_utc for p in chosen], step)
+    alerts = site.store.browse_alerts(
+        AlertFilter(cameras=[camera.name], since=since, until=until), limit=1000
+    )
+    times, scores = _with_holes(chosen, step)
+    return {
+        "step": step,
+        "times": times,
+        "scores": scores,
+        "threshold": policy.alert_score if policy else None,
+        "alerts": [_alert_mark(item, words) for item in reversed(alerts)],
+        "blind": [
+            {
+                "from": span.start_utc.timestamp(),
+                "to": span.end_utc.timestamp(),
+                "says": words.state(span.state),
+            }
+            for span in spans
+            if span.state != WATCHED
+        ],
+    }
+
+
+def _chosen_peaks(peaks: Sequence[ScorePeak], active: str | None) -> list[ScorePeak]:
+    """Return one peak a step: that of the active model where it has one."""
+    chosen: dict[datetime, ScorePeak] = {}
+    for peak in peaks:
+        if peak.from_utc not in chosen or peak.model_id == active:
+            chosen[peak.from_utc] = peak
+    return list(chosen.values())
+
+
+def _with_holes(peaks: Sequence[ScorePeak], step: int) -> tuple[list[int], list[float | None]]:
+    """Return times and scores, with an empty place where steps without a clip lie between two."""
+    times: list[int] = []
+    scores: list[float | None] = []
+    for peak in peaks:
+        at = int(peak.from_utc.timestamp())
+        if times and at - times[-1] > max(step, 2):
+            times.append(times[-1] + step)
+            scores.append(None)
+        times.append(at)
+        scores.append(round(peak.score, 3))
+    return times, scores
+
+
+def _spans(
+    site: Site,
+    camera: str,
+    since: datetime,
+    until: datetime,
+    model_id: str | None,
+    scored: Sequence[datetime],
+    step: int,
+) -> list[CoverageSpan]:
+    segments = site.store.segments(camera, since, until)
+    blind = site.store.blind(camera, since, until)
+    unscored = {
+        segment.segment_id
+        for segment in (
+            site.store.unscored_segments(camera, model_id) if model_id else list(segments)
+        )
+    }
+    return coverage(
+        since,
+        until,
+        segments,
+        blind,
+        unscored=unscored,
+        last_clip_utc=_last_clips(segments, scored, step),
+    )
+
+
+def _last_clips(
+    segments: Sequence[Segment], scored: Sequence[datetime], step: int
+) -> Mapping[str, datetime]:
+    """Return by segment the end of the last step with a score in it; none where there is none."""
+    length = timedelta(seconds=step)
+    last: dict[str, datetime] = {}
+    at = 0
+    for segment in sorted(segments, key=lambda segment: segment.start_utc):
+        while at < len(scored) and scored[at] + length <= segment.start_utc:
+            at += 1
+        here = at
+        while here < len(scored) and scored[here] < segment.end_utc:
+            last[segment.segment_id] = min(scored[here] + length, segment.end_utc)
+            here += 1
+    return last
+
+
+def _alert_mark(item: ReviewedAlert, words: Words) -> dict[str, Any]:
+    alert = item.alert
+    return {
+        "id": alert.alert_id,
+        "from": alert.start_utc.timestamp(),
+        "to": alert.end_utc.timestamp(),
+        "score": round(alert.score, 2),
+        "severity": alert.severity.value,
+        "says": f"{words(f'alert.severity.{alert.severity}')}: "
+        f"{words.times(alert.start_utc, alert.end_utc)}",
+    }

@@ -1,0 +1,1 @@
+"""Routes: each parses, calls one function, and shows what came back."""

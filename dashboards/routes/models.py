@@ -1,0 +1,76 @@
+"""Models and the runs that made them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import Response
+
+from dashboards.access import Admin, Asking, SiteHere, Who, seen_camera
+from dashboards.pages import page, words_for
+from pipeline.assembly import Site
+from pipeline.errors import ModelError
+from pipeline.learning.registry import ModelRecord
+
+__all__ = ["ModelId", "model_seen", "router"]
+
+router = APIRouter(include_in_schema=False)
+
+ModelId = Annotated[str, Path(max_length=64)]
+
+
+@router.get("/models")
+def models(request: Request, site: SiteHere, who: Asking) -> Response:
+    """List the models of every camera that may be seen, the newest of each first."""
+    cameras = [camera for camera in site.store.cameras() if who.user.may_see(camera.name)]
+    listed = [
+        (
+            camera,
+            words_for(request, camera.timezone),
+            list(reversed(site.store.models(camera.name))),
+            site.store.activations(camera.name),
+        )
+        for camera in cameras
+    ]
+    return page(request, "models.html", who, listed=listed)
+
+
+def model_seen(site: Site, who: Who, model_id: str) -> ModelRecord:
+    """Return a model of a camera that `who` may see; ModelError when there is none."""
+    for camera in site.store.cameras():
+        if who.user.may_see(camera.name):
+            for record in site.store.models(camera.name):
+                if record.model_id == model_id:
+                    return record
+    raise ModelError(f"no model {model_id[:16]!r} of a camera that you may see")
+
+
+@router.get("/models/{model_id}")
+def model(request: Request, site: SiteHere, who: Asking, model_id: ModelId) -> Response:
+    """Show one model: what it learnt from, how the training went, what it may alert."""
+    record = model_seen(site, who, model_id)
+    camera = seen_camera(site, who, record.camera)
+    words = words_for(request, camera.timezone)
+    metrics = site.store.training_metrics(model_id)
+    figures = sorted({name for step in metrics for name in step if name not in ("step", "seconds")})
+    return page(
+        request, "model.html", who, words=words, camera=camera, record=record, figures=figures
+    )
+
+
+@router.post("/models/{model_id}/promote")
+def promote(site: SiteHere, who: Admin, model_id: ModelId) -> Response:
+    """Make a model the active one of its camera."""
+    record = model_seen(site, who, model_id)
+    site.store.promote(record.model_id, site.clock.now_utc(), who=who.user.name, by="dashboard")
+    return Response(status_code=204, headers={"HX-Redirect": f"/models/{record.model_id}"})
+
+
+@router.get("/runs")
+def runs(request: Request, site: SiteHere, who: Asking) -> Response:
+    """List the trainings, the newest first."""
+    columns, rows = site.store.query("SELECT * FROM runs ORDER BY finished_utc DESC", row_limit=500)
+    found = [dict(zip(columns, row, strict=True)) for row in rows]
+    seen = [run for run in found if who.user.may_see(str(run["camera"]))]
+    return page(request, "runs.html", who, runs=seen)

@@ -1,0 +1,62 @@
+"""Stills for pages: which footage holds a moment, and the frame of it; the newest ones are kept."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from datetime import datetime, timedelta
+
+from pipeline.assembly import Site
+from pipeline.camera import Camera
+from pipeline.errors import CameraError
+from pipeline.files import inside
+from pipeline.footage.segments import Segment
+from pipeline.footage.still import still_jpeg
+from pipeline.identity import content_id
+from pipeline.timebase import microseconds, require_utc
+
+__all__ = ["still_of"]
+
+_KEPT = 64
+"""Pictures in memory, about 100 kB each. A page that is looked at asks for the same again."""
+_BEFORE_END_US = 500_000
+
+_pictures: OrderedDict[str, bytes] = OrderedDict()
+_lock = threading.Lock()
+
+
+def still_of(site: Site, camera: Camera, at_utc: datetime | None) -> bytes:
+    """Return a JPEG of what `camera` saw at a moment (None: the newest), masks burnt in.
+
+    CameraError when nothing was seen then.
+    """
+    segment = _segment_at(site, camera, at_utc)
+    if at_utc is None:
+        at_us = max(segment.start_us, segment.end_us - _BEFORE_END_US)
+    else:
+        at_us = segment.start_us + microseconds((at_utc - segment.start_utc).total_seconds())
+    key = content_id("still", segment.segment_id, at_us, repr(camera.privacy_masks))
+    with _lock:
+        if key in _pictures:
+            _pictures.move_to_end(key)
+            return _pictures[key]
+    footage = site.store.footage(segment.footage_id)
+    source = inside(site.source_of(camera), footage.path)
+    picture = still_jpeg(source, footage, camera, at_us)
+    with _lock:
+        _pictures[key] = picture
+        while len(_pictures) > _KEPT:
+            _pictures.popitem(last=False)
+    return picture
+
+
+def _segment_at(site: Site, camera: Camera, at_utc: datetime | None) -> Segment:
+    if at_utc is not None:
+        at_utc = require_utc(at_utc)
+        found = site.store.segments(camera.name, at_utc, at_utc + timedelta(seconds=1))
+    else:
+        newest = site.store.newest_segment(camera.name)
+        found = [newest] if newest is not None else []
+    if not found:
+        raise CameraError(f"camera {camera.name}: nothing was seen at that time")
+    return found[-1]

@@ -1,0 +1,1 @@
+"""The words of the dashboard, one JSON catalogue a language."""

@@ -1,0 +1,101 @@
+"""Whether a camera is being watched now: said honestly, with since when and why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from pipeline.assembly import Site
+
+__all__ = ["CameraState", "Watching", "camera_states", "watching_of"]
+
+_LEAST_PATIENCE = timedelta(minutes=10)
+"""Footage comes in files of a minute or ten, and rounds take their time."""
+_ROUNDS_OF_PATIENCE = 3
+
+
+class Watching(StrEnum):
+    """What a camera's present is."""
+
+    WATCHING = "watching"
+    """Its newest footage is scored."""
+    BEHIND = "behind"
+    """Footage is there that no model has looked at yet."""
+    BLIND = "blind"
+    """No footage has come for too long."""
+    LEARNING = "learning"
+    """There is no model yet: nothing is scored."""
+    EMPTY = "empty"
+    """No footage has ever come."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CameraState:
+    """The present of one camera."""
+
+    camera: str
+    watching: Watching
+    since_utc: datetime | None
+    """Since when nobody watches; None while somebody does, or when nothing is known."""
+    last_footage_utc: datetime | None
+    last_scored_utc: datetime | None
+    segments_to_score: int
+    open_alerts: int
+    alerts_last_day: int
+    """In the 24 hours before the end of its newest footage."""
+    blind_share_last_day: float | None
+    """Of the same hours."""
+    model_id: str | None
+
+
+def camera_states(site: Site) -> list[CameraState]:
+    """Return the present of every camera, by name."""
+    columns, rows = site.store.query("SELECT * FROM camera_health ORDER BY camera")
+    patience = max(
+        _LEAST_PATIENCE,
+        timedelta(seconds=_ROUNDS_OF_PATIENCE * site.settings.ingest_interval_seconds),
+    )
+    now = site.clock.now_utc()
+    return [watching_of(dict(zip(columns, row, strict=True)), now, patience) for row in rows]
+
+
+def watching_of(health: dict[str, object], now: datetime, patience: timedelta) -> CameraState:
+    """Return the state that a row of `camera_health` means at `now`.
+
+    Footage that is older than `patience` is no present. What waits to be scored counts as not seen
+    from the moment up to which there are scores.
+    """
+    footage = _moment(health["last_footage_end_utc"])
+    scored = _moment(health["last_scored_utc"])
+    waiting = int(str(health["segments_to_score"]))
+    model = health["active_model_id"]
+    state, since = Watching.WATCHING, None
+    if footage is None:
+        state = Watching.EMPTY
+    elif model is None:
+        state, since = Watching.LEARNING, scored
+    elif now - footage > patience:
+        state, since = Watching.BLIND, footage
+    elif waiting and (scored is None or footage - scored > patience):
+        state, since = Watching.BEHIND, scored
+    share = health["blind_share_last_day"]
+    return CameraState(
+        camera=str(health["camera"]),
+        watching=state,
+        since_utc=since,
+        last_footage_utc=footage,
+        last_scored_utc=scored,
+        segments_to_score=waiting,
+        open_alerts=int(str(health["open_alerts"])),
+        alerts_last_day=int(str(health["alerts_last_day"])),
+        blind_share_last_day=None if share is None else float(str(share)),
+        model_id=None if model is None else str(model),
+    )
+
+
+def _moment(value: object) -> datetime | None:
+    """Return a time of a view: SQLite gives text, PostgreSQL a datetime."""
+    if value is None or isinstance(value, datetime):
+        return value
+    return datetime.fromisoformat(str(value)).replace(tzinfo=UTC)

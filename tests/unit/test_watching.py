@@ -1,0 +1,57 @@
+"""A camera is said to be watched only when its newest footage is scored."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pipeline.watching import Watching, watching_of
+from tests.alerts_makers import NOON
+
+PATIENCE = timedelta(minutes=15)
+MINUTE = timedelta(minutes=1)
+
+
+def health(**changes: Any) -> dict[str, object]:
+    return {
+        "camera": "line-1",
+        "last_footage_end_utc": NOON - MINUTE,
+        "last_scored_utc": NOON - MINUTE,
+        "active_model_id": "m",
+        "segments_to_score": 0,
+        "open_alerts": 0,
+        "alerts_last_day": 0,
+        "blind_share_last_day": 0.0,
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "since"),
+    [
+        ({}, Watching.WATCHING, None),
+        ({"segments_to_score": 3}, Watching.WATCHING, None),
+        ({"last_footage_end_utc": None}, Watching.EMPTY, None),
+        ({"active_model_id": None, "last_scored_utc": None}, Watching.LEARNING, None),
+        ({"active_model_id": None}, Watching.LEARNING, NOON - MINUTE),
+        ({"last_footage_end_utc": NOON - 15 * MINUTE}, Watching.WATCHING, None),
+        ({"last_footage_end_utc": NOON - 16 * MINUTE}, Watching.BLIND, NOON - 16 * MINUTE),
+        (
+            {"segments_to_score": 3, "last_scored_utc": NOON - 20 * MINUTE},
+            Watching.BEHIND,
+            NOON - 20 * MINUTE,
+        ),
+        ({"segments_to_score": 1, "last_scored_utc": None}, Watching.BEHIND, None),
+    ],
+)
+def test_states(changes: dict[str, Any], state: Watching, since: object) -> None:
+    found = watching_of(health(**changes), NOON, PATIENCE)
+    assert (found.watching, found.since_utc) == (state, since)
+
+
+def test_times_of_sqlite_are_read_as_utc() -> None:
+    text = "2026-03-02 02:59:00.000000"
+    found = watching_of(health(last_footage_end_utc=text), NOON, PATIENCE)
+    assert found.last_footage_utc == NOON - MINUTE
