@@ -19,22 +19,27 @@ LANGUAGES = ("en", "ja")
 _DAYS_PER_YEAR = 365.25
 
 
-def catalogue(language: str) -> Mapping[str, str]:
+def catalogue(language: str, package: str = "pipeline.reports.text") -> Mapping[str, str]:
     """Return the texts of a language by key; SettingsError when there are none."""
     if language not in LANGUAGES:
         raise SettingsError(f"language {language!r}: use one of {', '.join(LANGUAGES)}")
-    text = resources.files("pipeline.reports.text").joinpath(f"{language}.json")
+    text = resources.files(package).joinpath(f"{language}.json")
     texts: dict[str, str] = json.loads(text.read_text(encoding="utf-8"))
     return texts
 
 
 class Words:
-    """The texts of one language, with times in one time zone."""
+    """The texts of one language, with times in one time zone.
 
-    def __init__(self, language: str, timezone: str) -> None:
+    `packages`: of catalogues beside that of the reports, such as `pipeline.trial.text`.
+    """
+
+    def __init__(self, language: str, timezone: str, *packages: str) -> None:
         self.language = language
         self.zone = ZoneInfo(timezone)
-        self._texts = catalogue(language)
+        self._texts = dict(catalogue(language))
+        for package in packages:
+            self._texts.update(catalogue(language, package))
 
     def __call__(self, key: str, **values: Any) -> str:
         """Return the text of `key` with `values` filled in."""
