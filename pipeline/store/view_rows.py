@@ -49,7 +49,7 @@ _COLUMNS: Mapping[str, str] = {
     "runs": (
         "run_id:text model_id:text camera:text preset:text state:text seed:whole "
         "footage_count:whole footage_seconds:real work_seconds:real finished_utc:time "
-        "logged_steps:whole last_step:whole last_figures:text held_out_seconds:real "
+        "logged_steps:whole last_step:real last_figures:text held_out_seconds:real "
         "budget_per_day:real"
     ),
 }
