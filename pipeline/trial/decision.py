@@ -39,7 +39,18 @@ class BarOutcome:
         """Tell whether the bar is met; what is not known never is."""
         if self.judged is None:
             return False
-        return self.judged <= self.limit if self.at_most else self.judged >= self.limit
+        return self._holds(self.judged)
+
+    @property
+    def certain(self) -> bool:
+        """Tell whether it is met at the worse end of the interval too; without one, as it is."""
+        if self.low is None and self.high is None:
+            return self.met
+        worse = self.high if self.at_most else self.low
+        return worse is not None and self._holds(worse)
+
+    def _holds(self, value: float) -> bool:
+        return value <= self.limit if self.at_most else value >= self.limit
 
 
 def bar_outcomes(figures: TrialFigures, money: Mapping[str, Case]) -> list[BarOutcome]:

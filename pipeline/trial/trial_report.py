@@ -78,7 +78,10 @@ def _figures_json(
         "trial": trial.name,
         "camera": trial.camera,
         "go": is_go(outcomes),
-        "bars": [{**asdict(outcome), "met": outcome.met} for outcome in outcomes],
+        "bars": [
+            {**asdict(outcome), "met": outcome.met, "certain": outcome.certain}
+            for outcome in outcomes
+        ],
         "as_of_utc": figures.as_of_utc.isoformat(),
         "learn_start_utc": trial.learn_start_utc.isoformat(),
         "watch_start_utc": trial.watch_start_utc.isoformat(),

@@ -52,6 +52,9 @@ def trial_view(
         "camera": figures.camera,
         "range": words("trial.range", **{k: words.time(v, "minute") for k, v in times.items()}),
         "go": is_go(outcomes),
+        "doubt": words("list.comma").join(
+            words(f"bar.{outcome.key}") for outcome in outcomes if not outcome.certain
+        ),
         "reasons": [reason(outcome, figures, words, money=known) for outcome in unmet],
         "tiles": _tiles(figures, money, outcomes, words),
         "bars": [

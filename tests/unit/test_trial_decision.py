@@ -118,6 +118,16 @@ def test_by_interval_the_worse_end_is_judged(figures: TrialFigures) -> None:
     assert unmet(with_bar(strict, most_alarms_a_day=80.0, least_precision=0.09)) == []
 
 
+def test_what_is_met_by_chance_perhaps_is_not_certain(figures: TrialFigures) -> None:
+    outcomes = bar_outcomes(figures, cases(figures))
+    assert is_go(outcomes)
+    assert [outcome.key for outcome in outcomes if not outcome.certain] == ["alarms", "precision"]
+    # Two faults seen may be far fewer in the long run: then it never pays back.
+    poor = with_assumptions(figures, stop_cost_per_hour=20.0)
+    payback = next(o for o in bar_outcomes(poor, cases(poor)) if o.key == "payback")
+    assert (payback.met, payback.high, payback.certain) == (True, None, False)
+
+
 def test_money_is_plain_arithmetic(figures: TrialFigures) -> None:
     given = {
         "stop_cost_per_hour": 600.0,

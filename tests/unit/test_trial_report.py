@@ -18,11 +18,11 @@ from pipeline.reports.words import LANGUAGES, Words, catalogue
 from pipeline.trial import trial_report
 from pipeline.trial.decision import BARS
 from pipeline.trial.phrases import amount, payback
-from pipeline.trial.trial import Assumptions
+from pipeline.trial.trial import Assumptions, QualityBar
 from pipeline.trial.trial_file import load_trial
 from pipeline.trial.trial_report import write_trial_report
 from tests.alerts_makers import NOON, camera
-from tests.trial_makers import at, site_of_a_morning
+from tests.trial_makers import at, morning_trial, site_of_a_morning
 
 HOME = Path(trial_report.__file__).parent
 TEXTS = "pipeline.trial.text"
@@ -96,6 +96,17 @@ def test_the_figures_lie_beside_it(site: Site) -> None:
     assert [bar["key"] for bar in found["bars"] if not bar["met"]] == list(done.unmet)
     assert set(found["cases"]) == {"low", "middle", "high"}
     assert len(found["faults"]) == 1
+
+
+def test_a_go_names_what_chance_may_have_met(tmp_path: Path) -> None:
+    generous = QualityBar(most_alarms_a_day=40.0)
+    site, _ = site_of_a_morning(
+        tmp_path, "anomaly", "anomaly", "false_alarm", trial=morning_trial(bar=generous)
+    )
+    text = page(site, "en")
+    site.close()
+    assert "<h2>Go</h2>" in text
+    assert "would not be: Alarms a day, Precision." in text
 
 
 def test_nothing_watched_yet_is_said(site: Site) -> None:
