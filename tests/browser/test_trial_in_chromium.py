@@ -113,7 +113,7 @@ def test_it_prints_on_two_sheets(browser: Browser, site: Site, language: str) ->
     path = page_of(site, language)
     page = browser.new_context(offline=True).new_page()
     page.goto(path.as_uri())
-    printed = page.pdf(format="A4", margin={"top": "12mm", "bottom": "12mm"})
+    printed = page.pdf(prefer_css_page_size=True)
     SHOTS.mkdir(exist_ok=True)
     (SHOTS / f"trial_{language}.pdf").write_bytes(printed)
     assert printed.count(b"/Type /Page\n") == 2
