@@ -12,7 +12,7 @@ __all__ = ["BARS", "BarOutcome", "bar_outcomes", "is_go"]
 
 BARS = (
     *("alarms", "precision", "faults", "payback"),
-    *("verdicts", "unreviewed", "unwatched", "finished", "learnt_apart"),
+    *("verdicts", "unreviewed", "days", "unwatched", "finished", "learnt_apart"),
 )
 """What a manager asks first, then what the figures need to be worth something."""
 
@@ -60,6 +60,7 @@ def bar_outcomes(figures: TrialFigures, money: Mapping[str, Case]) -> list[BarOu
         "faults": (bar.least_faults_found, False, len(figures.faults)),
         "verdicts": (bar.least_verdicts, False, figures.reviewed),
         "unreviewed": (bar.most_unreviewed, True, len(figures.unreviewed)),
+        "days": (bar.least_watched_days, False, figures.watched_days),
         "unwatched": (bar.most_unwatched_share, True, figures.unwatched_share),
         "finished": (1, False, int(figures.finished)),
         "learnt_apart": (0, True, _learnt(figures)),

@@ -136,6 +136,7 @@ def _plain(value: float) -> str:
 def _value(key: str, value: float, words: Words) -> str:
     shown: Mapping[str, Callable[[float], str]] = {
         "alarms": words.number,
+        "days": words.number,
         "precision": lambda share: words.share(share).replace(".0 %", " %"),
         "unwatched": lambda share: words.share(share).replace(".0 %", " %"),
         "payback": lambda years: payback(years, words),

@@ -32,6 +32,9 @@ class QualityBar(_Part):
         default=0.2, ge=0, le=1, description="Share of the watching time without usable footage."
     )
     most_unreviewed: int = Field(default=0, ge=0, description="Alarms that nobody looked at.")
+    least_watched_days: float = Field(
+        default=3.0, ge=0, description="Watched days of 24 hours; of less, every rate is a guess."
+    )
     longest_payback_years: float = Field(
         default=2.0, gt=0, description="Years until the savings have paid for everything."
     )

@@ -30,7 +30,7 @@ VIEWS = {
     "ja_dark": {"viewport": LARGE, "color_scheme": "dark"},
     "ja_phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"},
 }
-GENEROUS = QualityBar(most_alarms_a_day=40.0, least_precision=0.5, longest_payback_years=1.0)
+GENEROUS = QualityBar(most_alarms_a_day=40.0, longest_payback_years=1.0, least_watched_days=0.1)
 
 
 @pytest.fixture(scope="module")

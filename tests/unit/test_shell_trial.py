@@ -69,7 +69,9 @@ def test_from_start_to_report(kizashi: Run, tmp_path: Path) -> None:
     assert out == f"alert {command[0]}: people noticed it 10.0 min after the alert began\n"
     code, out, _ = kizashi("report", "small", "--language", "ja")
     assert code == 0
-    assert out.startswith("small: not yet: precision, faults, payback, verdicts, unreviewed; ")
+    assert out.startswith(
+        "small: not yet: precision, faults, payback, verdicts, unreviewed, days; "
+    )
     page = Path(out.rsplit("; ", 1)[1].strip())
     assert '<html lang="ja">' in page.read_text(encoding="utf-8")
     figures = json.loads((page.parent / "trial-small.json").read_text(encoding="utf-8"))

@@ -19,7 +19,7 @@ from pipeline.trial.trial_file import load_trial
 from tests.alerts_makers import NOON
 from tests.trial_makers import at, morning_trial, site_of_a_morning
 
-GENEROUS = QualityBar(most_alarms_a_day=40.0, least_precision=0.5, longest_payback_years=1.0)
+GENEROUS = QualityBar(most_alarms_a_day=40.0, longest_payback_years=1.0, least_watched_days=0.1)
 DAYS = 9_780.0 / 86_400.0
 
 
@@ -71,6 +71,7 @@ def test_it_is_go_when_every_bar_is_met(figures: TrialFigures) -> None:
         ("faults", {"least_faults_found": 3}),
         ("payback", {"longest_payback_years": 0.0001}),
         ("verdicts", {"least_verdicts": 4}),
+        ("days", {"least_watched_days": 0.12}),
         ("unwatched", {"most_unwatched_share": 0.09}),
     ],
 )
@@ -85,7 +86,7 @@ def test_a_bar_that_is_just_met_is_met(figures: TrialFigures) -> None:
 
 
 def test_an_alarm_without_verdict_is_not_passed_over(tmp_path: Path) -> None:
-    loose = QualityBar(most_alarms_a_day=40.0, least_verdicts=2)
+    loose = QualityBar(most_alarms_a_day=40.0, least_verdicts=2, least_watched_days=0.1)
     site, _ = site_of_a_morning(tmp_path, "anomaly", "anomaly", trial=morning_trial(bar=loose))
     assert unmet(trial_figures(site, load_trial(site, "small"))) == ["unreviewed"]
     site.close()
@@ -107,7 +108,7 @@ def test_nothing_watched_meets_nothing_that_is_measured(site: Site) -> None:
     early = trial_figures(at(site, NOON - timedelta(hours=1)), load_trial(site, "small"))
     assert cases(early) == {}
     assert unmet(early) == [
-        *("alarms", "precision", "faults", "payback", "verdicts", "unwatched", "finished")
+        *("alarms", "precision", "faults", "payback", "verdicts", "days", "unwatched", "finished")
     ]
 
 

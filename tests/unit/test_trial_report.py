@@ -74,12 +74,13 @@ def test_no_text_of_others_becomes_markup(site: Site, language: str) -> None:
 def test_the_page_names_each_unmet_bar_and_no_other(site: Site) -> None:
     done = write_trial_report(site, load_trial(site, "small"), language="en")
     assert not done.go
-    assert set(done.unmet) == {"alarms", "verdicts", "unreviewed"}
+    assert set(done.unmet) == {"alarms", "verdicts", "unreviewed", "days"}
     reasons = re.findall(r"<li><strong>(.*?)</strong><span>(.*?)</span>", page(site, "en"))
     assert [reason for reason, _ in reasons] == [
-        "there were 27 alarms a day; at most 1 were asked for",
-        "only 1 alarms have a verdict; with fewer than 3 a precision says nothing",
-        "2 alarms have no verdict yet; at most 0 may be left",
+        "alarms a day: 27; at most 1 were asked for",
+        "alarms with a verdict: 1; with fewer than 3 a precision says nothing",
+        "alarms without a verdict: 2; at most 0 may be left",
+        "days watched: 0.11; with fewer than 3 every rate is a guess",
     ]
     assert all(todo for _, todo in reasons)
 
@@ -99,7 +100,7 @@ def test_the_figures_lie_beside_it(site: Site) -> None:
 
 
 def test_a_go_names_what_chance_may_have_met(tmp_path: Path) -> None:
-    generous = QualityBar(most_alarms_a_day=40.0)
+    generous = QualityBar(most_alarms_a_day=40.0, least_watched_days=0.1)
     site, _ = site_of_a_morning(
         tmp_path, "anomaly", "anomaly", "false_alarm", trial=morning_trial(bar=generous)
     )
