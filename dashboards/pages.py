@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from typing import Any
 from urllib.parse import quote
 
@@ -35,14 +32,6 @@ def _environment() -> Environment:
     return environment
 
 
-@cache
-def texts(language: str) -> Mapping[str, str]:
-    """Return the texts of the dashboard in a language, by key."""
-    file = resources.files("dashboards.text").joinpath(f"{language}.json")
-    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
-    return found
-
-
 def language_of(request: Request) -> str:
     """Return the language that was chosen, or that the browser asks for, or that of the site."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
@@ -58,7 +47,7 @@ def language_of(request: Request) -> str:
 def words_for(request: Request, timezone: str = "UTC") -> Words:
     """Return the words for whoever asks, with times in `timezone`."""
     language = language_of(request)
-    return Words(language, timezone, more=texts(language))
+    return Words(language, timezone, "dashboards.text")
 
 
 def page(

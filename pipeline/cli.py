@@ -14,9 +14,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands import alerts, models, people, sites, stages, synthesis
+from pipeline.commands import alerts, exports, models, people, sites, stages, synthesis
 from pipeline.commands.cameras import cameras_app
 from pipeline.commands.shell import Shell
+from pipeline.commands.trials import trial_app
 from pipeline.errors import KizashiError
 
 __all__ = ["app", "main"]
@@ -43,6 +44,8 @@ app.command()(stages.report)
 app.command()(alerts.alerts)
 app.command()(alerts.review)
 app.command()(alerts.sql)
+app.command()(exports.export)
+app.add_typer(trial_app, name="trial")
 app.add_typer(models.models_app, name="model")
 app.command()(synthesis.generate)
 app.command()(synthesis.interpolate)

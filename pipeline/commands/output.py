@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipeline.masking import masked
+from pipeline.spreadsheet import harmless_text
 from pipeline.timebase import require_utc
 
 __all__ = [
@@ -26,8 +27,6 @@ __all__ = [
     "print_rows",
     "progress_lines",
 ]
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Format(StrEnum):
@@ -58,9 +57,9 @@ def in_utc(moment: datetime) -> str:
 
 def csv_cell(value: Any) -> Any:
     """Return a cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
-    return _text(value) if not isinstance(value, int | float | str) else value
+    if isinstance(value, str):
+        return harmless_text(value)
+    return value if isinstance(value, int | float) else _text(value)
 
 
 def print_line(text: str) -> None:

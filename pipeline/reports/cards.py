@@ -14,7 +14,7 @@ from pipeline.files import inside
 from pipeline.reports.facts import AlertFacts, ReportFacts
 from pipeline.reports.words import Words
 
-__all__ = ["AlertCard", "alert_cards"]
+__all__ = ["AlertCard", "alert_cards", "embedded_media"]
 
 _MOST_CARDS = 60
 _MOST_MEDIA_BYTES = 64 * 2**20
@@ -68,7 +68,9 @@ def alert_cards(
     cards, rows = [], []
     for item in facts.alerts:
         if item.alert.alert_id in embedded:
-            cards.append(_card(item, words, active, *_media(item.evidence, words, site_folder)))
+            cards.append(
+                _card(item, words, active, *embedded_media(item.evidence, words, site_folder))
+            )
         else:
             rows.append(_card(item, words, active, {}, ""))
     return cards, rows
@@ -111,7 +113,7 @@ def _verdict_words(item: AlertFacts, words: Words) -> str:
     )
 
 
-def _media(
+def embedded_media(
     evidence: Sequence[Evidence], words: Words, site_folder: Path
 ) -> tuple[dict[str, str], str]:
     """Return kind -> data: URI of the intact files, and the kinds of the others in words."""

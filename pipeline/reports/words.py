@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,25 +20,28 @@ LANGUAGES = ("en", "ja")
 _DAYS_PER_YEAR = 365.25
 
 
-def catalogue(language: str) -> Mapping[str, str]:
+@cache
+def catalogue(language: str, package: str = "pipeline.reports.text") -> Mapping[str, str]:
     """Return the texts of a language by key; SettingsError when there are none."""
     if language not in LANGUAGES:
         raise SettingsError(f"language {language!r}: use one of {', '.join(LANGUAGES)}")
-    text = resources.files("pipeline.reports.text").joinpath(f"{language}.json")
+    text = resources.files(package).joinpath(f"{language}.json")
     texts: dict[str, str] = json.loads(text.read_text(encoding="utf-8"))
     return texts
 
 
 class Words:
-    """The texts of one language, with times in one time zone."""
+    """The texts of one language, with times in one time zone.
 
-    def __init__(
-        self, language: str, timezone: str, *, more: Mapping[str, str] | None = None
-    ) -> None:
-        """`more`: texts of another room in the same language; its keys go before."""
+    `packages`: of catalogues beside that of the reports, such as `pipeline.trial.text`.
+    """
+
+    def __init__(self, language: str, timezone: str, *packages: str) -> None:
         self.language = language
         self.zone = ZoneInfo(timezone)
-        self._texts = {**catalogue(language), **(more or {})}
+        self._texts = dict(catalogue(language))
+        for package in packages:
+            self._texts.update(catalogue(language, package))
 
     def __call__(self, key: str, **values: Any) -> str:
         """Return the text of `key` with `values` filled in."""

@@ -12,7 +12,7 @@ and returns how many rows were new. Adding the same things again returns 0 and c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -27,7 +27,15 @@ from pipeline.footage.segments import Blind, Segment
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.scoring.anomaly import Anomaly
 
-__all__ = ["AlertFilter", "Lease", "Review", "ReviewedAlert", "ScorePeak", "Store"]
+__all__ = [
+    "AlertFilter",
+    "Lease",
+    "Review",
+    "ReviewedAlert",
+    "ScorePeak",
+    "Store",
+    "ViewColumn",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +91,15 @@ class Lease:
     owner: str
     fence: int
     expires_utc: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ViewColumn:
+    """A column of a public view."""
+
+    name: str
+    kind: str
+    """text | time | whole | real."""
 
 
 class Store(Protocol):
@@ -290,6 +307,24 @@ class Store(Protocol):
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one reading statement over the public views only; return column names and at most
         `row_limit` rows: a longer answer is cut there. QueryRefused for anything else."""
+
+    def view_columns(self, view: str) -> Sequence[ViewColumn]:
+        """Return the columns of a public view in order; StoreError for another name."""
+
+    def view_rows(
+        self,
+        view: str,
+        *,
+        camera: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """Stream a public view in batches of rows, by time where it has one; memory stays bounded
+        by a batch. Times are aware datetimes, text is as it is stored.
+
+        [since, until) is of the begin of an alert, of the hour, of the making of a model, of the
+        end of a run; StoreError for another view, or for a range of camera_health, which is of
+        now."""
 
     def row_counts(self) -> Mapping[str, int]:
         """Return the number of rows of every table, for tests of "again changes nothing"."""

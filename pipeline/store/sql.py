@@ -22,6 +22,7 @@ from pipeline.store.schema import Base
 from pipeline.store.scores import ScoreTable
 from pipeline.store.sessions import Sessions
 from pipeline.store.together import LeaseTable
+from pipeline.store.view_rows import ViewTable
 
 __all__ = ["SqlStore", "open_store", "upgrade_store"]
 
@@ -35,6 +36,7 @@ class SqlStore(
     LeaseTable,
     AccountTable,
     BrowsingTable,
+    ViewTable,
 ):
     """A store in an SQLite file or a PostgreSQL database whose schema is up to date."""
 

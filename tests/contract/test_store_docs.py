@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.store.sql import SqlStore
 from pipeline.store.views import PUBLIC_VIEWS
-from tests.store_samples import fill, footage, segment
+from tests.store_samples import camera, fill, footage, segment
 
 pytest_plugins = ("tests.store_fixtures",)
 
@@ -17,8 +17,8 @@ TEXT = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8
 EXAMPLES = re.findall(r"^([^\n]+\?)\n\n```sql\n(.+?)```", TEXT, re.DOTALL | re.MULTILINE)
 
 
-def test_there_are_ten_examples() -> None:
-    assert len(EXAMPLES) == TEXT.count("```sql") == 10
+def test_there_are_seventeen_examples() -> None:
+    assert len(EXAMPLES) == TEXT.count("```sql") == 17
 
 
 @pytest.mark.parametrize(("question", "sql"), EXAMPLES, ids=[q[:40] for q, _ in EXAMPLES])
@@ -30,6 +30,38 @@ def test_every_example_has_an_answer(store: SqlStore, question: str, sql: str) -
     columns, rows = store.query(sql)
     assert columns
     assert rows, f"{question} finds nothing on the sample line"
+
+
+MOMENTS = [
+    [cell.strip() for cell in line.split("|")[1:-1]]
+    for line in TEXT.split("| moment |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+]
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=[row[0] for row in MOMENTS])
+def test_every_moment_that_moves_along_is_in_the_past_and_near(
+    store: SqlStore, moment: list[str]
+) -> None:
+    # A site without footage has one row of health; the moment must lie within eight days.
+    store.put_camera(camera())
+    said = moment[1 if store.address.path is not None else 2].strip("`")
+    past = "datetime('now', '-8 days')" if store.address.path else "now() - interval '8 days'"
+    sql = (
+        f"SELECT count(*) FROM camera_health WHERE {said} > {past} AND {said} <= CURRENT_TIMESTAMP"  # noqa: S608
+    )
+    assert store.query(sql)[1] == [(1,)]
+
+
+TRIAL = (Path(__file__).parents[2] / "docs" / "trial.md").read_text(encoding="utf-8")
+TRIAL_QUERIES = re.findall(r"```sql\n(.+?)```", TRIAL, re.DOTALL)
+
+
+def test_the_queries_of_the_trials_page_count_what_they_say(store: SqlStore) -> None:
+    fill(store)
+    counts, watched, learnt = (store.query(sql)[1] for sql in TRIAL_QUERIES)
+    assert counts == [(1, 1, 1)]
+    assert watched == [(60.0,)]
+    assert learnt == [(3600.0,)]
 
 
 @pytest.mark.parametrize("view", PUBLIC_VIEWS)

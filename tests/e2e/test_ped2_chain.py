@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.alerts.delivery import deliver_pending
+from pipeline.alerts.reviews import review_alert
 from pipeline.assembly import Site, open_site
 from pipeline.footage.ingest import ingest_camera
 from pipeline.learning.presets import preset_named
@@ -15,6 +16,9 @@ from pipeline.learning.train_camera import train_camera
 from pipeline.reports.camera_report import write_camera_report
 from pipeline.reports.span import report_span
 from pipeline.scoring.score_camera import score_camera
+from pipeline.trial.trial import Trial
+from pipeline.trial.trial_file import add_noticed, load_trial, start_trial
+from pipeline.trial.trial_report import write_trial_report
 from tests.ped2 import CAMERA, drop, end_of_footage, register, wrong_evidence
 
 pytestmark = [pytest.mark.data, pytest.mark.timeout(240)]
@@ -80,7 +84,50 @@ def test_footage_goes_in_and_alerts_and_reports_come_out_once(
     assert again == model
     assert dict(site.store.row_counts()) == first
     assert list(site.store.alerts(CAMERA)) == alerts
+    the_trial_says_what_sql_says(site, until)
     site.close()
+
+
+def the_trial_says_what_sql_says(site: Site, until: datetime) -> None:
+    """Judge the same footage as a trial, and hold its figures against the public views."""
+    learn_start = site.store.segments(CAMERA)[0].start_utc
+    trial = Trial(
+        name="ped2",
+        camera=CAMERA,
+        start_utc=learn_start,
+        learn_days=(until - learn_start) / timedelta(days=1),
+        watch_days=(end_of_footage(site) - until) / timedelta(days=1),
+    )
+    start_trial(site, trial)
+    for number, alert in enumerate(site.store.alerts(CAMERA)):
+        review_alert(site, alert.alert_id, "false_alarm" if number else "anomaly", "tests")
+    first = site.store.alerts(CAMERA)[0]
+    add_noticed(site, trial, first.alert_id, first.start_utc + timedelta(minutes=5))
+    done = write_trial_report(site, load_trial(site, "ped2"), language="en")
+    said = json.loads(done.figures.read_text(encoding="utf-8"))
+
+    _, rows = site.store.query(
+        "SELECT count(*), count(verdict), sum(CASE WHEN verdict = 'anomaly' THEN 1 ELSE 0 END)"  # noqa: S608
+        f" FROM flagged_clips WHERE start_utc >= '{trial.watch_start_utc:%Y-%m-%d %H:%M:%S}'"
+    )
+    verdicts = said["verdicts"]
+    assert (said["alarms"], sum(verdicts.values()), verdicts["anomaly"]) == rows[0]
+    _, ((hours, precision, per_day),) = site.store.query(
+        "SELECT hours_scored, precision, alerts_per_day FROM model_performance"
+    )
+    assert said["watched_seconds"] == pytest.approx(hours * 3600)
+    assert said["precision"]["value"] == pytest.approx(precision)
+    assert said["alarms_per_day"]["value"] == pytest.approx(per_day)
+    _, ((learnt,),) = site.store.query("SELECT footage_seconds FROM runs")
+    assert said["learnt_seconds"] == pytest.approx(learnt)
+    assert said["median_minutes_earlier"] == pytest.approx(5.0)
+    # A minute of watching with the other video unread is no basis for anything, and that is said.
+    assert not done.go
+    assert {"alarms", "days", "unwatched"} <= set(done.unmet)
+    assert "learnt_apart" not in done.unmet
+    page = done.page.read_text(encoding="utf-8")
+    assert page.count('src="data:image/') == 2
+    assert f"{said['alarms']} in 18 s watched" in page
 
 
 @pytest.mark.full

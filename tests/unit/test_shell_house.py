@@ -76,6 +76,7 @@ NO_TORCH_AT_IMPORT = (
     "pipeline/store/",
     "pipeline/alerts/",
     "pipeline/reports/",
+    "pipeline/trial/",
 )
 SQL_BEGINNING = re.compile(
     r"\s*(select|insert|update|delete|drop|create|alter|grant|revoke|truncate|with|pragma)\s",

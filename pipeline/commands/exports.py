@@ -1,0 +1,42 @@
+"""kizashi export: a public view as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.output import print_line
+from pipeline.commands.shell import opened_site, parse_moment
+
+__all__ = ["export"]
+
+
+def export(
+    context: typer.Context,
+    view: Annotated[str, typer.Argument(help="flagged_clips, camera_hours, ...: docs/sql.md.")],
+    out: Annotated[Path, typer.Option(help="File to write; what is there is replaced.")],
+    format: Annotated[str, typer.Option(help="csv or parquet.", metavar="FORMAT")] = "csv",
+    camera: Annotated[str | None, typer.Option(help="Only of this camera.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only from then: 2026-01-31, 24h, 7d.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only until then (not included).")] = None,
+) -> None:
+    """Write a whole public view to a file, however long it is."""
+    from pipeline.errors import SettingsError
+    from pipeline.export import ExportFormat, export_view
+
+    with opened_site(context) as site:
+        if format not in list(ExportFormat):
+            raise SettingsError(f"--format {format!r}: use one of {', '.join(ExportFormat)}")
+        zone, now = site.store.camera(camera).timezone if camera else "UTC", site.clock.now_utc()
+        rows = export_view(
+            site,
+            view,
+            ExportFormat(format),
+            out,
+            camera=camera,
+            since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
+            until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
+        )
+    print_line(f"wrote {out} ({rows} rows of {view})")

@@ -1,0 +1,152 @@
+"""kizashi trial: a small trial with a quality bar, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.commands.output import print_line
+from pipeline.commands.shell import opened_site, parse_moment
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pipeline.assembly import Site
+    from pipeline.trial.trial import Trial
+
+__all__ = ["trial_app"]
+
+trial_app = typer.Typer(
+    no_args_is_help=True, help="Try one camera for some days, against a bar that is set before."
+)
+
+Name = Annotated[str | None, typer.Argument(help="Trial; none means all.", metavar="[NAME]")]
+
+
+@trial_app.command("start")
+def start(
+    context: typer.Context,
+    camera: Annotated[str, typer.Argument(help="Camera that is tried.")],
+    name: Annotated[str | None, typer.Option(help="Of the trial; none: the camera's.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin of learning: 2026-01-31, 7d (ago). None: that of the footage there is, or "
+            "now."
+        ),
+    ] = None,
+    learn_days: Annotated[float, typer.Option(help="Days of footage to learn from.")] = 7.0,
+    watch_days: Annotated[float, typer.Option(help="Days to watch after that.")] = 14.0,
+    most_alarms_a_day: Annotated[
+        float | None, typer.Option(help="Bar. None: the camera's alarm budget.")
+    ] = None,
+    least_precision: Annotated[
+        float, typer.Option(help="Bar: share of the reviewed alarms that are real.")
+    ] = 0.5,
+) -> None:
+    """Begin a trial of a camera: write its quality bar and assumptions to trials/NAME.toml."""
+    from pydantic import ValidationError
+
+    from pipeline.errors import SettingsError
+    from pipeline.trial.trial import QualityBar, Trial
+    from pipeline.trial.trial_file import start_trial
+
+    with opened_site(context) as site:
+        known = site.store.camera(camera)
+        try:
+            trial = Trial(
+                name=name or known.name,
+                camera=known.name,
+                start_utc=_start(site, known.name, known.timezone, start),
+                learn_days=learn_days,
+                watch_days=watch_days,
+                bar=QualityBar(
+                    most_alarms_a_day=(
+                        known.budget_per_day if most_alarms_a_day is None else most_alarms_a_day
+                    ),
+                    least_precision=least_precision,
+                ),
+            )
+        except ValidationError as error:
+            item = error.errors()[0]
+            raise SettingsError(f"trial of {camera}: {item['loc'][-1]}: {item['msg']}") from error
+        path = start_trial(site, trial)
+    print_line(
+        f"{path} is written: {trial.camera} learns from {trial.learn_start_utc:%Y-%m-%d %H:%M} to "
+        f"{trial.watch_start_utc:%Y-%m-%d %H:%M} UTC and watches until "
+        f"{trial.watch_end_utc:%Y-%m-%d %H:%M} UTC"
+    )
+    print_line("put your own costs into it; where it stands: kizashi trial status")
+
+
+def _start(site: Site, camera: str, timezone: str, given: str | None) -> datetime:
+    now = site.clock.now_utc()
+    if given is not None:
+        return parse_moment(given, timezone=timezone, now_utc=now)
+    return min((item.start_utc for item in site.store.segments(camera)), default=now)
+
+
+@trial_app.command("status")
+def status(context: typer.Context, name: Name = None) -> None:
+    """Say of each trial where it stands, and what to do next."""
+    from pipeline.trial.status import trial_status
+
+    with opened_site(context) as site:
+        for trial in _chosen(site, name):
+            found = trial_status(site, trial)
+            print_line(f"{trial.name}: {found.stands}")
+            print_line(f"{trial.name}: next: {found.next}")
+
+
+@trial_app.command("noticed")
+def noticed(
+    context: typer.Context,
+    alert: Annotated[str, typer.Argument(help="Alert, or the first 6 characters or more of it.")],
+    time: Annotated[
+        str, typer.Argument(help="When people noticed it: 2026-01-31T08:05, in the camera's zone.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Trial; none: the one that watched then.")
+    ] = None,
+) -> None:
+    """Note when people noticed by themselves what an alert shows; the last note counts."""
+    from pipeline.trial.trial_file import add_noticed, trial_of_alert
+
+    with opened_site(context) as site:
+        found = site.store.alert(alert)
+        zone = site.store.camera(found.camera).timezone
+        moment = parse_moment(time, timezone=zone, now_utc=site.clock.now_utc())
+        trial = trial_of_alert(site, found.camera, found.start_utc, name)
+        add_noticed(site, trial, found.alert_id, moment)
+    minutes = (moment - found.start_utc).total_seconds() / 60.0
+    order = f"{minutes:.1f} min after" if minutes > 0 else f"{-minutes:.1f} min before"
+    print_line(f"alert {found.alert_id[:12]}: people noticed it {order} the alert began")
+
+
+@trial_app.command("report")
+def report(
+    context: typer.Context,
+    name: Name = None,
+    language: Annotated[
+        str | None, typer.Option(help="en or ja; none: the setting of the site.")
+    ] = None,
+) -> None:
+    """Write one page with the figures of each trial, and its decision: go, or not yet."""
+    from pipeline.trial.trial_report import write_trial_report
+
+    with opened_site(context) as site:
+        for trial in _chosen(site, name):
+            done = write_trial_report(site, trial, language=language or site.settings.language)
+            decision = "go" if done.go else f"not yet: {', '.join(done.unmet)}"
+            print_line(f"{trial.name}: {decision}; {done.page}")
+
+
+def _chosen(site: Site, name: str | None) -> list[Trial]:
+    from pipeline.errors import SettingsError
+    from pipeline.trial.trial_file import load_trial, trial_names
+
+    names = [name] if name else trial_names(site)
+    if not names:
+        raise SettingsError(f"no trial in {site.folder} yet; begin one: kizashi trial start CAMERA")
+    return [load_trial(site, one) for one in names]

@@ -1,0 +1,1 @@
+"""The words of the trial's report, one JSON catalogue a language."""
