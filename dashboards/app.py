@@ -24,6 +24,7 @@ from dashboards.routes import (
     models,
     overview,
     queries,
+    reports,
     settings,
 )
 from pipeline.assembly import Site
@@ -72,7 +73,7 @@ def create_app(site: Site, rules: Rules, hosts: tuple[str, ...]) -> FastAPI:
     app = FastAPI(title="Kizashi", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.site, app.state.rules = site, rules
     app.include_router(login.router)
-    for room in (overview, cameras, alerts, media, models, queries, settings, api):
+    for room in (overview, cameras, alerts, media, models, reports, queries, settings, api):
         app.include_router(room.router, dependencies=[Depends(signed_in)])
     static = resources.files("dashboards").joinpath("static")
     app.mount("/static", StaticFiles(directory=str(static)), name="static")
@@ -83,7 +84,7 @@ def create_app(site: Site, rules: Rules, hosts: tuple[str, ...]) -> FastAPI:
     async def add_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
         answer = await call_next(request)
         for name, value in _HEADERS.items():
-            answer.headers[name] = value
+            answer.headers.setdefault(name, value)
         # What cameras saw is kept by no browser and no proxy; scripts and styles may be.
         kept = request.url.path.startswith("/static/")
         answer.headers.setdefault("Cache-Control", "max-age=3600" if kept else "no-store")

@@ -60,6 +60,9 @@ def filled_site(folder: Path, *, pictures: bool = True) -> Iterator[Site]:
     (folder / "footage" / "line-1").mkdir(parents=True)
     (folder / "footage" / "press-9").mkdir(parents=True)
     clip = folder / "footage" / "line-1" / "1200.mp4"
+    report = site.reports_folder / "line-1" / "20260302.en.html"
+    report.parent.mkdir(parents=True)
+    report.write_text("<!doctype html><title>report</title>", encoding="utf-8")
     evidence: list[Evidence] = []
     if pictures:
         _film(clip)

@@ -29,6 +29,7 @@ PAGES = {
     "camera": "/cameras/line-1?hours=4&until=2026-03-02T06:30:00Z",
     "alerts": "/alerts",
     "review": "/review",
+    "reports": "/reports",
     "models": "/models",
     "model": "/models/" + "f" * 32,
     "runs": "/runs",

@@ -22,6 +22,7 @@ from tests.alerts_makers import MODEL, NOON
 from tests.dashboard_site import PASSWORD, client_of, filled_site, signed_in
 
 OPEN = {"/healthz", "/login", "/language/{language}"}
+REPORT = "20260302.en.html"
 LATER = {"since": "2026-03-02T03:00:00Z", "until": "2026-03-02T06:00:00Z"}
 
 # Route -> codes for: nobody, a viewer of another camera, viewer, reviewer, administrator.
@@ -39,6 +40,8 @@ EXPECTED = {
     "GET /models/{model_id}": (303, 404, 200, 200, 200),
     "POST /models/{model_id}/promote": (303, 403, 403, 403, 204),
     "GET /runs": (303, 200, 200, 200, 200),
+    "GET /reports": (303, 200, 200, 200, 200),
+    "GET /reports/{name}/{file}": (303, 403, 200, 200, 200),
     "GET /sql": (303, 403, 403, 403, 200),
     "POST /logout": (303, 204, 204, 204, 204),
     "GET /api/v1/openapi.json": (401, 200, 200, 200, 200),
@@ -106,7 +109,13 @@ def _flat(found: object) -> Iterator[APIRoute]:
 def ask(client: TestClient, site: Site, route: str, **more: object) -> Response:
     method, path = route.split(" ", 1)
     alert = site.store.alerts("line-1")[0].alert_id
-    places = {"{name}": "line-1", "{alert_id}": alert, "{kind}": "clip", "{model_id}": MODEL}
+    places = {
+        "{name}": "line-1",
+        "{alert_id}": alert,
+        "{kind}": "clip",
+        "{model_id}": MODEL,
+        "{file}": REPORT,
+    }
     for name, value in places.items():
         path = path.replace(name, value)
     if path.endswith("/scores"):
@@ -343,7 +352,13 @@ def test_on_this_machine_alone_everybody_may_be_one_user(site: Site) -> None:
 )
 def test_names_lead_to_no_file(site: Site, name: str) -> None:
     client = signed_in(site, "ada")
-    for path in (f"/cameras/{name}", f"/media/{name}/clip", f"/static/{name}"):
+    for path in (
+        f"/cameras/{name}",
+        f"/media/{name}/clip",
+        f"/static/{name}",
+        f"/reports/line-1/{name}",
+        f"/reports/{name}/{REPORT}",
+    ):
         assert client.get(path).status_code in (400, 404, 405), path
 
 

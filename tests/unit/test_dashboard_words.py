@@ -25,7 +25,7 @@ SOURCES = "".join(path.read_text(encoding="utf-8") for path in HOME.rglob("*.py"
 
 # Keys that are put together from a name: prefix -> the names.
 BUILT = {
-    "nav.": ["overview", "review", "alerts", "models", "runs", "sql"],
+    "nav.": ["overview", "review", "alerts", "reports", "models", "runs", "sql"],
     "role.": [role.value for role in Role],
     "error.": ["403", "404", "409", "422", "500", "503"],
     "watching.": [
