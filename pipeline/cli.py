@@ -16,6 +16,7 @@ import typer
 
 from pipeline.commands import alerts, models, sites, stages, synthesis
 from pipeline.commands.cameras import cameras_app
+from pipeline.commands.notify import notify_app
 from pipeline.commands.shell import Shell
 from pipeline.errors import KizashiError
 
@@ -43,6 +44,7 @@ app.command()(stages.report)
 app.command()(alerts.alerts)
 app.command()(alerts.review)
 app.command()(alerts.sql)
+app.add_typer(notify_app, name="notify")
 app.add_typer(models.models_app, name="model")
 app.command()(synthesis.generate)
 app.command()(synthesis.interpolate)

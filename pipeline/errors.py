@@ -12,7 +12,8 @@ KizashiError                      exit code
 |   |-- MigrationNeeded               its schema is older or newer than this program
 |   `-- QueryRefused                  not a single reading statement over the public views
 |-- LeaseHeld                     7   another worker is doing this now
-`-- EvaluationError               8   labels, masks or footage to compare do not fit
+|-- EvaluationError               8   labels, masks or footage to compare do not fit
+`-- NotificationError             9   a message could not be handed over
 
 A message is one line: what happened, to which file or camera, and what to do.
 """
@@ -28,6 +29,7 @@ __all__ = [
     "MigrationNeeded",
     "ModelDamaged",
     "ModelError",
+    "NotificationError",
     "QueryRefused",
     "SettingsError",
     "StoreError",
@@ -106,3 +108,9 @@ class EvaluationError(KizashiError):
     """Labels, masks and footage that are to be compared do not fit together."""
 
     exit_code = 8
+
+
+class NotificationError(KizashiError):
+    """A message could not be handed over; it is tried again."""
+
+    exit_code = 9

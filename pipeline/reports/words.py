@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ LANGUAGES = ("en", "ja")
 _DAYS_PER_YEAR = 365.25
 
 
+@cache
 def catalogue(language: str) -> Mapping[str, str]:
     """Return the texts of a language by key; SettingsError when there are none."""
     if language not in LANGUAGES:

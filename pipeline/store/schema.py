@@ -3,7 +3,8 @@
 cameras <- purposes                                  footage <- segments, blind_intervals
 cameras <- models -> calibrations                    models <- training_runs <- training_metrics
 segments, models <- anomalies, scored_segments       anomalies <- events <- alerts
-alerts <- evidence, reviews, deliveries              leases, audit_log stand alone
+alerts <- evidence, reviews, deliveries              cameras <- digests <- deliveries
+leases, audit_log stand alone
 
 Indices over time have the end and not the start: what is asked for is nearly always recent, and
 `end > since` leaves little where `start < until` leaves everything.
@@ -22,6 +23,7 @@ from pipeline.alerts.evidence import EvidenceKind
 from pipeline.camera import ClockSource
 from pipeline.footage.admission import Reason, Verdict
 from pipeline.learning.registry import ModelState
+from pipeline.notification.outbox import DigestKind
 from pipeline.store.base import (
     AlertKey,
     AnomalyKey,
@@ -46,6 +48,7 @@ __all__ = [
     "CalibrationRow",
     "CameraRow",
     "DeliveryRow",
+    "DigestRow",
     "EventRow",
     "EvidenceRow",
     "FootageRow",
@@ -59,7 +62,7 @@ __all__ = [
     "TrainingRunRow",
 ]
 
-SCHEMA_REVISION = "r0001"
+SCHEMA_REVISION = "r0002"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 REVIEW_VERDICTS = ("anomaly", "known_harmless", "false_alarm")
@@ -333,16 +336,40 @@ class ReviewRow(Base):
     at_utc: Mapped[datetime]
 
 
-class DeliveryRow(Base):
-    """The outbox: one row an alert, pending until delivered_utc is known."""
+class DigestRow(Base):
+    """`pipeline.notification.outbox.Digest`: pending until delivered_utc is known."""
 
-    __tablename__ = "deliveries"
+    __tablename__ = "digests"
+    __table_args__ = (one_of("kind", DigestKind), Index(None, "sink", "camera", "delivered_utc"))
 
-    alert_id: Mapped[AlertKey] = mapped_column(primary_key=True)
-    sink: Mapped[str | None]
+    digest_id: Mapped[Key]
+    kind: Mapped[str]
+    sink: Mapped[str]
+    camera: Mapped[CameraKey]
+    since_utc: Mapped[datetime]
+    until_utc: Mapped[datetime]
     attempts: Mapped[int]
     last_attempt_utc: Mapped[datetime | None]
+    retry_utc: Mapped[datetime | None]
     last_error: Mapped[str | None]
+    delivered_utc: Mapped[datetime | None]
+
+
+class DeliveryRow(Base):
+    """The outbox: one row an alert and sink, pending until delivered_utc is known. held_utc: since
+    when it is held back; digest_id: the digest that tells of it."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index(None, "sink", "delivered_utc"), Index(None, "digest_id"))
+
+    alert_id: Mapped[AlertKey] = mapped_column(primary_key=True)
+    sink: Mapped[Key]
+    attempts: Mapped[int]
+    last_attempt_utc: Mapped[datetime | None]
+    retry_utc: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    held_utc: Mapped[datetime | None]
+    digest_id: Mapped[str | None] = mapped_column(ForeignKey("digests.digest_id"))
     delivered_utc: Mapped[datetime | None]
 
 

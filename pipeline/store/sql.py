@@ -15,6 +15,7 @@ from pipeline.store.engine import make_engine
 from pipeline.store.footage import FootageTable
 from pipeline.store.migrate import Upgrade, bring_up_to_date
 from pipeline.store.models import ModelTable
+from pipeline.store.outbox import OutboxTable
 from pipeline.store.query import read_views
 from pipeline.store.schema import Base
 from pipeline.store.scores import ScoreTable
@@ -24,7 +25,9 @@ from pipeline.store.together import LeaseTable
 __all__ = ["SqlStore", "open_store", "upgrade_store"]
 
 
-class SqlStore(CameraTable, FootageTable, ModelTable, ScoreTable, AlertTable, LeaseTable):
+class SqlStore(
+    CameraTable, FootageTable, ModelTable, ScoreTable, AlertTable, OutboxTable, LeaseTable
+):
     """A store in an SQLite file or a PostgreSQL database whose schema is up to date."""
 
     @property
