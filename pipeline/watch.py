@@ -47,8 +47,6 @@ def watch_camera(
     this camera, it is left to it: a round that begins while the last one still runs is no failure.
     """
     from pipeline.footage.ingest import ingest_camera
-    from pipeline.notification.deliver import deliver_pending
-    from pipeline.notification.sinks import channels_of
     from pipeline.scoring.score_camera import score_camera
 
     admitted = refused = clips = alerts = 0
@@ -67,12 +65,9 @@ def watch_camera(
     except LeaseHeld as error:
         busy = True
         progress(f"camera {camera_name}: {error}; the next round goes on from there")
-    delivery = deliver_pending(site, channels_of(site, makers))
-    if delivery.failed:
-        progress(
-            f"{delivery.failed} messages could not be delivered; a later round tries again, and"
-            " kizashi notify list says why"
-        )
+    finally:
+        # Also when this camera failed: alerts of others, and its own of before, do not wait for it.
+        undelivered = _deliver(site, makers, progress)
     return WatchSummary(
         camera=camera_name,
         admitted=admitted,
@@ -81,5 +76,21 @@ def watch_camera(
         alerts=alerts,
         has_model=has_model,
         busy=busy,
-        undelivered=delivery.failed,
+        undelivered=undelivered,
     )
+
+
+def _deliver(
+    site: Site, makers: Mapping[str, SinkMaker] | None, progress: Callable[[str], None]
+) -> int:
+    """Hand over what is due; return how many messages failed."""
+    from pipeline.notification.deliver import deliver_pending
+    from pipeline.notification.sinks import channels_of
+
+    failed = deliver_pending(site, channels_of(site, makers)).failed
+    if failed:
+        progress(
+            f"{failed} messages could not be delivered; a later round tries again, and"
+            " kizashi notify list says why"
+        )
+    return failed

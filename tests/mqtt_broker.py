@@ -15,9 +15,16 @@ _PATIENCE_SECONDS = 60.0
 
 
 class Broker:
-    """A broker that asks for a user and keeps what it has on disk."""
+    """A broker that keeps what it has on disk; with a certificate it speaks TLS only."""
 
-    def __init__(self, folder: Path, *, user: str = "", password: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        user: str = "",
+        password: str = "",
+        certificate: Path | None = None,
+    ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
@@ -25,6 +32,8 @@ class Broker:
         lines = [f"listener {self.port} 127.0.0.1", "log_dest stdout"]
         lines += ["persistence true", f"persistence_location {folder}/", "autosave_interval 1"]
         lines += ["autosave_on_changes true"]
+        if certificate is not None:
+            lines += [f"certfile {certificate}", f"keyfile {certificate}"]
         if user:
             made = folder / "users"
             program = _program("mosquitto_passwd")

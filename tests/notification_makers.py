@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -70,7 +70,6 @@ def raise_alerts(
     store.put_camera(replace(line.camera, timezone=timezone))
     store.add_footage(line.footage, [line.segment], [])
     store.add_model(line.model, [])
-    store.promote(line.model.model_id, samples.MORNING)
     numbers = range(first, first + len(severities))
     anomalies = [samples.anomaly(line.segment, line.model, number) for number in numbers]
     store.add_anomalies(anomalies)
@@ -114,6 +113,7 @@ class Receiver:
         self.chance: random.Random | None = None
         """With one, half of the requests fail: some before they are kept, some after."""
         self.headers: dict[str, str] = {}
+        self.before_answer: Callable[[], None] = lambda: None
         self.port = 0
 
     @property
@@ -136,12 +136,17 @@ def receiving(context: Any = None) -> Iterator[Receiver]:
                 return
             if receiver.status == 200:
                 receiver.taken.append((dict(self.headers), body))
+            receiver.before_answer()
             if fate < 0.5:
                 self.close_connection = True  # taken, and the receipt is lost
                 return
             self._answer(receiver.status)
 
         def _answer(self, status: int) -> None:
+            with suppress(OSError):  # who asked may be gone
+                self._write(status)
+
+        def _write(self, status: int) -> None:
             self.send_response(status)
             for name, value in receiver.headers.items():
                 self.send_header(name, value)

@@ -91,7 +91,7 @@ def _alone(site: Site, sink: str) -> Iterator[None]:
     The lease keeps other processes out. Threads of this one would share it, since an owner may take
     its lease again.
     """
-    name = f"notify {sink}"
+    name = f"notify/{sink}"
     place = (site.folder, name)
     with _lock:
         if place in _served_here:

@@ -67,6 +67,13 @@ def test_cameras_and_sinks_do_not_see_each_other(store: Store) -> None:
     first, second = wait_with(store, "a"), wait_with(store, "b")
     assert fresh(store, camera="a") == first
     assert fresh(store, camera="b") == second
+    assert store.waiting_cameras("mail") == ["a", "b"]
+    for item in first:
+        store.record_delivery(item.alert_id, "mail", MORNING, None)
+    assert store.waiting_cameras("mail") == ["b"]
+    store.add_digest(Digest.of_day("mail", "a", "2026-02-01", MORNING, MORNING + HOUR), [])
+    assert store.waiting_cameras("mail") == ["a", "b"]
+    assert store.waiting_cameras("fax") == []
     assert fresh(store, "file", "a") == []
     assert fresh(store, "fax", "a") == []
 

@@ -161,7 +161,7 @@ def test_a_kill_between_sending_and_receipt_sends_again_under_the_same_key(site:
 
 def test_a_sink_that_another_process_serves_is_left_to_it(site: Site) -> None:
     raise_alerts(site, rules=TEST)
-    lease = site.store.acquire_lease("notify test", "somebody else", 60.0)
+    lease = site.store.acquire_lease("notify/test", "somebody else", 60.0)
     sink = Recorder()
     assert deliver_pending(site, [channel(sink)]) == DeliverySummary()
     site.store.release_lease(lease)
@@ -184,6 +184,18 @@ def test_what_another_round_left_to_this_one_is_taken_before_it_ends(site: Site)
     assert left == [DeliverySummary()]
     assert [one.camera for one in sink.got] == ["press-1", "another"]
     assert sink.keys()[0] == first.alert_id
+
+
+def test_a_camera_whose_model_is_damaged_does_not_hold_up_what_waits(site: Site) -> None:
+    from pipeline.errors import ModelDamaged
+    from pipeline.watch import watch_camera
+
+    (one,) = raise_alerts(site)
+    (site.folder / "footage" / "press-1").mkdir(parents=True)
+    site.store.promote(one.model_id, NOON)  # its files are not there
+    with pytest.raises(ModelDamaged):
+        watch_camera(site, "press-1")
+    assert (site.folder / "deliveries" / f"{one.alert_id}.json").exists()
 
 
 # which alerts -------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from pipeline.errors import NotificationError
 from pipeline.notification.compose import compose_test
 from pipeline.notification.deliver import DeliverySummary, deliver_pending
 from pipeline.notification.sinks import channels_of
+from tests.certificates import make_certificate
 from tests.mqtt_broker import Broker
 from tests.notification_makers import clock_of, open_notified_site, raise_alerts
 
@@ -153,3 +154,29 @@ def test_a_broker_that_never_answers_is_given_up(site: Site, tmp_path: Path) -> 
         with pytest.raises(NotificationError, match="no answer in time"):
             only.sink.send(compose_test(other, only.name))
         other.store.close()
+
+
+# paho leaves the socket to the garbage collector when a handshake fails.
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
+)
+def test_an_encrypted_line_is_trusted_by_its_certificate_only(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path / "both.pem")
+    (tmp_path / "broker").mkdir()
+    broker = Broker(tmp_path / "broker", certificate=certificate)
+    secure = {"kind": "mqtt", "host": "localhost", "port": broker.port, "timeout_seconds": 20}
+    site = open_notified_site(
+        tmp_path / "site",
+        {**secure, "name": "trusting", "ca_file": str(certificate)},
+        {**secure, "name": "distrusting"},
+        {**secure, "name": "plain", "tls": False},
+    )
+    try:
+        trusting, distrusting, plain = channels_of(site)
+        trusting.sink.send(compose_test(site, "trusting"))
+        for other, why in ((distrusting, "not trusted"), (plain, "is `tls` what it speaks")):
+            with pytest.raises(NotificationError, match=why):
+                other.sink.send(compose_test(site, other.name))
+    finally:
+        broker.kill()
+        site.store.close()
