@@ -7,11 +7,16 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.events import Event, Resource
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from pipeline.errors import NotificationError
 from pipeline.notification.message import Message
 
-__all__ = ["PrefectEventSink", "event_of"]
+__all__ = ["LOCAL_SERVER", "PrefectEventSink", "event_of"]
+
+LOCAL_SERVER = "http://127.0.0.1:4200/api"
+"""Where `prefect server start` listens. Without an address Prefect would start a server of its own
+for the moment, and nobody would see the event."""
 
 
 def event_of(message: Message) -> Event:
@@ -38,7 +43,10 @@ class PrefectEventSink:
     def send(self, message: Message) -> None:
         """See `pipeline.notification.sinks.Sink`."""
         try:
-            with get_client(sync_client=True) as client:
+            with (
+                temporary_settings({PREFECT_API_URL: PREFECT_API_URL.value() or LOCAL_SERVER}),
+                get_client(sync_client=True) as client,
+            ):
                 body = [event_of(message).model_dump(mode="json")]
                 client.request("POST", "/events", json=body)
         except httpx.HTTPStatusError as error:
