@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	    echo "kizashi: $(PYTHON) cannot make virtual environments; run: apt-get install python3-venv" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,onnx,parquet,postgres]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,mqtt,onnx,parquet,postgres]'
 	@touch $(STAMP)
 
 # Only the tests need these; the product needs none of them.
@@ -40,6 +40,7 @@ programs:
 	command -v ffmpeg >/dev/null || missing+=(ffmpeg); \
 	compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql); \
 	command -v chromium >/dev/null || missing+=(chromium); \
+	PATH=$$PATH:/usr/sbin command -v mosquitto >/dev/null || missing+=(mosquitto); \
 	if (( $${#missing[@]} )); then \
 	    echo "kizashi: the tests need $${missing[*]}; run: apt-get install $${missing[*]}" >&2; exit 1; \
 	fi

@@ -18,6 +18,7 @@ from prefect.schedules import Interval
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
+from flows.events import LOCAL_SERVER
 from flows.ingest import ingest
 from flows.recovery import clear_dead_runs
 from flows.report import report
@@ -32,7 +33,6 @@ from pipeline.store.leases import lease_kept
 
 __all__ = ["deployments_of", "serve_site", "server_url"]
 
-LOCAL_SERVER = "http://127.0.0.1:4200/api"
 RUNS_AT_ONCE = 2
 """One may be a training that takes hours; the other keeps watching."""
 

@@ -9,6 +9,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.cameras import make_task_runner, run_per_camera, task_site
+from flows.events import PrefectEventSink
 
 __all__ = ["score", "score_one", "watch", "watch_one"]
 
@@ -28,7 +29,8 @@ def watch_one(site: str, camera: str) -> dict[str, Any]:
     from pipeline.watch import watch_camera
 
     with task_site(site) as (opened, progress):
-        return asdict(watch_camera(opened, camera, progress=progress))
+        makers = {"prefect": PrefectEventSink}
+        return asdict(watch_camera(opened, camera, makers=makers, progress=progress))
 
 
 @flow(name="kizashi-score", task_runner=make_task_runner(), persist_result=False)

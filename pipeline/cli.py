@@ -16,6 +16,7 @@ import typer
 
 from pipeline.commands import alerts, exports, models, people, sites, stages, synthesis
 from pipeline.commands.cameras import cameras_app
+from pipeline.commands.notify import notify_app
 from pipeline.commands.shell import Shell
 from pipeline.commands.trials import trial_app
 from pipeline.errors import KizashiError
@@ -46,6 +47,7 @@ app.command()(alerts.review)
 app.command()(alerts.sql)
 app.command()(exports.export)
 app.add_typer(trial_app, name="trial")
+app.add_typer(notify_app, name="notify")
 app.add_typer(models.models_app, name="model")
 app.command()(synthesis.generate)
 app.command()(synthesis.interpolate)

@@ -14,7 +14,8 @@ KizashiError                      exit code
 |   `-- ReviewConflict                somebody else has given a verdict meanwhile
 |-- LeaseHeld                     7   another worker is doing this now
 |-- EvaluationError               8   labels, masks or footage to compare do not fit
-`-- AccessRefused                 9   no right to see or do this
+|-- NotificationError             9   a message could not be handed over
+`-- AccessRefused                 10  no right to see or do this
 
 A message is one line: what happened, to which file or camera, and what to do.
 """
@@ -31,6 +32,7 @@ __all__ = [
     "MigrationNeeded",
     "ModelDamaged",
     "ModelError",
+    "NotificationError",
     "QueryRefused",
     "ReviewConflict",
     "SettingsError",
@@ -116,7 +118,13 @@ class EvaluationError(KizashiError):
     exit_code = 8
 
 
+class NotificationError(KizashiError):
+    """A message could not be handed over; it is tried again."""
+
+    exit_code = 9
+
+
 class AccessRefused(KizashiError):
     """Whoever asks has no right to see or do this."""
 
-    exit_code = 9
+    exit_code = 10

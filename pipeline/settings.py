@@ -7,10 +7,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as EnvironmentProblem
 
 from pipeline.errors import SettingsError
+from pipeline.notification.configuration import NotifyTable
+from pipeline.notification.rules import DEFAULT_RULES, Rules
 
 __all__ = ["SETTINGS_FILE", "Settings", "load_settings"]
 
@@ -45,6 +48,21 @@ class Settings(BaseSettings):
     """Schedule of the report flow."""
     train_interval_seconds: int = Field(default=604_800, ge=60)
     """Schedule of the training flow."""
+    notify: list[NotifyTable] = []
+    """Who is told of alerts, and when. None: every alert becomes a file in `deliveries/`."""
+
+    @field_validator("notify")
+    @classmethod
+    def _names_are_unique(cls, tables: list[NotifyTable]) -> list[NotifyTable]:
+        names = [table.rules().name for table in tables]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two tables are called {', '.join(twice)}; give each a name")
+        return tables
+
+    def notify_rules(self) -> tuple[Rules, ...]:
+        """Return the rules of every sink."""
+        return tuple(table.rules() for table in self.notify) or (DEFAULT_RULES,)
 
 
 def load_settings(folder: Path) -> Settings:
@@ -63,12 +81,29 @@ def load_settings(folder: Path) -> Settings:
             raise SettingsError(f"{path}: not TOML ({error}); correct it") from error
     try:
         # The environment wins over the file, as operators expect of a container.
-        environment = Settings().model_dump(exclude_unset=True)
-        return Settings(**{**values, **environment})
+        environment = Settings()
+        given = {name: getattr(environment, name) for name in environment.model_fields_set}
+        return Settings(**{**values, **given})
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-            for item in error.errors()
+            f"{_place(item['loc'])}: {_what(item['type'], item['msg'])}" for item in error.errors()
         )
         # `from None`: pydantic's own text repeats the value.
         raise SettingsError(f"{path} or KIZASHI_*: {problems}") from None
+    except EnvironmentProblem as error:
+        raise SettingsError(f"KIZASHI_*: {error}; it must be JSON") from None
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Return where a setting stands: preset, or [[notify]] 2 (email): to."""
+    if location[0] != "notify" or len(location) < 2:
+        return ".".join(str(part) for part in location)
+    kind = f" ({location[2]})" if len(location) > 2 else ""
+    rest = ".".join(str(part) for part in location[3:])
+    return f"[[notify]] {int(location[1]) + 1}{kind}" + (f": {rest}" if rest else "")
+
+
+def _what(kind: str, message: str) -> str:
+    if kind.startswith("union_tag"):
+        return "kind must be file, webhook, email, mqtt or prefect"
+    return message.removeprefix("Value error, ")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipeline.assembly import Site
 from pipeline.errors import LeaseHeld
+
+if TYPE_CHECKING:
+    from pipeline.notification.sinks import SinkMaker
 
 __all__ = ["WatchSummary", "watch_camera"]
 
@@ -26,19 +30,22 @@ class WatchSummary:
     busy: bool
     """True when another worker was at it, and the rest was left to it."""
     undelivered: int
-    """Alerts of the site that wait for the next round."""
+    """Messages of the site that could not be handed over; the next round tries again."""
 
 
 def watch_camera(
-    site: Site, camera_name: str, *, progress: Callable[[str], None] = lambda line: None
+    site: Site,
+    camera_name: str,
+    *,
+    makers: Mapping[str, SinkMaker] | None = None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> WatchSummary:
-    """Ingest, score and deliver for one camera.
+    """Ingest, score and deliver for one camera. `makers`: see `channels_of`.
 
     A camera without an active model is ingested only, and `progress` says so: footage that arrives
     before the first training is what the training learns from. When another worker is at
     this camera, it is left to it: a round that begins while the last one still runs is no failure.
     """
-    from pipeline.alerts.delivery import deliver_pending
     from pipeline.footage.ingest import ingest_camera
     from pipeline.scoring.score_camera import score_camera
 
@@ -58,9 +65,9 @@ def watch_camera(
     except LeaseHeld as error:
         busy = True
         progress(f"camera {camera_name}: {error}; the next round goes on from there")
-    delivery = deliver_pending(site)
-    if delivery.failed:
-        progress(f"{delivery.failed} alerts could not be delivered; the next round tries again")
+    finally:
+        # Also when this camera failed: alerts of others, and its own of before, do not wait for it.
+        undelivered = _deliver(site, makers, progress)
     return WatchSummary(
         camera=camera_name,
         admitted=admitted,
@@ -69,5 +76,21 @@ def watch_camera(
         alerts=alerts,
         has_model=has_model,
         busy=busy,
-        undelivered=delivery.failed,
+        undelivered=undelivered,
     )
+
+
+def _deliver(
+    site: Site, makers: Mapping[str, SinkMaker] | None, progress: Callable[[str], None]
+) -> int:
+    """Hand over what is due; return how many messages failed."""
+    from pipeline.notification.deliver import deliver_pending
+    from pipeline.notification.sinks import channels_of
+
+    failed = deliver_pending(site, channels_of(site, makers)).failed
+    if failed:
+        progress(
+            f"{failed} messages could not be delivered; a later round tries again, and"
+            " kizashi notify list says why"
+        )
+    return failed

@@ -18,7 +18,8 @@ _RUN_TIMES = {
     "models": {"created_utc", "activated_utc", "retired_utc"},
     "training_runs": {"finished_utc", "work_seconds"},
     "scored_segments": {"at_utc"},
-    "deliveries": {"attempts", "last_attempt_utc", "last_error", "delivered_utc"},
+    "deliveries": {"attempts", "last_attempt_utc", "retry_utc", "last_error", "delivered_utc"},
+    "digests": {"attempts", "last_attempt_utc", "retry_utc", "last_error", "delivered_utc"},
     "audit_log": {"audit_id", "at_utc"},
 }
 
@@ -46,7 +47,7 @@ def dump(store: SqlStore | str) -> dict[str, list[dict[str, Any]]]:
 
 def _kept(table: str, row: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in row.items() if key not in _RUN_TIMES.get(table, ())}
-    if table == "deliveries":
+    if table in ("deliveries", "digests"):
         kept["delivered"] = row["delivered_utc"] is not None
     if table == "models":
         kept["manifest"] = {k: v for k, v in row["manifest"].items() if k != "stage_seconds"}

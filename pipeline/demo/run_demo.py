@@ -207,7 +207,7 @@ def _learn(site: Site, line: WrittenLine, *, effort: float, progress: Progress) 
 
 
 def _score(site: Site, line: WrittenLine, progress: Progress) -> None:
-    from pipeline.alerts.delivery import deliver_pending
+    from pipeline.notification.deliver import deliver_pending
     from pipeline.scoring.score_camera import score_camera
 
     score_camera(site, DEMO_CAMERA, since=line.watched_start_utc, progress=progress)

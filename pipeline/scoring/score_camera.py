@@ -22,6 +22,7 @@ from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import load_active_model
+from pipeline.notification.rules import sinks_for
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.joining import join_around
 from pipeline.scoring.peak import picture_of
@@ -153,7 +154,8 @@ class _ScoringRun:
         new_alerts = 0
         for alert in alerts:
             evidence = self._evidence(alert, by_id[alert.event_id])
-            new_alerts += store.add_alert(alert, evidence)
+            told = sinks_for(self.site.settings.notify_rules(), alert.camera, alert.severity)
+            new_alerts += store.add_alert(alert, evidence, told)
         return new_events, new_alerts
 
     def _evidence(self, alert: Alert, event: Event) -> Sequence[Evidence]:

@@ -1,4 +1,4 @@
-"""Events, alerts with their evidence, verdicts, and the outbox of deliveries."""
+"""Events, alerts with their evidence and pending deliveries, verdicts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pipeline.alerts.alerts import Alert
 from pipeline.alerts.events import Event
 from pipeline.alerts.evidence import Evidence
 from pipeline.errors import ReviewConflict, StoreError
+from pipeline.notification.outbox import DEFAULT_SINK
 from pipeline.store.contract import Review
+from pipeline.store.outbox import new_delivery
 from pipeline.store.parts import StorePart, overlapping
 from pipeline.store.rows import (
     alert_of,
@@ -52,7 +54,7 @@ _SHORTEST_PREFIX = 6
 
 
 class AlertTable(StorePart):
-    """Events, alerts, evidence, reviews and deliveries."""
+    """Events, alerts, evidence and reviews."""
 
     def put_events(self, events: Sequence[Event]) -> int:
         """See `Store`."""
@@ -74,24 +76,19 @@ class AlertTable(StorePart):
         )
         return self._sessions.read(lambda session: [event_of(r) for r in session.scalars(query)])
 
-    def add_alert(self, alert: Alert, evidence: Sequence[Evidence]) -> int:
+    def add_alert(
+        self, alert: Alert, evidence: Sequence[Evidence], sinks: Sequence[str] = (DEFAULT_SINK,)
+    ) -> int:
         """See `Store`."""
         files = [plain_row(file) for file in evidence]
-        pending = {
-            "alert_id": alert.alert_id,
-            "sink": None,
-            "attempts": 0,
-            "last_attempt_utc": None,
-            "last_error": None,
-            "delivered_utc": None,
-        }
+        pending = [new_delivery(alert.alert_id, sink) for sink in sinks]
 
         def work(session: Session) -> int:
             new = insert_or_update(
                 session, AlertRow, [alert_row(alert)], update=_ALERT_GROWS, newer_by="end_utc"
             )
             insert_or_update(session, EvidenceRow, files, update=("path", "sha256", "size_bytes"))
-            insert_new(session, DeliveryRow, [pending])
+            insert_new(session, DeliveryRow, pending)
             return new
 
         return self._sessions.write(work)
@@ -178,35 +175,6 @@ class AlertTable(StorePart):
         return self._sessions.read(
             lambda session: [review_of(row) for row in session.scalars(_counting(alert_id))]
         )
-
-    def pending_deliveries(self, limit: int) -> Sequence[Alert]:
-        """See `Store`."""
-        query = (
-            select(AlertRow)
-            .join(DeliveryRow, DeliveryRow.alert_id == AlertRow.alert_id)
-            .where(DeliveryRow.delivered_utc.is_(None))
-            .order_by(AlertRow.start_utc, AlertRow.alert_id)
-            .limit(limit)
-        )
-        return self._sessions.read(lambda session: [alert_of(r) for r in session.scalars(query)])
-
-    def record_delivery(
-        self, alert_id: str, sink: str, at_utc: datetime, error: str | None
-    ) -> None:
-        """See `Store`. A failure after the receipt counts as an attempt and takes nothing back."""
-
-        def work(session: Session) -> None:
-            row = session.get(DeliveryRow, alert_id, with_for_update=True)
-            if row is None:
-                raise StoreError(
-                    f"no alert {alert_id!r} waits for delivery; record the alert first"
-                )
-            row.sink, row.last_attempt_utc, row.last_error = sink, at_utc, error
-            row.attempts += 1
-            if error is None and row.delivered_utc is None:
-                row.delivered_utc = at_utc
-
-        self._sessions.write(work)
 
 
 def _counting(alert_id: str) -> Select[tuple[ReviewRow]]:

@@ -25,6 +25,14 @@ from pipeline.camera import Camera
 from pipeline.footage.admission import Footage
 from pipeline.footage.segments import Blind, Segment
 from pipeline.learning.registry import ModelRecord, ModelState
+from pipeline.notification.outbox import (
+    DEFAULT_SINK,
+    Digest,
+    DigestKind,
+    PendingDelivery,
+    PendingDigest,
+    SinkState,
+)
 from pipeline.scoring.anomaly import Anomaly
 
 __all__ = [
@@ -206,10 +214,12 @@ class Store(Protocol):
     ) -> Sequence[Event]:
         """Return events that overlap [since, until)."""
 
-    def add_alert(self, alert: Alert, evidence: Sequence[Evidence]) -> int:
-        """Record an alert, its evidence and one pending delivery, in one transaction; return 1.
-        A known alert gets its end, peak, score, severity and evidence brought up to date, and
-        returns 0."""
+    def add_alert(
+        self, alert: Alert, evidence: Sequence[Evidence], sinks: Sequence[str] = (DEFAULT_SINK,)
+    ) -> int:
+        """Record an alert, its evidence and a pending delivery to each of `sinks`, in one
+        transaction; return 1. A known alert gets its end, peak, score, severity and evidence
+        brought up to date, a delivery to each sink that had none, and returns 0."""
 
     def alert(self, alert_id: str) -> Alert:
         """Return one alert by id, or by a unique beginning of at least 6 characters of it."""
@@ -236,13 +246,58 @@ class Store(Protocol):
     def reviews(self, alert_id: str) -> Sequence[Review]:
         """Return the verdicts on an alert, oldest first, without those taken back."""
 
-    def pending_deliveries(self, limit: int) -> Sequence[Alert]:
-        """Return alerts that were not delivered yet, oldest first."""
+    # outbox --------------------------------------------------------------------
+    def waiting_cameras(self, sink: str) -> Sequence[str]:
+        """Return the cameras of which a sink has not received everything, by name."""
+
+    def fresh_deliveries(self, sink: str, camera: str, limit: int) -> Sequence[PendingDelivery]:
+        """Return what a sink has not received of a camera and was not held back, oldest first."""
+
+    def held_deliveries(self, sink: str, camera: str) -> Sequence[PendingDelivery]:
+        """Return what is held back and in no digest yet, oldest first."""
+
+    def hold_delivery(self, alert_id: str, sink: str, at_utc: datetime) -> None:
+        """Hold a pending delivery back, until a digest tells of it."""
 
     def record_delivery(
-        self, alert_id: str, sink: str, at_utc: datetime, error: str | None
+        self,
+        alert_id: str,
+        sink: str,
+        at_utc: datetime,
+        error: str | None,
+        retry_utc: datetime | None = None,
     ) -> None:
-        """Record an attempt; error None is the receipt, after which it is no longer pending."""
+        """Record an attempt; error None is the receipt, after which it is no longer pending.
+        `retry_utc`: not to be tried again before then."""
+
+    def add_digest(self, digest: Digest, alert_ids: Sequence[str]) -> int:
+        """Record a digest to be sent and which held-back alerts it tells of, in one transaction;
+        1 when new. What a digest tells of never changes, so its key stays that of its content."""
+
+    def pending_digests(self, sink: str, camera: str, kind: DigestKind) -> Sequence[PendingDigest]:
+        """Return digests that were not delivered yet, oldest first."""
+
+    def digest_alerts(self, digest_id: str) -> Sequence[Alert]:
+        """Return the alerts that a digest of held-back ones tells of, oldest first."""
+
+    def record_digest(
+        self,
+        digest_id: str,
+        at_utc: datetime,
+        error: str | None,
+        retry_utc: datetime | None = None,
+    ) -> None:
+        """Record an attempt; error None is the receipt, also for the alerts that it tells of."""
+
+    def last_digest_until(self, sink: str, camera: str) -> datetime | None:
+        """Return until when the daily digests of a camera to a sink reach."""
+
+    def messages_since(self, sink: str, since: datetime) -> int:
+        """Return how many messages a sink has received since then: single alerts, and digests of
+        what was held back; daily ones are not counted."""
+
+    def sink_states(self) -> Sequence[SinkState]:
+        """Return what is known of every sink that ever had something to receive, by name."""
 
     # browsing ------------------------------------------------------------------
     def browse_alerts(

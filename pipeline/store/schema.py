@@ -4,7 +4,8 @@ cameras <- purposes                                  footage <- segments, blind_
 cameras <- models -> calibrations                    models <- training_runs <- training_metrics
 segments, models <- anomalies, scored_segments       anomalies <- events <- alerts
 alerts <- evidence, reviews, deliveries              reviews <- withdrawn_reviews
-users <- sessions                                    leases, audit_log stand alone
+cameras <- digests <- deliveries                     users <- sessions
+leases, audit_log stand alone
 
 Indices over time have the end and not the start: what is asked for is nearly always recent, and
 `end > since` leaves little where `start < until` leaves everything.
@@ -36,6 +37,7 @@ from pipeline.store.base import (
     SegmentKey,
     one_of,
 )
+from pipeline.store.outbox_rows import DeliveryRow, DigestRow
 
 __all__ = [
     "REVIEW_VERDICTS",
@@ -48,6 +50,7 @@ __all__ = [
     "CalibrationRow",
     "CameraRow",
     "DeliveryRow",
+    "DigestRow",
     "EventRow",
     "EvidenceRow",
     "FootageRow",
@@ -64,7 +67,7 @@ __all__ = [
     "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0002"
+SCHEMA_REVISION = "r0003"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 REVIEW_VERDICTS = ("anomaly", "known_harmless", "false_alarm")
@@ -346,19 +349,6 @@ class WithdrawnReviewRow(Base):
     review_id: Mapped[str] = mapped_column(ForeignKey("reviews.review_id"), primary_key=True)
     who: Mapped[str]
     at_utc: Mapped[datetime]
-
-
-class DeliveryRow(Base):
-    """The outbox: one row an alert, pending until delivered_utc is known."""
-
-    __tablename__ = "deliveries"
-
-    alert_id: Mapped[AlertKey] = mapped_column(primary_key=True)
-    sink: Mapped[str | None]
-    attempts: Mapped[int]
-    last_attempt_utc: Mapped[datetime | None]
-    last_error: Mapped[str | None]
-    delivered_utc: Mapped[datetime | None]
 
 
 class LeaseRow(Base):

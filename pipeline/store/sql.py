@@ -17,6 +17,7 @@ from pipeline.store.engine import make_engine
 from pipeline.store.footage import FootageTable
 from pipeline.store.migrate import Upgrade, bring_up_to_date
 from pipeline.store.models import ModelTable
+from pipeline.store.outbox import OutboxTable
 from pipeline.store.query import read_views
 from pipeline.store.schema import Base
 from pipeline.store.scores import ScoreTable
@@ -33,6 +34,7 @@ class SqlStore(
     ModelTable,
     ScoreTable,
     AlertTable,
+    OutboxTable,
     LeaseTable,
     AccountTable,
     BrowsingTable,

@@ -1,4 +1,4 @@
-"""Events and alerts grow under one name, deliveries wait for receipts, the last verdict counts."""
+"""Events and alerts grow under one name, the last verdict counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.errors import StoreError
 from pipeline.store.contract import Store
 from pipeline.store.schema import REVIEW_VERDICTS
 from pipeline.store.sql import SqlStore
-from tests.store_samples import MORNING, alert, event, evidence, fill, review
+from tests.store_samples import MORNING, alert, fill, review
 
 pytest_plugins = ("tests.store_fixtures",)
 
@@ -76,30 +76,6 @@ def test_an_alert_is_found_by_a_unique_beginning_of_its_id(store: Store) -> None
     for wildcard in ("______", "%%%%%%", one.alert.alert_id[:5] + "_", "*" * 6):
         with pytest.raises(StoreError, match="no alert"):
             store.alert(wildcard)
-
-
-def test_an_alert_waits_for_delivery_until_its_receipt(store: Store) -> None:
-    lines = [fill(store, name) for name in ("a", "b")]
-    later = fill(store, "c").event
-    waiting = [
-        alert(replace(event(one.anomalies[n], one.anomalies[19], clips=9)))
-        for one in lines
-        for n in (1, 2)
-    ]
-    for one in lines:
-        store.put_events([event(one.anomalies[n], one.anomalies[19], clips=9) for n in (1, 2)])
-    for item in waiting:
-        store.add_alert(item, evidence(item))
-    oldest_first = sorted(waiting, key=lambda a: (a.start_utc, a.alert_id))
-    assert later.event_id not in {a.event_id for a in oldest_first}
-    assert store.pending_deliveries(10) == oldest_first
-    assert store.pending_deliveries(2) == oldest_first[:2]
-    chosen = oldest_first[0].alert_id
-    store.record_delivery(chosen, "file", MORNING, "disk full")
-    assert store.pending_deliveries(10) == oldest_first
-    store.record_delivery(chosen, "file", MORNING + HOUR, None)
-    store.record_delivery(chosen, "file", MORNING + 2 * HOUR, "came too late")
-    assert store.pending_deliveries(10) == oldest_first[1:]
 
 
 def test_the_latest_verdict_counts_and_none_is_lost(store: Store) -> None:

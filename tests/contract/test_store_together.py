@@ -234,7 +234,7 @@ def test_threads_that_record_deliveries_count_every_attempt(store: SqlStore) -> 
     with ThreadPoolExecutor(4) as pool:
         list(
             pool.map(
-                lambda n: store.record_delivery(one.alert.alert_id, f"sink {n}", MORNING, "no"),
+                lambda n: store.record_delivery(one.alert.alert_id, "file", MORNING, f"no {n}"),
                 range(40),
             )
         )

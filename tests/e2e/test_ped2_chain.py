@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.alerts.delivery import deliver_pending
 from pipeline.alerts.reviews import review_alert
 from pipeline.assembly import Site, open_site
 from pipeline.footage.ingest import ingest_camera
 from pipeline.learning.presets import preset_named
 from pipeline.learning.train_camera import train_camera
+from pipeline.notification.deliver import deliver_pending
 from pipeline.reports.camera_report import write_camera_report
 from pipeline.reports.span import report_span
 from pipeline.scoring.score_camera import score_camera

@@ -26,6 +26,9 @@ SETTINGS = {
     "password": f'database_url = "{DATABASES["password"]}"\n',
     "wrong type": f'database_url = ["{CANARY}"]\n',
     "unknown setting": f'webhook_token = "{CANARY}"\n',
+    "password of a sink": f'[[notify]]\nkind = "email"\npassword = "{CANARY}"\n',
+    "address of a sink": f'[[notify]]\nkind = "webhook"\nurl = "https://u:{CANARY}@h.example/"\n',
+    "wrong kind of sink": f'[[notify]]\nkind = ["{CANARY}"]\n',
     "broken TOML": f'database_url = "{CANARY}\n',
 }
 REGISTER = ("--purpose", "p", "--owner", "o", "--retention-days", "1")

@@ -63,6 +63,7 @@ ONLY_IN = {
     "sqlalchemy": ("pipeline/store/",),
     "alembic": ("pipeline/store/",),
     "prefect": ("flows/",),
+    "paho": ("pipeline/notification/mqtt.py",),
     "typer": SHELL,
     "structlog": ("pipeline/logs.py", "pipeline/alerts/", "dashboards/"),
 }
@@ -75,6 +76,7 @@ NO_TORCH_AT_IMPORT = (
     "pipeline/footage/",
     "pipeline/store/",
     "pipeline/alerts/",
+    "pipeline/notification/",
     "pipeline/reports/",
     "pipeline/trial/",
 )

@@ -1,0 +1,113 @@
+"""kizashi notify: who is told of alerts, what waits, and whether messages arrive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.commands.output import Format, in_utc, print_line, print_rows
+from pipeline.commands.shell import opened_site
+from pipeline.errors import NotificationError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.assembly import Site
+    from pipeline.notification.sinks import Channel, SinkMaker
+
+__all__ = ["notify_app"]
+
+notify_app = typer.Typer(no_args_is_help=True, help="Who is told of alerts, and what waits.")
+
+_COLUMNS = ("sink", "kind", "pending", "held", "oldest_utc", "delivered_utc", "last_error")
+
+
+@notify_app.command("test")
+def try_sinks(
+    context: typer.Context,
+    sink: Annotated[str | None, typer.Option(help="Only through this sink.")] = None,
+) -> None:
+    """Send a message that says it is a test through every sink; one line says how each did."""
+    from pipeline.masking import masked
+    from pipeline.notification.compose import compose_test
+
+    failed = 0
+    with opened_site(context) as site:
+        chosen = _chosen(site, sink)
+        for channel in chosen:
+            try:
+                channel.sink.send(compose_test(site, channel.name))
+            except NotificationError as error:
+                failed += 1
+                print_line(f"{channel.name} ({channel.kind}): not delivered: {masked(str(error))}")
+            else:
+                print_line(f"{channel.name} ({channel.kind}): delivered")
+    if failed:
+        raise NotificationError(
+            f"{failed} of {len(chosen)} sinks received no test; mend what their lines name"
+        )
+
+
+@notify_app.command("list")
+def list_sinks(context: typer.Context, format: Format = Format.TABLE) -> None:
+    """List the sinks with what each has still to receive and why the last attempt failed."""
+    with opened_site(context) as site:
+        states = {state.sink: state for state in site.store.sink_states()}
+        kinds = {rules.name: "file" for rules in site.settings.notify_rules()}
+        kinds |= {table.rules().name: table.kind for table in site.settings.notify}
+        left = {name for name, state in states.items() if state.pending and name not in kinds}
+        kinds |= dict.fromkeys(sorted(left), "not configured")
+        rows = []
+        for name, kind in kinds.items():
+            state = states.get(name)
+            times = (state.oldest_utc, state.delivered_utc) if state else (None, None)
+            rows.append(
+                (
+                    name,
+                    kind,
+                    state.pending if state else 0,
+                    state.held if state else 0,
+                    *(in_utc(time) if time else "" for time in times),
+                    (state.last_error if state else None) or "",
+                )
+            )
+    print_rows(_COLUMNS, rows, format)
+
+
+@notify_app.command("send")
+def send(context: typer.Context) -> None:
+    """Hand over what is due now: pending alerts, what was held back, daily digests."""
+    from pipeline.notification.deliver import deliver_pending
+    from pipeline.notification.sinks import channels_of
+
+    with opened_site(context) as site:
+        done = deliver_pending(site, channels_of(site, _makers(site)))
+    print_line(
+        f"{done.delivered} alerts delivered, {done.digests} daily digests, {done.held} held back, "
+        f"{done.failed} failed"
+    )
+    if done.failed:
+        raise NotificationError(
+            f"{done.failed} messages could not be handed over; kizashi notify list says why"
+        )
+
+
+def _chosen(site: Site, name: str | None) -> list[Channel]:
+    from pipeline.notification.sinks import channels_of
+
+    channels = channels_of(site, _makers(site))
+    chosen = [channel for channel in channels if name in (None, channel.name)]
+    if not chosen:
+        known = ", ".join(channel.name for channel in channels)
+        raise SettingsError(f"no sink {name!r}; there are: {known}")
+    return chosen
+
+
+def _makers(site: Site) -> Mapping[str, SinkMaker]:
+    """Return what only the flows can make; Prefect is loaded where a table asks for it."""
+    if not any(table.kind == "prefect" for table in site.settings.notify):
+        return {}
+    from flows.events import PrefectEventSink
+
+    return {"prefect": PrefectEventSink}

@@ -1,0 +1,1 @@
+"""The words of the notifications, one JSON catalogue a language."""
