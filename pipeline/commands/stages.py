@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.commands.output import print_line, progress_lines
 from pipeline.commands.shell import chosen_cameras, opened_site, parse_moment
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, SettingsError
+from pipeline.reports.period import PeriodKind
+
+if TYPE_CHECKING:
+    from pipeline.assembly import Site
 
 __all__ = ["ingest", "report", "score", "train"]
 
@@ -100,26 +104,54 @@ def score(
 def report(
     context: typer.Context,
     cameras: Cameras = None,
+    period: Annotated[
+        PeriodKind | None,
+        typer.Option(help="Of a local day, week or month of the camera, beside the one before."),
+    ] = None,
+    date: Annotated[
+        str | None,
+        typer.Option(help="A day of the period, like 2026-01-31; none: the last one that is over."),
+    ] = None,
     since: Since = None,
     until: Until = None,
     language: Annotated[
         str | None, typer.Option(help="en or ja; none: the setting of the site.")
     ] = None,
 ) -> None:
-    """Write the report of each camera; without a range, of the last 24 hours it has footage of."""
+    """Write the report of each camera, and its alerts as CSV beside it; without a range or a
+    period, of the last 24 hours it has footage of."""
+    from pipeline.reports.camera_report import write_period_report
+    from pipeline.reports.period import last_period, parse_date, period_of
+
+    if (period and (since or until)) or (date and not period):
+        raise SettingsError("give either --period, with --date or without, or --since and --until")
+    with opened_site(context) as site:
+        for name in chosen_cameras(site, cameras):
+            spoken = language or site.settings.language
+            if period is None:
+                path = _ranged_report(site, name, since, until, spoken)
+            else:
+                zone = site.store.camera(name).timezone
+                chosen = (
+                    period_of(period, parse_date(date), zone)
+                    if date
+                    else last_period(site, name, period)
+                )
+                path = write_period_report(site, name, chosen, language=spoken).page
+            print_line(f"{name}: {path}")
+
+
+def _ranged_report(
+    site: Site, name: str, since: str | None, until: str | None, language: str
+) -> Path:
     from pipeline.reports.camera_report import write_camera_report
     from pipeline.reports.span import report_span
 
-    with opened_site(context) as site:
-        for name in chosen_cameras(site, cameras):
-            zone, now = site.store.camera(name).timezone, site.clock.now_utc()
-            start, end = report_span(
-                site,
-                name,
-                since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
-                until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
-            )
-            path = write_camera_report(
-                site, name, since=start, until=end, language=language or site.settings.language
-            )
-            print_line(f"{name}: {path}")
+    zone, now = site.store.camera(name).timezone, site.clock.now_utc()
+    start, end = report_span(
+        site,
+        name,
+        since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
+        until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
+    )
+    return write_camera_report(site, name, since=start, until=end, language=language)
