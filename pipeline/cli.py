@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands import alerts, models, sites, stages, synthesis
+from pipeline.commands import alerts, first_camera, health, models, sites, stages, synthesis
 from pipeline.commands.cameras import cameras_app
 from pipeline.commands.shell import Shell
 from pipeline.errors import KizashiError
@@ -34,7 +34,8 @@ app = typer.Typer(
     "alerts to SQL.",
 )
 app.command()(sites.demo)
-app.command()(sites.init)
+app.command()(first_camera.init)
+app.command()(health.doctor)
 app.add_typer(cameras_app, name="camera")
 app.command()(stages.ingest)
 app.command()(stages.train)

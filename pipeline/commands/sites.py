@@ -1,8 +1,7 @@
-"""kizashi init, demo, evaluate, serve, store: what concerns a whole site, or none."""
+"""kizashi demo, evaluate, serve, store: what concerns a whole site, or none."""
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -10,22 +9,10 @@ import typer
 
 from pipeline.commands.output import print_line, progress_lines
 from pipeline.commands.shell import site_folder
-from pipeline.errors import SettingsError
 
-__all__ = ["demo", "evaluate", "init", "serve", "store_app"]
+__all__ = ["demo", "evaluate", "serve", "store_app"]
 
 store_app = typer.Typer(no_args_is_help=True, help="Look after the database.")
-
-
-def init(context: typer.Context) -> None:
-    """Make a site in the folder of --site: kizashi.toml, with every setting explained."""
-    from pipeline.files import write_bytes
-
-    path = site_folder(context) / "kizashi.toml"
-    if path.exists():
-        raise SettingsError(f"{path} is there already; edit it, or choose another --site")
-    write_bytes(path, files("pipeline.commands").joinpath("kizashi.toml").read_bytes())
-    print_line(f"{path} is written; next: kizashi --site {path.parent} camera add --help")
 
 
 def demo(
@@ -33,11 +20,21 @@ def demo(
     fast: Annotated[
         bool, typer.Option("--fast", help="Shorter footage and training; finds less.")
     ] = False,
+    render_only: Annotated[
+        bool,
+        typer.Option("--render-only", help="Only footage: a minute to learn, then one fault."),
+    ] = False,
 ) -> None:
     """Render a production line, learn it, find its faults, write the report: the whole job."""
     from pipeline.demo.run_demo import run_demo
+    from pipeline.demo.short_line import write_short_line
     from pipeline.demo.show import show_demo
 
+    if render_only:
+        with progress_lines() as progress:
+            line = write_short_line(folder, progress=progress)
+        print_line(str(line))
+        return
     with progress_lines() as progress:
         result = run_demo(folder, fast=fast, progress=progress)
     show_demo(result)
