@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands.examples import texts_of
 from pipeline.commands.output import print_line, progress_lines
 from pipeline.commands.shell import site_folder
 
 __all__ = ["demo", "evaluate", "serve", "store_app"]
 
-store_app = typer.Typer(no_args_is_help=True, help="Look after the database.")
+store_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Look after the database."
+)
 
 
 def demo(
@@ -25,7 +28,11 @@ def demo(
         typer.Option("--render-only", help="Only footage: a minute to learn, then one fault."),
     ] = False,
 ) -> None:
-    """Render a production line, learn it, find its faults, write the report: the whole job."""
+    """Render a production line, learn it, find its faults, write the report: the whole job.
+
+    It prints what was found beside the truth. Killed, it goes on where it was; done again, it
+    changes nothing.
+    """
     from pipeline.demo.run_demo import run_demo
     from pipeline.demo.short_line import write_short_line
     from pipeline.demo.show import show_demo
@@ -52,7 +59,11 @@ def evaluate(
     seed: Annotated[list[int] | None, typer.Option(help="Seed; repeatable. None: 0.")] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of a model, to train none.")] = None,
 ) -> None:
-    """Measure detection on anyone's footage, in the strict and the literature column."""
+    """Measure detection on anyone's footage, in the strict and the literature column.
+
+    Learns from the normal footage, scores the test footage, and holds the scores against the
+    labels, beside trivial rivals. With several seeds it gives mean and deviation.
+    """
     from pipeline.evaluation.protocol import evaluate as run_evaluation
     from pipeline.evaluation.tables import print_result
 
@@ -72,15 +83,23 @@ def evaluate(
 
 
 def serve(context: typer.Context) -> None:
-    """Run the flows of this site on their schedules, on a running Prefect server; until stopped."""
+    """Run the flows of this site on their schedules, on a running Prefect server; until stopped.
+
+    Start the server first: prefect server start. One process serves a site. The intervals are
+    settings of the site; the flows call the same functions as the commands.
+    """
     from flows.deployments import serve_site
 
     serve_site(site_folder(context), print_line)
 
 
-@store_app.command("upgrade")
+@store_app.command("upgrade", **texts_of("store upgrade"))
 def upgrade(context: typer.Context) -> None:
-    """Bring the schema of the database up to date, after a backup copy where that is a file."""
+    """Bring the schema of the database up to date, after a backup copy where that is a file.
+
+    SQLite is brought up to date by itself at the first command; PostgreSQL only by this one, since
+    others may be using it.
+    """
     from pipeline.assembly import store_url
     from pipeline.settings import load_settings
     from pipeline.store.sql import upgrade_store

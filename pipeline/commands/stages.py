@@ -27,7 +27,11 @@ Until = Annotated[str | None, typer.Option(help="Only until then (not included).
 
 
 def ingest(context: typer.Context, cameras: Cameras = None) -> None:
-    """Take in the footage that arrived: admit, decode, find good and blind stretches."""
+    """Take in the footage that arrived: admit, decode, find good and blind stretches.
+
+    Every file ends in one verdict, admitted or refused with a reason, and a bad one never stops its
+    neighbours. Files that are known are left out, files that still grow wait for the next time.
+    """
     from pipeline.footage.ingest import ingest_camera
 
     with opened_site(context) as site, progress_lines() as progress:
@@ -56,7 +60,11 @@ def train(
     since: Since = None,
     until: Until = None,
 ) -> None:
-    """Learn what is normal from the footage there is, and make the new model the active one."""
+    """Learn what is normal from the footage there is, and make the new model the active one.
+
+    Choose footage in which nothing is wrong, some minutes at least, better some hours; a part of it
+    is held out to calibrate the scores. Killed, the same command goes on where it was.
+    """
     from pipeline.learning.train_camera import train_camera
 
     with opened_site(context) as site, progress_lines() as progress:
@@ -84,7 +92,11 @@ def score(
         typer.Option(help="Score one camera with this file of kizashi model export (.onnx)."),
     ] = None,
 ) -> None:
-    """Score what was not scored yet, and bring events and alerts up to date."""
+    """Score what was not scored yet, and bring events and alerts up to date.
+
+    Uses the active model of each camera. Alerts get their evidence: a clip, a heat map, what the
+    model expected. Scored footage is left out, so it can be called at any time.
+    """
     from pipeline.scoring.score_camera import score_camera
 
     with opened_site(context) as site, progress_lines() as progress:
@@ -118,8 +130,12 @@ def report(
         str | None, typer.Option(help="en or ja; none: the setting of the site.")
     ] = None,
 ) -> None:
-    """Write the report of each camera, and its alerts as CSV beside it; without a range or a
-    period, of the last 24 hours it has footage of."""
+    """Write the report of each camera as one HTML file, and its alerts as CSV beside it.
+
+    With --period it is of a local day, week or month and stands beside the one before; without a
+    range or a period it is of the last 24 hours that the camera has footage of. The page needs
+    nothing else to be read anywhere, and prints well.
+    """
     from pipeline.reports.camera_report import write_period_report
     from pipeline.reports.period import last_period, parse_date, period_of
 
