@@ -373,6 +373,8 @@ def test_evidence_that_is_gone_is_a_problem(machine: Machine, site: Site) -> Non
     found = only(models.check_evidence(machine))
     assert found.level is PROBLEM
     assert line.evidence[0].path in found.found
+    later = replace(machine, now_utc=NOW + timedelta(days=31))  # kept for 30 days
+    assert only(models.check_evidence(later)).found == "all 0 files are there"
 
 
 # all of it ---------------------------------------------------------------------------------
