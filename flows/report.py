@@ -1,10 +1,11 @@
-"""Flow kizashi-report: write the reports of the last 24 hours."""
+"""Flow kizashi-report: reports of the last day, week or month, as `report_period` says."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.cameras import make_task_runner, run_per_camera, task_site
@@ -14,15 +15,13 @@ __all__ = ["report", "report_one"]
 
 @task(task_run_name="report-{camera}", cache_policy=NO_CACHE, persist_result=False)
 def report_one(site: str, camera: str) -> dict[str, Any]:
-    """Write the report of one camera."""
-    from pipeline.reports.camera_report import write_camera_report
-    from pipeline.reports.span import report_span
+    """Write the report of one camera, and leave an artifact that says what is in it."""
+    from pipeline.reports.scheduled import write_scheduled_report
 
     with task_site(site) as (opened, _):
-        since, until = report_span(opened, camera)
-        language = opened.settings.language
-        path = write_camera_report(opened, camera, since=since, until=until, language=language)
-        return {"report": str(path), "since": since.isoformat(), "until": until.isoformat()}
+        done = write_scheduled_report(opened, camera)
+        create_markdown_artifact(done.markdown, key=done.key, description=f"Camera {camera}")
+        return {"report": str(done.page), "period": done.period.name, "alerts": done.alerts}
 
 
 @flow(name="kizashi-report", task_runner=make_task_runner(), persist_result=False)

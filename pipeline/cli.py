@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.commands import alerts, exports, models, people, sites, stages, synthesis
+from pipeline.commands import (
+    alerts,
+    exports,
+    first_camera,
+    health,
+    models,
+    people,
+    sites,
+    stages,
+    synthesis,
+)
 from pipeline.commands.cameras import cameras_app
+from pipeline.commands.completion import COMPLETE_VARIABLE, completion, prepare_completion
+from pipeline.commands.examples import root_epilog, texts_of
 from pipeline.commands.notify import notify_app
 from pipeline.commands.shell import Shell
 from pipeline.commands.trials import trial_app
@@ -32,28 +44,39 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain help, as a manual has it: no boxes, lines of examples stay as they are.
+    rich_markup_mode=None,
+    epilog=root_epilog(),
     help="Learns what normal operation of a fixed camera looks like, and writes few, explained "
     "alerts to SQL.",
 )
-app.command()(sites.demo)
-app.command()(sites.init)
+
+
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    sites.demo,
+    first_camera.init,
+    health.doctor,
+    stages.ingest,
+    stages.train,
+    stages.score,
+    stages.report,
+    alerts.alerts,
+    alerts.review,
+    alerts.sql,
+    exports.export,
+    synthesis.generate,
+    synthesis.interpolate,
+    sites.evaluate,
+    sites.serve,
+    people.dashboard,
+    completion,
+)
+for command in _COMMANDS:
+    app.command(**texts_of(command.__name__))(command)
 app.add_typer(cameras_app, name="camera")
-app.command()(stages.ingest)
-app.command()(stages.train)
-app.command()(stages.score)
-app.command()(stages.report)
-app.command()(alerts.alerts)
-app.command()(alerts.review)
-app.command()(alerts.sql)
-app.command()(exports.export)
 app.add_typer(trial_app, name="trial")
 app.add_typer(notify_app, name="notify")
 app.add_typer(models.models_app, name="model")
-app.command()(synthesis.generate)
-app.command()(synthesis.interpolate)
-app.command()(sites.evaluate)
-app.command()(sites.serve)
-app.command()(people.dashboard)
 app.add_typer(people.users_app, name="user")
 app.add_typer(sites.store_app, name="store")
 
@@ -79,14 +102,19 @@ def root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if COMPLETE_VARIABLE in os.environ:
+        prepare_completion()
     try:
         outcome = app(args=given, prog_name="kizashi", standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
-        message = error.format_message().rstrip(".")
-        if not message:  # a group without a command: its help is printed already
+        message = error.format_message()
+        context = getattr(error, "ctx", None)
+        if context is not None and message == context.get_help():  # a group without a command
+            sys.stdout.write(f"{message}\n")
             return error.exit_code
-        return _fail(f"{message}; see {_help_of(error)}", error.exit_code, given, error)
+        said = f"{message.rstrip('.')}; see {_help_of(error)}"
+        return _fail(said, error.exit_code, given, error)
     except (typer.Abort, KeyboardInterrupt):
         return _fail("interrupted", INTERRUPTED, [], None)
     except (BrokenPipeError, SystemExit) as error:

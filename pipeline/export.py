@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.assembly import Site
+from pipeline.csv_text import harmless_text
 from pipeline.errors import KizashiError
 from pipeline.files import replace_file
-from pipeline.spreadsheet import harmless_text
 from pipeline.store.contract import ViewColumn
 
 __all__ = ["ExportFormat", "export_view"]

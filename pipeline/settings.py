@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """Schedule of the ingest-and-score flow."""
     report_interval_seconds: int = Field(default=86_400, ge=60)
     """Schedule of the report flow."""
+    report_period: str = Field(default="day", pattern="^(day|week|month)$")
+    """What the report flow reports on: the last day, week or month that is over."""
     train_interval_seconds: int = Field(default=604_800, ge=60)
     """Schedule of the training flow."""
     notify: list[NotifyTable] = []

@@ -37,7 +37,11 @@ def alerts(
     since: Annotated[str | None, typer.Option(help="Only from then: 2026-01-31, 24h, 7d.")] = None,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:
-    """List alerts, oldest first, with the times of the plant and UTC."""
+    """List alerts, oldest first, with the times of the plant and UTC.
+
+    The score is -log10 of the p-value; expected_per_day is how often normal operation reaches it.
+    In tables the alert is cut to twelve characters, which kizashi review takes.
+    """
     with opened_site(context) as site:
         zones = {known.name: known.timezone for known in site.store.cameras()}
         zone = site.store.camera(camera).timezone if camera else "UTC"
@@ -76,7 +80,11 @@ def review(
     ],
     note: Annotated[str, typer.Option(help="Why, in your words.")] = "",
 ) -> None:
-    """Give a verdict on an alert; the latest one counts."""
+    """Give a verdict on an alert; the latest one counts.
+
+    anomaly: something was wrong. known_harmless: unusual, and nothing to worry about. false_alarm:
+    nothing unusual. Verdicts tell the precision in reports; all are kept.
+    """
     from pipeline.alerts.reviews import review_alert
 
     with opened_site(context) as site:
@@ -89,7 +97,10 @@ def sql(
     query: Annotated[str, typer.Argument(help="One select over the public views.")],
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:
-    """Ask the database: one reading statement over the public views, flagged_clips above all."""
+    """Ask the database: one reading statement over the public views, flagged_clips above all.
+
+    Anything that writes is refused. Views, columns and ten example queries: docs/sql.md.
+    """
     with opened_site(context) as site:
         columns, rows = site.store.query(query)
     print_rows(columns, rows, format)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.camera import Camera, ClockSource, Polygon
+from pipeline.commands.examples import texts_of
 from pipeline.commands.output import Format, in_utc, print_line, print_rows
 from pipeline.commands.shell import opened_site, parse_moment, user_name
 from pipeline.errors import CameraError
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["cameras_app", "parse_polygon"]
 
-cameras_app = typer.Typer(no_args_is_help=True, help="Register cameras, show and change them.")
+cameras_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Register cameras, show and change them."
+)
 
+FormatOption = Annotated[Format, typer.Option(help="table, csv or json.")]
 Name = Annotated[str, typer.Argument(help="Name of the camera.", metavar="CAMERA")]
 Source = Annotated[
     Path | None, typer.Option(help="Folder that footage arrives in; relative to the site.")
@@ -47,7 +51,7 @@ def _start(site: Site, text: str | None, zone: str | None) -> datetime | None:
     return parse_moment(text, timezone=zone or "UTC", now_utc=site.clock.now_utc())
 
 
-@cameras_app.command("add")
+@cameras_app.command("add", **texts_of("camera add"))
 def add(
     context: typer.Context,
     name: Name,
@@ -60,7 +64,11 @@ def add(
     clock: ClockOption = None,
     sequence_start: SequenceStart = None,
 ) -> None:
-    """Register a camera."""
+    """Register a camera: where its footage arrives, why it watches, and who answers for it.
+
+    Purpose, owner and retention are required: a camera without them is refused. Nothing is read
+    yet; the next step is kizashi ingest.
+    """
     from pipeline.register import add_camera
 
     with opened_site(context) as site:
@@ -78,9 +86,12 @@ def add(
     print_line(f"camera {name} is registered; next: kizashi ingest {name}")
 
 
-@cameras_app.command("list")
-def list_cameras(context: typer.Context, format: Format = Format.TABLE) -> None:
-    """List the cameras of the site."""
+@cameras_app.command("list", **texts_of("camera list"))
+def list_cameras(context: typer.Context, format: FormatOption = Format.TABLE) -> None:
+    """List the cameras of the site, with source, time zone, budget, owner and purpose.
+
+    One line a camera, by name. With --format csv or json for other programs.
+    """
     with opened_site(context) as site:
         rows = [
             (c.name, str(c.source), c.timezone, c.budget_per_day, c.owner, c.purpose)
@@ -90,9 +101,12 @@ def list_cameras(context: typer.Context, format: Format = Format.TABLE) -> None:
     print_rows(columns, rows, format)
 
 
-@cameras_app.command("show")
-def show(context: typer.Context, name: Name, format: Format = Format.TABLE) -> None:
-    """Show everything that is registered of one camera."""
+@cameras_app.command("show", **texts_of("camera show"))
+def show(context: typer.Context, name: Name, format: FormatOption = Format.TABLE) -> None:
+    """Show everything that is registered of one camera, and which model is active.
+
+    Times are in UTC. What can be changed is changed with kizashi camera set.
+    """
     with opened_site(context) as site:
         camera = site.store.camera(name)
         active = site.store.active_model(name)
@@ -105,7 +119,7 @@ def _shown(value: Any) -> str:
     return in_utc(value) if isinstance(value, datetime) else str(value)
 
 
-@cameras_app.command("set")
+@cameras_app.command("set", **texts_of("camera set"))
 def set_fields(
     context: typer.Context,
     name: Name,
@@ -118,7 +132,11 @@ def set_fields(
     clock: ClockOption = None,
     sequence_start: SequenceStart = None,
 ) -> None:
-    """Change what is registered of a camera."""
+    """Change what is registered of a camera; what is not named stays as it is.
+
+    Every change is kept in the audit log with the name of the user, the purpose as history. A new
+    time zone holds for footage that is taken in from now on.
+    """
     from pipeline.register import change_camera
 
     with opened_site(context) as site:
@@ -137,7 +155,7 @@ def set_fields(
     print_line(f"camera {name}: changed {', '.join(changes)}")
 
 
-@cameras_app.command("mask")
+@cameras_app.command("mask", **texts_of("camera mask"))
 def mask(
     context: typer.Context,
     name: Name,
@@ -147,7 +165,11 @@ def mask(
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Take the masks there are away.")] = False,
 ) -> None:
-    """Add privacy masks to a camera, painted over before anything is learnt, stored or shown."""
+    """Add privacy masks to a camera, painted over before anything is learnt, stored or shown.
+
+    A mask is a polygon in shares of the picture's width and height. A model that was trained before
+    has seen what is masked now: train again.
+    """
     from pipeline.register import set_masks
 
     with opened_site(context) as site:

@@ -8,25 +8,33 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands.examples import texts_of
 from pipeline.commands.output import Format, in_utc, print_line, print_rows, progress_lines
 from pipeline.commands.shell import chosen_cameras, opened_site, user_name
 
 __all__ = ["models_app"]
 
 models_app = typer.Typer(
-    no_args_is_help=True, help="List models, show one, choose another; make a fast one."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="List models, show one, choose another; make a fast one.",
 )
 
 Model = Annotated[str, typer.Argument(help="Model, or the first 6 characters or more of it.")]
 
 
-@models_app.command("list")
+@models_app.command("list", **texts_of("model list"))
 def list_models(
     context: typer.Context,
-    cameras: Annotated[list[str] | None, typer.Argument(metavar="[CAMERA]...")] = None,
-    format: Format = Format.TABLE,
+    cameras: Annotated[
+        list[str] | None, typer.Argument(help="Cameras; none means all.", metavar="[CAMERA]...")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:
-    """List the models of cameras, oldest first."""
+    """List the models of cameras, oldest first, with their state: candidate, active or retired.
+
+    A camera has at most one active model, which kizashi score uses.
+    """
     with opened_site(context) as site:
         rows = [
             (model.model_id[:12], name, model.state.value, model.preset, in_utc(model.created_utc))
@@ -36,9 +44,12 @@ def list_models(
     print_rows(("model", "camera", "state", "preset", "created_utc"), rows, format)
 
 
-@models_app.command("show")
+@models_app.command("show", **texts_of("model show"))
 def show(context: typer.Context, model: Model) -> None:
-    """Show what is known of one model: configuration, footage it learnt from, calibration."""
+    """Show what is known of one model: configuration, footage it learnt from, calibration.
+
+    As JSON: the figures of its calibration, and the manifest of its training with seed and footage.
+    """
     from pipeline.learning.promotion import find_model
 
     with opened_site(context) as site:
@@ -56,9 +67,13 @@ def show(context: typer.Context, model: Model) -> None:
         print_line(line)
 
 
-@models_app.command("promote")
+@models_app.command("promote", **texts_of("model promote"))
 def promote(context: typer.Context, model: Model) -> None:
-    """Make a model the active one of its camera, after checking its files."""
+    """Make a model the active one of its camera, after checking its files.
+
+    The one before is retired and stays, so that it can be promoted again. A file that differs from
+    the digest that was recorded is refused, and nothing is changed.
+    """
     from pipeline.learning.promotion import promote_model
 
     with opened_site(context) as site:
@@ -66,7 +81,7 @@ def promote(context: typer.Context, model: Model) -> None:
     print_line(f"model {record.model_id[:12]} is active for camera {record.camera}")
 
 
-@models_app.command("distil")
+@models_app.command("distil", **texts_of("model distil"))
 def distil(
     context: typer.Context,
     model: Model,
@@ -76,7 +91,11 @@ def distil(
         typer.Option(help="Share of the lessons and steps; 0.1 for a first look.", min=0.001),
     ] = 1.0,
 ) -> None:
-    """Make a small, fast student of a model, as a candidate of its camera."""
+    """Make a small, fast student of a model, as a candidate of its camera.
+
+    The student learns from the footage that the camera has now what the experts of the model say
+    together. It scores in a sixth of the time; promote it to use it.
+    """
     from pipeline.distillation.distil_camera import distil_model
 
     with opened_site(context) as site, progress_lines() as progress:
@@ -87,7 +106,7 @@ def distil(
         )
 
 
-@models_app.command("export")
+@models_app.command("export", **texts_of("model export"))
 def export(
     context: typer.Context,
     model: Model,
@@ -96,7 +115,10 @@ def export(
         bool, typer.Option("--eight-bits", help="Count in eight bits: faster on processors.")
     ] = False,
 ) -> None:
-    """Write a student to one file that runs elsewhere, and by kizashi score --model."""
+    """Write a student to one file that runs elsewhere, and by kizashi score --model.
+
+    ONNX, or torch.export, by the suffix of the file. Needs the packages of kizashi[onnx].
+    """
     from pipeline.distillation.distil_camera import export_model
 
     with opened_site(context) as site, progress_lines() as progress:

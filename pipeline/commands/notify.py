@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.examples import texts_of
 from pipeline.commands.output import Format, in_utc, print_line, print_rows
 from pipeline.commands.shell import opened_site
 from pipeline.errors import NotificationError, SettingsError
@@ -23,7 +24,7 @@ notify_app = typer.Typer(no_args_is_help=True, help="Who is told of alerts, and 
 _COLUMNS = ("sink", "kind", "pending", "held", "oldest_utc", "delivered_utc", "last_error")
 
 
-@notify_app.command("test")
+@notify_app.command("test", **texts_of("notify test"))
 def try_sinks(
     context: typer.Context,
     sink: Annotated[str | None, typer.Option(help="Only through this sink.")] = None,
@@ -49,7 +50,7 @@ def try_sinks(
         )
 
 
-@notify_app.command("list")
+@notify_app.command("list", **texts_of("notify list"))
 def list_sinks(context: typer.Context, format: Format = Format.TABLE) -> None:
     """List the sinks with what each has still to receive and why the last attempt failed."""
     with opened_site(context) as site:
@@ -75,7 +76,7 @@ def list_sinks(context: typer.Context, format: Format = Format.TABLE) -> None:
     print_rows(_COLUMNS, rows, format)
 
 
-@notify_app.command("send")
+@notify_app.command("send", **texts_of("notify send"))
 def send(context: typer.Context) -> None:
     """Hand over what is due now: pending alerts, what was held back, daily digests."""
     from pipeline.notification.deliver import deliver_pending

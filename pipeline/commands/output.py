@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline.csv_text import cell_text, csv_cell, csv_text, in_utc
 from pipeline.masking import masked
-from pipeline.spreadsheet import harmless_text
 from pipeline.timebase import require_utc
 
 __all__ = [
@@ -50,18 +48,6 @@ def in_zone(moment: datetime, timezone: str) -> str:
     return require_utc(moment).astimezone(ZoneInfo(timezone)).isoformat(" ", "seconds")
 
 
-def in_utc(moment: datetime) -> str:
-    """Return a moment in UTC, to the second: 2026-01-31T08:00:05Z."""
-    return require_utc(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def csv_cell(value: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    if isinstance(value, str):
-        return harmless_text(value)
-    return value if isinstance(value, int | float) else _text(value)
-
-
 def print_line(text: str) -> None:
     """Print one line of result to standard output."""
     sys.stdout.write(plain(text) + "\n")
@@ -70,15 +56,10 @@ def print_line(text: str) -> None:
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], format: Format) -> None:
     """Print rows to standard output as a table, as CSV or as a JSON list of objects."""
     if format is Format.CSV:
-        text = io.StringIO()
-        # Every text is quoted: by itself csv leaves a \r alone when lines end with \n.
-        writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-        writer.writerow(columns)
-        writer.writerows([csv_cell(cell) for cell in row] for row in rows)
-        sys.stdout.write(text.getvalue().encode("utf-8", "backslashreplace").decode("utf-8"))
+        sys.stdout.write(csv_text(columns, rows))
     elif format is Format.JSON:
         listed = [dict(zip(columns, row, strict=True)) for row in rows]
-        text_json = json.dumps(listed, indent=2, ensure_ascii=False, default=_text)
+        text_json = json.dumps(listed, indent=2, ensure_ascii=False, default=cell_text)
         sys.stdout.write(text_json.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
     else:
         _print_table(columns, rows)
@@ -95,22 +76,10 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         table.add_column(Text(plain(column)), overflow="fold")
     for row in rows:
         # Text, not str: a camera's note must not be read as rich's markup.
-        table.add_row(*(Text(plain(_text(cell))) for cell in row))
+        table.add_row(*(Text(plain(cell_text(cell))) for cell in row))
     # Nothing is cut or folded when a program reads it.
     width = None if sys.stdout.isatty() else 10_000
     Console(file=sys.stdout, width=width, highlight=False).print(table)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return in_utc(value) if value.tzinfo else value.isoformat(" ")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return str(value)
 
 
 @contextmanager

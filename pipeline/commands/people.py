@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.accounts.accounts import ALL_CAMERAS, Role
+from pipeline.commands.examples import texts_of
 from pipeline.commands.output import Format, in_utc, print_line, print_rows
 from pipeline.commands.shell import opened_site, user_name
 from pipeline.errors import SettingsError
@@ -33,7 +34,7 @@ def _password(again: bool = True) -> str:
     return given
 
 
-@users_app.command("add")
+@users_app.command("add", **texts_of("user add"))
 def add(
     context: typer.Context,
     name: Name,
@@ -51,7 +52,7 @@ def add(
     print_line(f"user {name} may log in as {role.value}")
 
 
-@users_app.command("list")
+@users_app.command("list", **texts_of("user list"))
 def list_users(context: typer.Context, format: Format = Format.TABLE) -> None:
     """List the accounts."""
     with opened_site(context) as site:
@@ -68,7 +69,7 @@ def list_users(context: typer.Context, format: Format = Format.TABLE) -> None:
     print_rows(("user", "role", "cameras", "account", "created_utc"), rows, format)
 
 
-@users_app.command("set")
+@users_app.command("set", **texts_of("user set"))
 def set_user(
     context: typer.Context,
     name: Name,
@@ -95,7 +96,7 @@ def set_user(
     print_line(f"user {name} is changed, and logged out everywhere")
 
 
-@users_app.command("remove")
+@users_app.command("remove", **texts_of("user remove"))
 def remove(context: typer.Context, name: Name) -> None:
     """Remove an account; verdicts that were given with it stay."""
     with opened_site(context) as site:

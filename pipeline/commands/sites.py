@@ -1,31 +1,21 @@
-"""kizashi init, demo, evaluate, serve, store: what concerns a whole site, or none."""
+"""kizashi demo, evaluate, serve, store: what concerns a whole site, or none."""
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipeline.commands.examples import texts_of
 from pipeline.commands.output import print_line, progress_lines
 from pipeline.commands.shell import site_folder
-from pipeline.errors import SettingsError
 
-__all__ = ["demo", "evaluate", "init", "serve", "store_app"]
+__all__ = ["demo", "evaluate", "serve", "store_app"]
 
-store_app = typer.Typer(no_args_is_help=True, help="Look after the database.")
-
-
-def init(context: typer.Context) -> None:
-    """Make a site in the folder of --site: kizashi.toml, with every setting explained."""
-    from pipeline.files import write_bytes
-
-    path = site_folder(context) / "kizashi.toml"
-    if path.exists():
-        raise SettingsError(f"{path} is there already; edit it, or choose another --site")
-    write_bytes(path, files("pipeline.commands").joinpath("kizashi.toml").read_bytes())
-    print_line(f"{path} is written; next: kizashi --site {path.parent} camera add --help")
+store_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Look after the database."
+)
 
 
 def demo(
@@ -33,11 +23,25 @@ def demo(
     fast: Annotated[
         bool, typer.Option("--fast", help="Shorter footage and training; finds less.")
     ] = False,
+    render_only: Annotated[
+        bool,
+        typer.Option("--render-only", help="Only footage: a minute to learn, then one fault."),
+    ] = False,
 ) -> None:
-    """Render a production line, learn it, find its faults, write the report: the whole job."""
+    """Render a production line, learn it, find its faults, write the report: the whole job.
+
+    It prints what was found beside the truth. Killed, it goes on where it was; done again, it
+    changes nothing.
+    """
     from pipeline.demo.run_demo import run_demo
+    from pipeline.demo.short_line import write_short_line
     from pipeline.demo.show import show_demo
 
+    if render_only:
+        with progress_lines() as progress:
+            line = write_short_line(folder, progress=progress)
+        print_line(str(line))
+        return
     with progress_lines() as progress:
         result = run_demo(folder, fast=fast, progress=progress)
     show_demo(result)
@@ -55,7 +59,11 @@ def evaluate(
     seed: Annotated[list[int] | None, typer.Option(help="Seed; repeatable. None: 0.")] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of a model, to train none.")] = None,
 ) -> None:
-    """Measure detection on anyone's footage, in the strict and the literature column."""
+    """Measure detection on anyone's footage, in the strict and the literature column.
+
+    Learns from the normal footage, scores the test footage, and holds the scores against the
+    labels, beside trivial rivals. With several seeds it gives mean and deviation.
+    """
     from pipeline.evaluation.protocol import evaluate as run_evaluation
     from pipeline.evaluation.tables import print_result
 
@@ -75,15 +83,23 @@ def evaluate(
 
 
 def serve(context: typer.Context) -> None:
-    """Run the flows of this site on their schedules, on a running Prefect server; until stopped."""
+    """Run the flows of this site on their schedules, on a running Prefect server; until stopped.
+
+    Start the server first: prefect server start. One process serves a site. The intervals are
+    settings of the site; the flows call the same functions as the commands.
+    """
     from flows.deployments import serve_site
 
     serve_site(site_folder(context), print_line)
 
 
-@store_app.command("upgrade")
+@store_app.command("upgrade", **texts_of("store upgrade"))
 def upgrade(context: typer.Context) -> None:
-    """Bring the schema of the database up to date, after a backup copy where that is a file."""
+    """Bring the schema of the database up to date, after a backup copy where that is a file.
+
+    SQLite is brought up to date by itself at the first command; PostgreSQL only by this one, since
+    others may be using it.
+    """
     from pipeline.assembly import store_url
     from pipeline.settings import load_settings
     from pipeline.store.sql import upgrade_store

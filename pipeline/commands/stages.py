@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.commands.output import print_line, progress_lines
 from pipeline.commands.shell import chosen_cameras, opened_site, parse_moment
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, SettingsError
+from pipeline.reports.period import PeriodKind
+
+if TYPE_CHECKING:
+    from pipeline.assembly import Site
 
 __all__ = ["ingest", "report", "score", "train"]
 
@@ -23,7 +27,11 @@ Until = Annotated[str | None, typer.Option(help="Only until then (not included).
 
 
 def ingest(context: typer.Context, cameras: Cameras = None) -> None:
-    """Take in the footage that arrived: admit, decode, find good and blind stretches."""
+    """Take in the footage that arrived: admit, decode, find good and blind stretches.
+
+    Every file ends in one verdict, admitted or refused with a reason, and a bad one never stops its
+    neighbours. Files that are known are left out, files that still grow wait for the next time.
+    """
     from pipeline.footage.ingest import ingest_camera
 
     with opened_site(context) as site, progress_lines() as progress:
@@ -52,7 +60,11 @@ def train(
     since: Since = None,
     until: Until = None,
 ) -> None:
-    """Learn what is normal from the footage there is, and make the new model the active one."""
+    """Learn what is normal from the footage there is, and make the new model the active one.
+
+    Choose footage in which nothing is wrong, some minutes at least, better some hours; a part of it
+    is held out to calibrate the scores. Killed, the same command goes on where it was.
+    """
     from pipeline.learning.train_camera import train_camera
 
     with opened_site(context) as site, progress_lines() as progress:
@@ -80,7 +92,11 @@ def score(
         typer.Option(help="Score one camera with this file of kizashi model export (.onnx)."),
     ] = None,
 ) -> None:
-    """Score what was not scored yet, and bring events and alerts up to date."""
+    """Score what was not scored yet, and bring events and alerts up to date.
+
+    Uses the active model of each camera. Alerts get their evidence: a clip, a heat map, what the
+    model expected. Scored footage is left out, so it can be called at any time.
+    """
     from pipeline.scoring.score_camera import score_camera
 
     with opened_site(context) as site, progress_lines() as progress:
@@ -100,26 +116,58 @@ def score(
 def report(
     context: typer.Context,
     cameras: Cameras = None,
+    period: Annotated[
+        PeriodKind | None,
+        typer.Option(help="Of a local day, week or month of the camera, beside the one before."),
+    ] = None,
+    date: Annotated[
+        str | None,
+        typer.Option(help="A day of the period, like 2026-01-31; none: the last one that is over."),
+    ] = None,
     since: Since = None,
     until: Until = None,
     language: Annotated[
         str | None, typer.Option(help="en or ja; none: the setting of the site.")
     ] = None,
 ) -> None:
-    """Write the report of each camera; without a range, of the last 24 hours it has footage of."""
+    """Write the report of each camera as one HTML file, and its alerts as CSV beside it.
+
+    With --period it is of a local day, week or month and stands beside the one before; without a
+    range or a period it is of the last 24 hours that the camera has footage of. The page needs
+    nothing else to be read anywhere, and prints well.
+    """
+    from pipeline.reports.camera_report import write_period_report
+    from pipeline.reports.period import last_period, parse_date, period_of
+
+    if (period and (since or until)) or (date and not period):
+        raise SettingsError("give either --period, with --date or without, or --since and --until")
+    with opened_site(context) as site:
+        for name in chosen_cameras(site, cameras):
+            spoken = language or site.settings.language
+            if period is None:
+                path = _ranged_report(site, name, since, until, spoken)
+            else:
+                zone = site.store.camera(name).timezone
+                chosen = (
+                    period_of(period, parse_date(date), zone)
+                    if date
+                    else last_period(site, name, period)
+                )
+                path = write_period_report(site, name, chosen, language=spoken).page
+            print_line(f"{name}: {path}")
+
+
+def _ranged_report(
+    site: Site, name: str, since: str | None, until: str | None, language: str
+) -> Path:
     from pipeline.reports.camera_report import write_camera_report
     from pipeline.reports.span import report_span
 
-    with opened_site(context) as site:
-        for name in chosen_cameras(site, cameras):
-            zone, now = site.store.camera(name).timezone, site.clock.now_utc()
-            start, end = report_span(
-                site,
-                name,
-                since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
-                until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
-            )
-            path = write_camera_report(
-                site, name, since=start, until=end, language=language or site.settings.language
-            )
-            print_line(f"{name}: {path}")
+    zone, now = site.store.camera(name).timezone, site.clock.now_utc()
+    start, end = report_span(
+        site,
+        name,
+        since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
+        until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
+    )
+    return write_camera_report(site, name, since=start, until=end, language=language)

@@ -44,7 +44,10 @@ def generate(
     ] = False,
     model: Model = None,
 ) -> None:
-    """Draw synthetic normal clips with a camera's generator: a WebM that plays, and tensors."""
+    """Draw synthetic normal clips with a camera's generator: a WebM that plays, and tensors.
+
+    They show what the model takes for normal operation. The same seed draws the same clips.
+    """
     from pipeline.synthesis.generate import generate as draw
 
     with progress_lines() as progress, _source(context, camera, model, None, progress) as source:
@@ -74,7 +77,11 @@ def interpolate(
     out: Out = None,
     model: Model = None,
 ) -> None:
-    """Draw finer time steps of a real or a generated clip, beside blending and flow warping."""
+    """Draw finer time steps of a real or a generated clip, beside blending and flow warping.
+
+    Writes a WebM in which the methods run side by side, and figures of how near each comes to
+    frames that were left out.
+    """
     from pipeline.synthesis.interpolate import interpolate_generated, interpolate_video
 
     with progress_lines() as progress, _source(context, camera, model, train, progress) as source:

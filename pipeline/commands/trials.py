@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.examples import texts_of
 from pipeline.commands.output import print_line
 from pipeline.commands.shell import opened_site, parse_moment
 
@@ -24,7 +25,7 @@ trial_app = typer.Typer(
 Name = Annotated[str | None, typer.Argument(help="Trial; none means all.", metavar="[NAME]")]
 
 
-@trial_app.command("start")
+@trial_app.command("start", **texts_of("trial start"))
 def start(
     context: typer.Context,
     camera: Annotated[str, typer.Argument(help="Camera that is tried.")],
@@ -87,7 +88,7 @@ def _start(site: Site, camera: str, timezone: str, given: str | None) -> datetim
     return min((item.start_utc for item in site.store.segments(camera)), default=now)
 
 
-@trial_app.command("status")
+@trial_app.command("status", **texts_of("trial status"))
 def status(context: typer.Context, name: Name = None) -> None:
     """Say of each trial where it stands, and what to do next."""
     from pipeline.trial.status import trial_status
@@ -99,7 +100,7 @@ def status(context: typer.Context, name: Name = None) -> None:
             print_line(f"{trial.name}: next: {found.next}")
 
 
-@trial_app.command("noticed")
+@trial_app.command("noticed", **texts_of("trial noticed"))
 def noticed(
     context: typer.Context,
     alert: Annotated[str, typer.Argument(help="Alert, or the first 6 characters or more of it.")],
@@ -124,7 +125,7 @@ def noticed(
     print_line(f"alert {found.alert_id[:12]}: people noticed it {order} the alert began")
 
 
-@trial_app.command("report")
+@trial_app.command("report", **texts_of("trial report"))
 def report(
     context: typer.Context,
     name: Name = None,

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import gamma
+
+from pipeline.rates import poisson_interval
 
 __all__ = ["auc_interval", "mean_interval", "ordered_pairs", "poisson_interval"]
 
@@ -84,13 +85,3 @@ def mean_interval(
     edge = (1.0 - _CONFIDENCE) / 2.0
     low, high = np.quantile(values[draws].mean(axis=1), [edge, 1.0 - edge])
     return float(low), float(high)
-
-
-def poisson_interval(count: float, exposure: float) -> tuple[float, float]:
-    """Return the 95 % interval (Garwood) of a rate at which `count` things were seen in `exposure`.
-
-    A mean count over several seeds need not be whole; the gamma quantiles hold for it too.
-    """
-    edge = (1.0 - _CONFIDENCE) / 2.0
-    low = float(gamma.ppf(edge, count)) if count > 0 else 0.0
-    return low / exposure, float(gamma.ppf(1.0 - edge, count + 1.0)) / exposure

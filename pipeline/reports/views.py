@@ -8,12 +8,14 @@ from typing import Any
 
 from pipeline.assembly import Site
 from pipeline.reports.cards import alert_cards
+from pipeline.reports.comparison import budget_verdict, compared_rows
 from pipeline.reports.coverage import NO_FOOTAGE, TOO_SHORT, WAITING, WATCHED, CoverageSpan
 from pipeline.reports.facts import AlertFacts, ReportFacts, policy_of
 from pipeline.reports.figures import Band, ScoreLevels, Tick
+from pipeline.reports.period import Period
 from pipeline.reports.words import Words
 
-__all__ = ["report_view"]
+__all__ = ["headline", "report_view"]
 
 _MOST_REFUSED = 50
 _SHORT_WATCH = 3.0
@@ -21,14 +23,23 @@ _SHORT_WATCH = 3.0
 _KINDS = {WATCHED: "watched", WAITING: "waiting", TOO_SHORT: "blind", NO_FOOTAGE: "unknown"}
 
 
-def report_view(facts: ReportFacts, words: Words, site: Site) -> dict[str, Any]:
-    """Return everything that the template needs."""
+def report_view(
+    facts: ReportFacts,
+    words: Words,
+    site: Site,
+    *,
+    period: Period | None = None,
+    before: ReportFacts | None = None,
+) -> dict[str, Any]:
+    """Return everything that the template needs; `before`: the facts of the period before."""
     cards, rows = alert_cards(facts, words, site.folder)
     return {
         "t": words,
         "camera": facts.camera,
         "range": words("range", since=words.time(facts.since), until=words.time(facts.until)),
-        "headline": _headline(facts, words),
+        "period": words.period(period) if period else "",
+        "compared": compared_rows(facts, before, words) if before else [],
+        "headline": headline(facts, words),
         "tiles": _tiles(facts, words),
         "coverage": _coverage(facts, words),
         "curve": _curve(facts, words),
@@ -43,7 +54,7 @@ def report_view(facts: ReportFacts, words: Words, site: Site) -> dict[str, Any]:
     }
 
 
-def _headline(facts: ReportFacts, words: Words) -> str:
+def headline(facts: ReportFacts, words: Words) -> str:
     """Return what happened and what is not known, in one or two sentences.
 
     Time that nobody watched never counts as time without anomalies.
@@ -232,6 +243,7 @@ def _budget(facts: ReportFacts, words: Words) -> dict[str, Any]:
             )
         )
     rows.append((words("budget.precision"), precision))
+    rows.append((words("budget.kept"), budget_verdict(facts, words)))
     return {
         "rows": rows,
         "verdicts": [

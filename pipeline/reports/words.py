@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import SettingsError
+from pipeline.reports.period import Period, PeriodKind
 from pipeline.scoring.anomaly import Place
 
 __all__ = ["LANGUAGES", "Words", "catalogue"]
@@ -71,6 +72,18 @@ class Words:
         same_day = start.astimezone(self.zone).date() == end.astimezone(self.zone).date()
         last = self.time(end, "clock" if same_day else "full")
         return self("alert.when", start=self.time(start), end=last)
+
+    def period(self, period: Period) -> str:
+        """Return the name of a day, week or month, as the title of its report."""
+        first = period.first
+        year, week, _ = first.isocalendar()
+        return self(
+            f"period.{period.kind}",
+            year=year if period.kind is PeriodKind.WEEK else first.year,
+            week=week,
+            month=first.month,
+            day=first.day,
+        )
 
     def length(self, seconds: float) -> str:
         """Return a length of time in its two largest units."""

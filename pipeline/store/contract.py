@@ -353,6 +353,9 @@ class Store(Protocol):
     def release_lease(self, lease: Lease) -> None:
         """Give a lease back; one that was lost meanwhile is left alone."""
 
+    def leases(self) -> Sequence[Lease]:
+        """Return the leases that were not given back, by name; expired ones too."""
+
     def audit(self, who: str, what: str, subject: str, detail: Mapping[str, Any]) -> None:
         """Record that somebody did something to something; rows are never changed."""
 

@@ -21,7 +21,7 @@ from pipeline.store.roles import grant_views
 from pipeline.store.schema import SCHEMA_REVISION, Base
 from pipeline.store.views import view_texts
 
-__all__ = ["MIGRATIONS", "Upgrade", "bring_up_to_date"]
+__all__ = ["MIGRATIONS", "Upgrade", "bring_up_to_date", "revision_of"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x6B697A617368  # "kizash": the advisory lock of PostgreSQL has a number for a name
@@ -58,7 +58,7 @@ def bring_up_to_date(
         if address.path is not None:
             _use_write_ahead_log(engine, address)
         with engine.connect() as connection:
-            before = _revision(connection)
+            before = revision_of(connection)
         if before == head and not asked:
             return Upgrade(before=before, after=head, backup=None)
         with engine.execution_options(**WRITING).begin() as connection:
@@ -76,7 +76,7 @@ def _upgrade(
         _check_encoding(connection, address)
         # Others that begin at the same moment wait here, and then find the work done.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
-    before = _revision(connection)
+    before = revision_of(connection)
     if before != head:
         _check_may_upgrade(connection, address, asked, before, migrations)
     elif not asked:
@@ -123,7 +123,8 @@ def _check_may_upgrade(
         )
 
 
-def _revision(connection: Connection) -> str | None:
+def revision_of(connection: Connection) -> str | None:
+    """Return the revision that a database says it has; None when it is empty."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()

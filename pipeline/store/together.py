@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -74,6 +74,15 @@ class LeaseTable(StorePart):
                 row.owner = _NOBODY
 
         self._sessions.write(work)
+
+    def leases(self) -> Sequence[Lease]:
+        """See `Store`."""
+
+        def work(session: Session) -> list[Lease]:
+            held = select(LeaseRow).where(LeaseRow.owner != _NOBODY).order_by(LeaseRow.name)
+            return [_lease_of(row) for row in session.scalars(held)]
+
+        return self._sessions.read(work)
 
     def audit(self, who: str, what: str, subject: str, detail: Mapping[str, Any]) -> None:
         """See `Store`."""

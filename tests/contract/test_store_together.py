@@ -123,6 +123,14 @@ def test_a_lease_is_held_by_one_owner_and_its_fence_grows(store: SqlStore) -> No
     assert (taken.fence, taken.owner) == (3, "b")
 
 
+def test_leases_that_were_not_given_back_are_listed_expired_ones_too(store: SqlStore) -> None:
+    given_back = store.acquire_lease("score/press-2", "a", 60.0)
+    held = store.acquire_lease("score/press-1", "a", 60.0)
+    expired = store.acquire_lease("ingest/press-1", "b", 0.0)
+    store.release_lease(given_back)
+    assert list(store.leases()) == [expired, held]
+
+
 def test_an_expired_lease_is_taken_over_and_its_old_holder_can_do_nothing(store: SqlStore) -> None:
     old = store.acquire_lease("train/press-1", "a", 0.0)
     new = store.acquire_lease("train/press-1", "b", 60.0)

@@ -169,6 +169,48 @@ def test_a_flow_run_twice_adds_nothing_and_publishes_a_table(server: str, tmp_pa
     assert '"known": 1' in table
 
 
+def test_a_report_leaves_a_summary_of_each_camera_that_leads_to_it(
+    server: str, tmp_path: Path
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.ingest import ingest
+    from flows.report import report
+
+    folder = make_site(tmp_path / "site")
+    with temporary_settings({PREFECT_API_URL: server}):
+        ingest(str(folder), ["belt"])
+        report(str(folder), ["belt"])
+    page = folder / "reports" / "belt" / "day-2026-01-31.en.html"
+    assert page.exists()
+    answer = httpx.get(f"{server}/artifacts/kizashi-report-belt/latest", timeout=10)
+    artifact = answer.raise_for_status().json()
+    assert artifact["type"] == "markdown"
+    assert page.as_uri() in artifact["data"]
+    assert "Daily report, 2026-01-31" in artifact["data"]
+    table = httpx.get(f"{server}/artifacts/kizashi-report/latest", timeout=10).json()["data"]
+    assert '"period": "day-2026-01-31"' in table
+
+
+def test_the_doctor_asks_the_server_that_is_configured(server: str) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.health import prefect_answer
+
+    with temporary_settings({PREFECT_API_URL: server}):
+        assert prefect_answer() == (server, None)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        silent = f"http://127.0.0.1:{free.getsockname()[1]}/api"
+    with temporary_settings({PREFECT_API_URL: silent}):
+        answer = prefect_answer()
+    assert answer is not None
+    assert answer[0] == silent
+    assert "no Prefect server answers" in str(answer[1])
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        assert prefect_answer() is None
+
+
 def test_a_camera_that_fails_does_not_stop_the_others_and_the_run_says_which(
     server: str, tmp_path: Path, error_logs: list[str]
 ) -> None:

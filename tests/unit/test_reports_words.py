@@ -35,6 +35,9 @@ BUILT = {
     "coverage.short.": ["waiting", "too_short_to_score", "no_footage"],
     "expert.": [*EXPERTS, STUDENT],
     "time.": ["full", "minute", "clock", "tick", "tick.seconds", "tick.day"],
+    "period.": ["day", "week", "month"],
+    "compared.": ["alerts", "watched", "alert_rate", "false_rate", "precision"],
+    "budget.kept.": ["kept", "exceeded", "open", "unknown"],
     "place.": [
         *("upper_left", "upper", "upper_right", "left", "centre"),
         *("right", "lower_left", "lower", "lower_right"),

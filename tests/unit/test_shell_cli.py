@@ -190,6 +190,18 @@ def test_masks_are_added_and_cleared(kizashi: Run, site: Path, belt: str) -> Non
             "is not before",
             id="range upside down",
         ),
+        pytest.param(
+            ("report", "belt", "--period", "day", "--since", "7d"),
+            2,
+            "either --period",
+            id="period and range",
+        ),
+        pytest.param(
+            ("report", "belt", "--date", "2026-01-31"), 2, "either --period", id="a day of nothing"
+        ),
+        pytest.param(
+            ("report", "belt", "--period", "day", "--date", "31.1."), 2, "is no day", id="no day"
+        ),
     ],
 )
 def test_an_error_is_one_line_with_its_exit_code(
@@ -244,6 +256,13 @@ def test_ingest_without_a_camera_says_how_to_register_one(kizashi: Run) -> None:
     code, _, err = kizashi("ingest")
     assert code == 2
     assert err.endswith("register one with: kizashi camera add\n")
+
+
+def test_a_report_of_a_period_is_named_by_it(kizashi: Run, site: Path, belt: str) -> None:
+    code, out, _ = kizashi("report", belt, "--period", "week", "--date", "2026-01-31")
+    page = site / "reports" / "belt" / "week-2026-W05.en.html"
+    assert (code, out) == (0, f"belt: {page}\n")
+    assert page.with_name("week-2026-W05.csv").read_bytes().startswith(b"\xef\xbb\xbf")
 
 
 def test_sql_answers_over_the_public_views(kizashi: Run, belt: str) -> None:

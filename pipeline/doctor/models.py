@@ -1,0 +1,120 @@
+"""Checks of what was learnt and found: the active model, the budget, what waits, evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+
+from pipeline.camera import Camera
+from pipeline.doctor.findings import Finding, Machine, ok, problem, warning
+from pipeline.errors import KizashiError
+from pipeline.files import inside
+from pipeline.timebase import seconds
+
+__all__ = ["check_budget", "check_evidence", "check_model", "check_waiting"]
+
+_MOST_ALERTS = 1_000
+_LONGEST_WAIT = timedelta(hours=1)
+
+
+def check_model(machine: Machine, camera: Camera, source: Path) -> Iterator[Finding]:
+    """The active model of a camera, and whether its files are what was recorded."""
+    from pipeline.learning.registration import is_intact
+
+    assert machine.site is not None, "asked for with a site only"
+    name = f"model of {camera.name}"
+    active = machine.site.store.active_model(camera.name)
+    if active is None:
+        yield warning(
+            name,
+            "none is active: nothing is scored",
+            f"kizashi ingest {camera.name}, then: kizashi train {camera.name}",
+        )
+    elif not is_intact(machine.folder / active.path, active.digest):
+        yield problem(
+            name,
+            f"{active.model_id[:12]} in {active.path} is missing or was changed",
+            "restore that folder from a backup, or choose another: kizashi model list, promote",
+        )
+    else:
+        yield ok(name, f"{active.model_id[:12]} is active and intact")
+
+
+def check_budget(machine: Machine, camera: Camera, source: Path) -> Iterator[Finding]:
+    """The stated budget against the one that the active model was calibrated for."""
+    assert machine.site is not None, "asked for with a site only"
+    active = machine.site.store.active_model(camera.name)
+    calibrated = active.calibration.get("budget_per_day") if active else None
+    if calibrated is None:
+        return
+    name = f"budget of {camera.name}"
+    if float(calibrated) != camera.budget_per_day:
+        yield warning(
+            name,
+            f"{camera.budget_per_day:g} a day is stated, the model was calibrated for"
+            f" {float(calibrated):g}",
+            f"kizashi train {camera.name}, or: kizashi camera set {camera.name} --budget"
+            f" {float(calibrated):g}",
+        )
+    else:
+        yield ok(name, f"{camera.budget_per_day:g} a day, as the model was calibrated for")
+
+
+def check_waiting(machine: Machine, camera: Camera, source: Path) -> Iterator[Finding]:
+    """Footage that was taken in and waits to be scored."""
+    assert machine.site is not None, "asked for with a site only"
+    active = machine.site.store.active_model(camera.name)
+    if active is None:
+        return
+    # What came before the model was made is what it learnt from; nobody waits for its scores.
+    waiting = [
+        segment
+        for segment in machine.site.store.unscored_segments(camera.name, active.model_id)
+        if segment.footage_id not in set(active.manifest.get("footage", ()))
+    ]
+    length = sum(seconds(segment.end_us - segment.start_us) for segment in waiting)
+    name = f"scoring of {camera.name}"
+    if length > _LONGEST_WAIT.total_seconds():
+        yield warning(
+            name,
+            f"{length / 3600:.1f} h of footage wait to be scored",
+            f"kizashi score {camera.name}; kizashi serve does it on a schedule",
+        )
+    else:
+        yield ok(name, f"{length / 60:.0f} min of footage wait")
+
+
+def check_evidence(machine: Machine) -> Iterator[Finding]:
+    """Evidence files that are recorded and not there, as far back as their camera keeps them."""
+    if machine.site is None:
+        return
+    store = machine.site.store
+    kept = {
+        known.name: machine.now_utc - timedelta(days=known.retention_days)
+        for known in store.cameras()
+    }
+    newest = islice(reversed(store.alerts(None, min(kept.values(), default=None))), _MOST_ALERTS)
+    files = [
+        file
+        for alert in newest
+        if alert.end_utc > kept[alert.camera]
+        for file in store.evidence(alert.alert_id)
+    ]
+    missing = [file.path for file in files if not _is_there(machine.folder, file.path)]
+    if missing:
+        yield problem(
+            "evidence",
+            f"{len(missing)} of {len(files)} files are missing, such as {missing[0]}",
+            "restore the folder evidence/ from a backup",
+        )
+    else:
+        yield ok("evidence", f"all {len(files)} files are there")
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    try:
+        return inside(folder, name).is_file()
+    except KizashiError:
+        return False

@@ -1,0 +1,166 @@
+"""Checks of the place: settings, their secrets, the database, disk space, leases."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import tomllib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from pipeline.assembly import store_url
+from pipeline.doctor.findings import Finding, Machine, ok, problem, warning
+from pipeline.errors import KizashiError
+from pipeline.masking import is_secret_name, masked
+from pipeline.settings import SETTINGS_FILE, load_settings
+
+__all__ = [
+    "check_database",
+    "check_disk",
+    "check_leases",
+    "check_secrets",
+    "check_settings",
+    "free_bytes",
+]
+
+_GROWTH_DAYS = 7
+_LEAST_BYTES = 2 << 30
+_FEW_DAYS, _SOME_DAYS = 2.0, 14.0
+
+
+def free_bytes(path: Path) -> int:
+    """Return the free space of the file system that holds `path`."""
+    return shutil.disk_usage(path).free
+
+
+def check_settings(machine: Machine) -> Iterator[Finding]:
+    """Whether kizashi.toml and KIZASHI_* can be read."""
+    path = machine.folder / SETTINGS_FILE
+    try:
+        load_settings(machine.folder)
+    except KizashiError as error:
+        yield problem("settings", str(error), "correct it; every setting: docs/settings.md")
+        return
+    if path.exists():
+        yield ok("settings", str(path))
+    else:
+        yield warning(
+            "settings", f"no {path}; defaults hold", f"kizashi --site {machine.folder} init"
+        )
+
+
+def check_secrets(machine: Machine) -> Iterator[Finding]:
+    """Whether everybody on this machine can read a password in kizashi.toml."""
+    path = machine.folder / SETTINGS_FILE
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        yield ok("secrets", f"none in {path.name}")
+        return
+    secret = [
+        name
+        for name, value in values.items()
+        if is_secret_name(name) or masked(str(value)) != str(value)
+    ]
+    if secret and mode & stat.S_IROTH:
+        yield problem(
+            "secrets",
+            f"{path} holds a secret ({', '.join(secret)}) and everybody can read it",
+            f"chmod 640 {path}, or set KIZASHI_{secret[0].upper()} in the environment instead",
+        )
+    else:
+        yield ok(
+            "secrets",
+            f"{len(secret)} in {path.name}, not readable by all"
+            if secret
+            else "none in kizashi.toml",
+        )
+
+
+def check_database(machine: Machine) -> Iterator[Finding]:
+    """Whether the database answers and has the schema of this program; it is not changed."""
+    from pipeline.store.revision import schema_revision
+
+    if machine.settings is None:
+        yield problem("database", "not looked at: the settings cannot be read", "see settings")
+        return
+    try:
+        found = schema_revision(store_url(machine.folder, machine.settings))
+    except KizashiError as error:
+        yield problem("database", str(error), "start it, or correct database_url")
+        return
+    if found.revision is None:
+        yield warning(
+            "database",
+            f"{found.shown}: nothing in it yet",
+            "register a camera: kizashi camera add --help",
+        )
+    elif found.revision != found.needed:
+        yield problem(
+            "database",
+            f"{found.shown} has schema {found.revision}, this program {found.needed}",
+            "kizashi store upgrade; or update this program when the schema is the newer one",
+        )
+    else:
+        yield ok("database", f"{found.shown}, schema {found.revision}")
+
+
+def check_disk(machine: Machine) -> Iterator[Finding]:
+    """Free space against what came in during the last days."""
+    free = machine.free_bytes(machine.folder)
+    growth = _bytes_a_day(machine)
+    days = free / growth if growth else None
+    told = f"{free / 2**30:.1f} GiB free"
+    if days is not None:
+        told += f", {growth / 2**30:.2f} GiB a day came in: enough for {days:.0f} days"
+    fix = "free space, move footage to another disk, or lower the retention of cameras"
+    if free < _LEAST_BYTES or (days is not None and days < _FEW_DAYS):
+        yield problem("disk", told, fix)
+    elif days is not None and days < _SOME_DAYS:
+        yield warning("disk", told, fix)
+    else:
+        yield ok("disk", told)
+
+
+def _bytes_a_day(machine: Machine) -> float:
+    """Return what the last days added to the disk of the site: footage that lies there, and
+    evidence."""
+    site = machine.site
+    if site is None:
+        return 0.0
+    since = machine.now_utc - timedelta(days=_GROWTH_DAYS)
+    disk = machine.folder.stat().st_dev
+    total = 0
+    for camera in site.store.cameras():
+        source = site.source_of(camera)
+        if source.is_dir() and source.stat().st_dev == disk:
+            recent = site.store.footage_of(camera.name, since, machine.now_utc)
+            total += sum(item.size_bytes for item in recent)
+    for alert in site.store.alerts(None, since, machine.now_utc):
+        total += sum(file.size_bytes for file in site.store.evidence(alert.alert_id))
+    return total / _GROWTH_DAYS
+
+
+def check_leases(machine: Machine) -> Iterator[Finding]:
+    """Work that was left by a process that is gone."""
+    from pipeline.store.owners import owner_is_dead
+
+    if machine.site is None:
+        return
+    held = machine.site.store.leases()
+    dead = [
+        lease
+        for lease in held
+        if owner_is_dead(lease.owner) or lease.expires_utc <= machine.now_utc
+    ]
+    for lease in dead:
+        yield warning(
+            "leases",
+            f"{lease.name} was left by {lease.owner}, which is gone",
+            "run its command again: it takes over and goes on from there"
+            + ("; kizashi serve is not running" if lease.name == "serve" else ""),
+        )
+    if not dead:
+        yield ok("leases", f"{len(held)} held, all by processes that run")
