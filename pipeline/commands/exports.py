@@ -22,7 +22,11 @@ def export(
     since: Annotated[str | None, typer.Option(help="Only from then: 2026-01-31, 24h, 7d.")] = None,
     until: Annotated[str | None, typer.Option(help="Only until then (not included).")] = None,
 ) -> None:
-    """Write a whole public view to a file, however long it is."""
+    """Write a whole public view to a file, however long it is.
+
+    Rows are written as they are read, so memory stays bounded. CSV is safe to open in a
+    spreadsheet; Parquet keeps the types, and needs the packages of kizashi[parquet].
+    """
     from pipeline.errors import SettingsError
     from pipeline.export import ExportFormat, export_view
 

@@ -29,7 +29,11 @@ def try_sinks(
     context: typer.Context,
     sink: Annotated[str | None, typer.Option(help="Only through this sink.")] = None,
 ) -> None:
-    """Send a message that says it is a test through every sink; one line says how each did."""
+    """Send a message that says it is a test through every sink; one line says how each did.
+
+    Nothing is recorded, and quiet hours and limits do not hold it back. The exit code is 9 when a
+    sink did not take it.
+    """
     from pipeline.masking import masked
     from pipeline.notification.compose import compose_test
 
@@ -51,8 +55,14 @@ def try_sinks(
 
 
 @notify_app.command("list", **texts_of("notify list"))
-def list_sinks(context: typer.Context, format: Format = Format.TABLE) -> None:
-    """List the sinks with what each has still to receive and why the last attempt failed."""
+def list_sinks(
+    context: typer.Context,
+    format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
+) -> None:
+    """List the sinks with what each has still to receive and why the last attempt failed.
+
+    Sinks are the [[notify]] tables of kizashi.toml; secrets are never shown.
+    """
     with opened_site(context) as site:
         states = {state.sink: state for state in site.store.sink_states()}
         kinds = {rules.name: "file" for rules in site.settings.notify_rules()}
@@ -78,7 +88,11 @@ def list_sinks(context: typer.Context, format: Format = Format.TABLE) -> None:
 
 @notify_app.command("send", **texts_of("notify send"))
 def send(context: typer.Context) -> None:
-    """Hand over what is due now: pending alerts, what was held back, daily digests."""
+    """Hand over what is due now: pending alerts, what was held back, daily digests.
+
+    The scheduled flow does the same at the end of every round; without Prefect, run this from
+    cron. What fails is tried again next time, in order.
+    """
     from pipeline.notification.deliver import deliver_pending
     from pipeline.notification.sinks import channels_of
 

@@ -41,7 +41,11 @@ def add(
     role: Annotated[Role, typer.Option(help="viewer, reviewer or admin.")] = Role.VIEWER,
     camera: Cameras = None,
 ) -> None:
-    """Make an account; the password is asked for, or read from standard input."""
+    """Make an account; the password is asked for, or read from standard input.
+
+    A viewer looks, a reviewer gives verdicts, an admin changes settings of cameras and promotes
+    models. An account sees the cameras that --camera names; an admin all of them unless told.
+    """
     from pipeline.accounts.login import add_user
 
     if not camera and role is not Role.ADMIN:
@@ -53,8 +57,14 @@ def add(
 
 
 @users_app.command("list", **texts_of("user list"))
-def list_users(context: typer.Context, format: Format = Format.TABLE) -> None:
-    """List the accounts."""
+def list_users(
+    context: typer.Context,
+    format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
+) -> None:
+    """List the accounts.
+
+    With role, cameras, and whether the account is open; never anything of a password.
+    """
     with opened_site(context) as site:
         rows = [
             (
@@ -80,7 +90,11 @@ def set_user(
         bool | None, typer.Option("--off/--on", help="Whether the account is closed.")
     ] = None,
 ) -> None:
-    """Change an account; whoever is logged in with it is logged out."""
+    """Change an account; whoever is logged in with it is logged out.
+
+    Only what is given changes. A lock after wrong passwords ends too. --off closes an account and
+    keeps it, with everything that it said; --on opens it again.
+    """
     from pipeline.accounts.login import change_user
 
     with opened_site(context) as site:
@@ -98,7 +112,11 @@ def set_user(
 
 @users_app.command("remove", **texts_of("user remove"))
 def remove(context: typer.Context, name: Name) -> None:
-    """Remove an account; verdicts that were given with it stay."""
+    """Remove an account; verdicts that were given with it stay.
+
+    The name stands in verdicts and in the audit log for good. To keep somebody out for a time,
+    close the account: kizashi user set USER --off.
+    """
     with opened_site(context) as site:
         if not site.store.remove_user(name):
             raise SettingsError(f"no user {name}; list them with: kizashi user list")
@@ -122,7 +140,11 @@ def dashboard(
     certificate: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
     key: Annotated[Path | None, typer.Option(help="Key of the certificate, PEM.")] = None,
 ) -> None:
-    """Serve the dashboard of this site, until stopped."""
+    """Serve the dashboard of this site, until stopped.
+
+    It listens on this machine alone unless told otherwise, and to others only through TLS: its
+    own, or that of a proxy on this machine. docs/dashboard.md tells how.
+    """
     from dashboards.serving import Place, serve_dashboard
 
     place = Place(

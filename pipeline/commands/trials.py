@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["trial_app"]
 
 trial_app = typer.Typer(
-    no_args_is_help=True, help="Try one camera for some days, against a bar that is set before."
+    no_args_is_help=True, help="Try one camera against a bar that is set before."
 )
 
 Name = Annotated[str | None, typer.Argument(help="Trial; none means all.", metavar="[NAME]")]
@@ -46,7 +46,11 @@ def start(
         float, typer.Option(help="Bar: share of the reviewed alarms that are real.")
     ] = 0.5,
 ) -> None:
-    """Begin a trial of a camera: write its quality bar and assumptions to trials/NAME.toml."""
+    """Begin a trial of a camera: write its quality bar and assumptions to trials/NAME.toml.
+
+    The file is made to be edited: every line says what it means. The bar is set before anything
+    is seen; docs/trial.md leads through a trial from an empty folder to the decision.
+    """
     from pydantic import ValidationError
 
     from pipeline.errors import SettingsError
@@ -90,7 +94,11 @@ def _start(site: Site, camera: str, timezone: str, given: str | None) -> datetim
 
 @trial_app.command("status", **texts_of("trial status"))
 def status(context: typer.Context, name: Name = None) -> None:
-    """Say of each trial where it stands, and what to do next."""
+    """Say of each trial where it stands, and what to do next.
+
+    Two lines a trial: learning, to be trained, watching, to be scored, waiting for verdicts or
+    complete; and the command that brings it on.
+    """
     from pipeline.trial.status import trial_status
 
     with opened_site(context) as site:
@@ -111,7 +119,11 @@ def noticed(
         str | None, typer.Option(help="Trial; none: the one that watched then.")
     ] = None,
 ) -> None:
-    """Note when people noticed by themselves what an alert shows; the last note counts."""
+    """Note when people noticed by themselves what an alert shows; the last note counts.
+
+    From these times the report says how many minutes earlier an alert came than people would have
+    known. TIME is a moment like 2026-01-31T08:20, meant in the time zone of the camera.
+    """
     from pipeline.trial.trial_file import add_noticed, trial_of_alert
 
     with opened_site(context) as site:
@@ -133,7 +145,11 @@ def report(
         str | None, typer.Option(help="en or ja; none: the setting of the site.")
     ] = None,
 ) -> None:
-    """Write one page with the figures of each trial, and its decision: go, or not yet."""
+    """Write one page with the figures of each trial, and its decision: go, or not yet.
+
+    One HTML page in reports/CAMERA/ that needs nothing else, and the same figures as JSON beside
+    it. What is not met is named, with what to do; too little data is said and never hidden.
+    """
     from pipeline.trial.trial_report import write_trial_report
 
     with opened_site(context) as site:
