@@ -31,12 +31,12 @@ from pipeline.alerts.alerts import alerts_from_events
 from pipeline.alerts.events import join_anomalies
 from pipeline.clips.reader import Stretch
 from pipeline.errors import KizashiError
-from pipeline.evaluation.bootstrap import poisson_interval
 from pipeline.evaluation.parts import real_parts
 from pipeline.evaluation.videos import list_videos
 from pipeline.learning.camera_model import CameraModel, load_camera_model
 from pipeline.learning.learn import learn
 from pipeline.learning.presets import preset_named
+from pipeline.rates import poisson_interval
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.policy import policy_within
 from pipeline.scoring.scorer import score_stretch

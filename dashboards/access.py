@@ -25,6 +25,7 @@ __all__ = [
     "Rules",
     "SiteHere",
     "Who",
+    "check_origin",
     "rules_of",
     "seen_camera",
     "site_of",
@@ -98,7 +99,7 @@ def signed_in(request: Request) -> Who:
     rules, site = rules_of(request), site_of(request)
     changes = request.method not in ("GET", "HEAD")
     if changes:
-        _check_origin(request)
+        check_origin(request)
     if rules.open_to is not None:
         return Who(user=rules.open_to, session=None)
     bearer = request.headers.get("authorization", "")
@@ -116,7 +117,8 @@ def signed_in(request: Request) -> Who:
     return Who(user=user, session=session)
 
 
-def _check_origin(request: Request) -> None:
+def check_origin(request: Request) -> None:
+    """Raise AccessRefused for a request that a page of another site made."""
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         raise AccessRefused("this request comes from another site")

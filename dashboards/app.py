@@ -32,6 +32,7 @@ from pipeline.errors import (
     AccessRefused,
     CameraError,
     KizashiError,
+    ModelDamaged,
     ModelError,
     QueryRefused,
     ReviewConflict,
@@ -50,7 +51,8 @@ _HEADERS = {
         "frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": with that browsers do not say either where a form comes from.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
@@ -60,6 +62,7 @@ _STATUS = (
     (ReviewConflict, 409),
     (StoreUnavailable, 503),
     (CameraError, 404),
+    (ModelDamaged, 422),
     (ModelError, 404),
     (QueryRefused, 422),
     (SettingsError, 422),

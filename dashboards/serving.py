@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from dashboards.app import create_app
 from pipeline.accounts.accounts import ALL_CAMERAS, Role, User
 from pipeline.assembly import Site
 from pipeline.errors import SettingsError
+from pipeline.loopback import is_loopback
 
 __all__ = ["Place", "check_place", "serve_dashboard"]
 
@@ -41,12 +41,7 @@ class Place:
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
 
 def check_place(place: Place, users: int) -> None:

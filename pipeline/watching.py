@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from pipeline.assembly import Site
 
@@ -51,25 +53,24 @@ class CameraState:
 
 def camera_states(site: Site) -> list[CameraState]:
     """Return the present of every camera, by name."""
-    columns, rows = site.store.query("SELECT * FROM camera_health ORDER BY camera")
+    names = [column.name for column in site.store.view_columns("camera_health")]
+    rows = [row for batch in site.store.view_rows("camera_health") for row in batch]
     patience = max(
         _LEAST_PATIENCE,
         timedelta(seconds=_ROUNDS_OF_PATIENCE * site.settings.ingest_interval_seconds),
     )
     now = site.clock.now_utc()
-    return [watching_of(dict(zip(columns, row, strict=True)), now, patience) for row in rows]
+    return [watching_of(dict(zip(names, row, strict=True)), now, patience) for row in rows]
 
 
-def watching_of(health: dict[str, object], now: datetime, patience: timedelta) -> CameraState:
+def watching_of(health: Mapping[str, Any], now: datetime, patience: timedelta) -> CameraState:
     """Return the state that a row of `camera_health` means at `now`.
 
     Footage that is older than `patience` is no present. What waits to be scored counts as not seen
     from the moment up to which there are scores.
     """
-    footage = _moment(health["last_footage_end_utc"])
-    scored = _moment(health["last_scored_utc"])
-    waiting = int(str(health["segments_to_score"]))
-    model = health["active_model_id"]
+    footage, scored = health["last_footage_end_utc"], health["last_scored_utc"]
+    waiting, model = health["segments_to_score"], health["active_model_id"]
     state, since = Watching.WATCHING, None
     if footage is None:
         state = Watching.EMPTY
@@ -79,23 +80,15 @@ def watching_of(health: dict[str, object], now: datetime, patience: timedelta) -
         state, since = Watching.BLIND, footage
     elif waiting and (scored is None or footage - scored > patience):
         state, since = Watching.BEHIND, scored
-    share = health["blind_share_last_day"]
     return CameraState(
-        camera=str(health["camera"]),
+        camera=health["camera"],
         watching=state,
         since_utc=since,
         last_footage_utc=footage,
         last_scored_utc=scored,
         segments_to_score=waiting,
-        open_alerts=int(str(health["open_alerts"])),
-        alerts_last_day=int(str(health["alerts_last_day"])),
-        blind_share_last_day=None if share is None else float(str(share)),
-        model_id=None if model is None else str(model),
+        open_alerts=health["open_alerts"],
+        alerts_last_day=health["alerts_last_day"],
+        blind_share_last_day=health["blind_share_last_day"],
+        model_id=model,
     )
-
-
-def _moment(value: object) -> datetime | None:
-    """Return a time of a view: SQLite gives text, PostgreSQL a datetime."""
-    if value is None or isinstance(value, datetime):
-        return value
-    return datetime.fromisoformat(str(value)).replace(tzinfo=UTC)

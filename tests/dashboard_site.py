@@ -25,8 +25,9 @@ from pipeline.alerts.evidence import Evidence, PeakPicture, write_evidence
 from pipeline.assembly import Site
 from tests.alerts_makers import NOON, camera, footage, segment
 from tests.reports_makers import add_alerts, fill_morning, model, open_small_site
+from tests.synthesis_makers import camera_model
 
-__all__ = ["PASSWORD", "PEOPLE", "add_people", "client_of", "filled_site", "signed_in"]
+__all__ = ["LATER", "PASSWORD", "PEOPLE", "add_people", "client_of", "filled_site", "signed_in"]
 
 PASSWORD = "fits-nobody-else"
 PEOPLE = {
@@ -36,6 +37,8 @@ PEOPLE = {
     "oto": (Role.VIEWER, ("press-9",)),
 }
 HOST = "127.0.0.1"
+LATER = "f" * 32
+"""A candidate of line-1 that is stored."""
 _HEAT = (18, 32)
 
 
@@ -69,7 +72,8 @@ def filled_site(folder: Path, *, pictures: bool = True) -> Iterator[Site]:
         evidence = [file for alert in alerts for file in _evidence(site, alert, clip)]
     add_alerts(site, alerts, evidence)
     steps = [{"step": float(n), "critic_loss": 1.0 / n, "seconds": 0.4 * n} for n in range(1, 40)]
-    later = model(model_id="f" * 32, digest="e" * 64)
+    digest = camera_model().save(folder / "models" / "line-1" / LATER)
+    later = model(model_id=LATER, digest=digest, path=f"models/line-1/{LATER}")
     site.store.add_model(later, steps)
     site.store.put_camera(camera(name="press-9", source=Path("footage/press-9")))
     add_people(site)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 
-from dashboards.access import Asking, SiteHere, rules_of
+from dashboards.access import Asking, SiteHere, check_origin, rules_of
 from dashboards.pages import LANGUAGE_COOKIE, page
 from pipeline.accounts.login import SESSION_LIFE, log_in, log_out
 from pipeline.errors import AccessRefused
@@ -39,9 +39,7 @@ def login(
     next: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:
     """Begin a session, under a new token whatever the browser had before."""
-    origin = request.headers.get("origin")
-    if origin not in (None, "null") and urlsplit(str(origin)).netloc != request.headers.get("host"):
-        raise AccessRefused("this request comes from another site")
+    check_origin(request)
     try:
         begun = log_in(site, name, password)
     except AccessRefused as error:

@@ -11,6 +11,7 @@ from dashboards.access import Admin, Asking, SiteHere, Who, seen_camera
 from dashboards.pages import page, words_for
 from pipeline.assembly import Site
 from pipeline.errors import ModelError
+from pipeline.learning.promotion import find_model, promote_model
 from pipeline.learning.registry import ModelRecord
 
 __all__ = ["ModelId", "model_seen", "router"]
@@ -18,6 +19,7 @@ __all__ = ["ModelId", "model_seen", "router"]
 router = APIRouter(include_in_schema=False)
 
 ModelId = Annotated[str, Path(max_length=64)]
+_MOST_RUNS = 500
 
 
 @router.get("/models")
@@ -38,12 +40,10 @@ def models(request: Request, site: SiteHere, who: Asking) -> Response:
 
 def model_seen(site: Site, who: Who, model_id: str) -> ModelRecord:
     """Return a model of a camera that `who` may see; ModelError when there is none."""
-    for camera in site.store.cameras():
-        if who.user.may_see(camera.name):
-            for record in site.store.models(camera.name):
-                if record.model_id == model_id:
-                    return record
-    raise ModelError(f"no model {model_id[:16]!r} of a camera that you may see")
+    record = find_model(site, model_id)
+    if not who.user.may_see(record.camera):
+        raise ModelError(f"no model {model_id[:16]!r} of a camera that you may see")
+    return record
 
 
 @router.get("/models/{model_id}")
@@ -61,16 +61,20 @@ def model(request: Request, site: SiteHere, who: Asking, model_id: ModelId) -> R
 
 @router.post("/models/{model_id}/promote")
 def promote(site: SiteHere, who: Admin, model_id: ModelId) -> Response:
-    """Make a model the active one of its camera."""
-    record = model_seen(site, who, model_id)
-    site.store.promote(record.model_id, site.clock.now_utc(), who=who.user.name, by="dashboard")
+    """Make a model the active one of its camera, after its files were checked."""
+    record = promote_model(site, model_seen(site, who, model_id).model_id, who=who.user.name)
     return Response(status_code=204, headers={"HX-Redirect": f"/models/{record.model_id}"})
 
 
 @router.get("/runs")
 def runs(request: Request, site: SiteHere, who: Asking) -> Response:
     """List the trainings, the newest first."""
-    columns, rows = site.store.query("SELECT * FROM runs ORDER BY finished_utc DESC", row_limit=500)
-    found = [dict(zip(columns, row, strict=True)) for row in rows]
-    seen = [run for run in found if who.user.may_see(str(run["camera"]))]
-    return page(request, "runs.html", who, runs=seen)
+    names = [column.name for column in site.store.view_columns("runs")]
+    found = [
+        dict(zip(names, row, strict=True))
+        for batch in site.store.view_rows("runs")
+        for row in batch
+    ]
+    seen = [run for run in reversed(found) if who.user.may_see(str(run["camera"]))]
+    zones = {camera.name: words_for(request, camera.timezone) for camera in site.store.cameras()}
+    return page(request, "runs.html", who, runs=seen[:_MOST_RUNS], by_camera=zones)

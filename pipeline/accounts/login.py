@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pipeline.accounts.accounts import Role, User, UserSession, check_user
@@ -22,12 +22,12 @@ _FIRST_LOCK = timedelta(seconds=30)
 _LONGEST_LOCK = timedelta(hours=1)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NewSession:
     """A session just made, with the token that only its browser gets."""
 
-    def __init__(self, session: UserSession, token: str) -> None:
-        self.session = session
-        self.token = token
+    session: UserSession
+    token: str
 
 
 def add_user(
@@ -120,7 +120,7 @@ def log_in(site: Site, name: str, password: str) -> NewSession:
     )
     site.store.add_session(session)
     site.store.audit(user.name, "login", user.name, {})
-    return NewSession(session, token)
+    return NewSession(session=session, token=token)
 
 
 def _count_failure(site: Site, user: User) -> None:

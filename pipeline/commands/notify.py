@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.assembly import Site
+    from pipeline.notification.outbox import SinkState
     from pipeline.notification.sinks import Channel, SinkMaker
 
 __all__ = ["notify_app"]
@@ -63,27 +64,19 @@ def list_sinks(
 
     Sinks are the [[notify]] tables of kizashi.toml; secrets are never shown.
     """
+    from pipeline.notification.sinks import sink_kinds
+
     with opened_site(context) as site:
         states = {state.sink: state for state in site.store.sink_states()}
-        kinds = {rules.name: "file" for rules in site.settings.notify_rules()}
-        kinds |= {table.rules().name: table.kind for table in site.settings.notify}
-        left = {name for name, state in states.items() if state.pending and name not in kinds}
-        kinds |= dict.fromkeys(sorted(left), "not configured")
-        rows = []
-        for name, kind in kinds.items():
-            state = states.get(name)
-            times = (state.oldest_utc, state.delivered_utc) if state else (None, None)
-            rows.append(
-                (
-                    name,
-                    kind,
-                    state.pending if state else 0,
-                    state.held if state else 0,
-                    *(in_utc(time) if time else "" for time in times),
-                    (state.last_error if state else None) or "",
-                )
-            )
+        rows = [_row(name, kind, states.get(name)) for name, kind in sink_kinds(site).items()]
     print_rows(_COLUMNS, rows, format)
+
+
+def _row(name: str, kind: str, state: SinkState | None) -> tuple[Any, ...]:
+    if state is None:
+        return (name, kind, 0, 0, "", "", "")
+    times = (in_utc(time) if time else "" for time in (state.oldest_utc, state.delivered_utc))
+    return (name, kind, state.pending, state.held, *times, state.last_error or "")
 
 
 @notify_app.command("send", **texts_of("notify send"))

@@ -11,8 +11,6 @@ from pipeline.commands.output import print_line
 from pipeline.commands.shell import opened_site, parse_moment
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from pipeline.assembly import Site
     from pipeline.trial.trial import Trial
 
@@ -51,31 +49,20 @@ def start(
     The file is made to be edited: every line says what it means. The bar is set before anything
     is seen; docs/trial.md leads through a trial from an empty folder to the decision.
     """
-    from pydantic import ValidationError
-
-    from pipeline.errors import SettingsError
-    from pipeline.trial.trial import QualityBar, Trial
-    from pipeline.trial.trial_file import start_trial
+    from pipeline.trial.trial_file import new_trial, start_trial
 
     with opened_site(context) as site:
-        known = site.store.camera(camera)
-        try:
-            trial = Trial(
-                name=name or known.name,
-                camera=known.name,
-                start_utc=_start(site, known.name, known.timezone, start),
-                learn_days=learn_days,
-                watch_days=watch_days,
-                bar=QualityBar(
-                    most_alarms_a_day=(
-                        known.budget_per_day if most_alarms_a_day is None else most_alarms_a_day
-                    ),
-                    least_precision=least_precision,
-                ),
-            )
-        except ValidationError as error:
-            item = error.errors()[0]
-            raise SettingsError(f"trial of {camera}: {item['loc'][-1]}: {item['msg']}") from error
+        zone, now = site.store.camera(camera).timezone, site.clock.now_utc()
+        trial = new_trial(
+            site,
+            camera,
+            name=name,
+            start_utc=parse_moment(start, timezone=zone, now_utc=now) if start else None,
+            learn_days=learn_days,
+            watch_days=watch_days,
+            most_alarms_a_day=most_alarms_a_day,
+            least_precision=least_precision,
+        )
         path = start_trial(site, trial)
     print_line(
         f"{path} is written: {trial.camera} learns from {trial.learn_start_utc:%Y-%m-%d %H:%M} to "
@@ -83,13 +70,6 @@ def start(
         f"{trial.watch_end_utc:%Y-%m-%d %H:%M} UTC"
     )
     print_line("put your own costs into it; where it stands: kizashi trial status")
-
-
-def _start(site: Site, camera: str, timezone: str, given: str | None) -> datetime:
-    now = site.clock.now_utc()
-    if given is not None:
-        return parse_moment(given, timezone=timezone, now_utc=now)
-    return min((item.start_utc for item in site.store.segments(camera)), default=now)
 
 
 @trial_app.command("status", **texts_of("trial status"))

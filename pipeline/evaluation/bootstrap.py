@@ -12,9 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.rates import poisson_interval
-
-__all__ = ["auc_interval", "mean_interval", "ordered_pairs", "poisson_interval"]
+__all__ = ["auc_interval", "mean_interval", "ordered_pairs"]
 
 BOOTSTRAP_SAMPLES = 2_000
 _CONFIDENCE = 0.95

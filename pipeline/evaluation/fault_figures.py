@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.evaluation.alarms import AlarmCount, count_alarms
-from pipeline.evaluation.bootstrap import poisson_interval
 from pipeline.evaluation.injection import Variant
 from pipeline.evaluation.labels import Interval
 from pipeline.evaluation.metrics import frame_figures
 from pipeline.evaluation.run import FUSED, VideoRun
 from pipeline.evaluation.trivial import TRIVIAL_NAMES
+from pipeline.rates import poisson_interval
 
 __all__ = ["ScoredVariant", "figures_of", "interval_of", "share_in_place"]
 

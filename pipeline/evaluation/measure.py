@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.evaluation.alarms import AlarmCount, count_alarms, normal_hours
-from pipeline.evaluation.bootstrap import poisson_interval
 from pipeline.evaluation.cells import CellGrid, LabelledRegions, labelled_regions
 from pipeline.evaluation.metrics import (
     Figures,
@@ -25,6 +24,7 @@ from pipeline.evaluation.spool import MapSpool
 from pipeline.evaluation.timeline import literature_scores
 from pipeline.evaluation.trivial import TRIVIAL_NAMES
 from pipeline.evaluation.videos import TestVideo
+from pipeline.rates import poisson_interval
 
 __all__ = [
     "Budget",

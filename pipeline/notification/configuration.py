@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipeline.alerts.alerts import Severity
+from pipeline.loopback import is_loopback
 from pipeline.masking import is_secret_name
 from pipeline.notification.quiet import QuietHours, parse_quiet
 from pipeline.notification.rules import Rules
@@ -25,7 +25,6 @@ __all__ = [
     "PrefectTable",
     "WebhookTable",
     "check_webhook_url",
-    "is_loopback",
     "secret_of",
 ]
 
@@ -122,15 +121,11 @@ class WebhookTable(_Table):
         return self
 
 
-class EmailTable(_Table):
-    """A mail server that messages are handed to."""
+class _ServerTable(_Table):
+    """What a table says of a server that one logs in to."""
 
-    kind: Literal["email"]
     host: str = Field(min_length=1)
     port: int | None = Field(default=None, ge=1, le=65_535)
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    sender: str
-    to: tuple[str, ...] = Field(min_length=1)
     user: str | None = None
     password_env: str | None = None
     password_file: Path | None = None
@@ -138,10 +133,22 @@ class EmailTable(_Table):
     timeout_seconds: float = Field(default=10.0, gt=0, le=60)
 
     @model_validator(mode="after")
-    def _checked(self) -> EmailTable:
-        password = _at_most_one(self, "password")
-        if (self.user is None) == password:
+    def _user_with_password(self) -> Self:
+        if (self.user is None) == _at_most_one(self, "password"):
             raise ValueError("give user together with password_env or password_file")
+        return self
+
+
+class EmailTable(_ServerTable):
+    """A mail server that messages are handed to."""
+
+    kind: Literal["email"]
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: str
+    to: tuple[str, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _checked(self) -> EmailTable:
         if self.user is not None and self.security == "none":
             raise ValueError("a password needs security 'starttls' or 'tls'")
         if not all(_ADDRESS.fullmatch(one) for one in (self.sender, *self.to)):
@@ -149,26 +156,16 @@ class EmailTable(_Table):
         return self
 
 
-class MqttTable(_Table):
+class MqttTable(_ServerTable):
     """An MQTT broker that messages are published to."""
 
     kind: Literal["mqtt"]
-    host: str = Field(min_length=1)
-    port: int | None = Field(default=None, ge=1, le=65_535)
     tls: bool = True
     topic: str = Field(default="kizashi", pattern=r"^[^#+\x00/$][^#+\x00/]*(/[^#+\x00/]+)*$")
-    user: str | None = None
-    password_env: str | None = None
-    password_file: Path | None = None
-    ca_file: Path | None = None
-    timeout_seconds: float = Field(default=10.0, gt=0, le=60)
 
     @model_validator(mode="after")
     def _checked(self) -> MqttTable:
-        password = _at_most_one(self, "password")
-        if (self.user is None) == password:
-            raise ValueError("give user together with password_env or password_file")
-        if password and not self.tls and not is_loopback(self.host):
+        if self.user is not None and not self.tls and not is_loopback(self.host):
             raise ValueError("a password needs tls = true, or a broker on this machine")
         return self
 
@@ -203,16 +200,6 @@ def check_webhook_url(url: str) -> None:
         raise ValueError("the url is none; write https://host/path")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise ValueError("the url must begin with https://; http:// only on this machine")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine by its name or address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _at_most_one(table: Any, what: str) -> bool:

@@ -25,7 +25,7 @@ from pipeline.notification.rules import DEFAULT_RULES, Rules
 from pipeline.notification.secret import Secret
 from pipeline.notification.webhook import WebhookSink
 
-__all__ = ["Channel", "FileSink", "Sink", "SinkMaker", "channels_of"]
+__all__ = ["Channel", "FileSink", "Sink", "SinkMaker", "channels_of", "sink_kinds"]
 
 
 class Sink(Protocol):
@@ -65,6 +65,15 @@ class FileSink:
             write_json(path, message.body())
         except OSError as error:
             raise NotificationError(f"{path}: not written ({error.strerror or error})") from error
+
+
+def sink_kinds(site: Site) -> dict[str, str]:
+    """Return the kind of every sink by name: those of the settings, then those that settings no
+    longer have and that alerts still wait for, as "not configured"."""
+    kinds = {rules.name: "file" for rules in site.settings.notify_rules()}
+    kinds |= {table.rules().name: table.kind for table in site.settings.notify}
+    waiting = {state.sink for state in site.store.sink_states() if state.pending}
+    return kinds | dict.fromkeys(sorted(waiting - set(kinds)), "not configured")
 
 
 def channels_of(site: Site, makers: Mapping[str, SinkMaker] | None = None) -> list[Channel]:

@@ -38,12 +38,6 @@ class BrowsingTable(StorePart):
 
         return self._sessions.read(work)
 
-    def count_alerts(self, wanted: AlertFilter) -> Mapping[str, int]:
-        """See `Store`."""
-        found = _alerts(wanted).with_only_columns(AlertRow.camera, func.count())
-        query = found.group_by(AlertRow.camera)
-        return self._sessions.read(lambda session: dict(session.execute(query).tuples().all()))
-
     def activations(self, camera: str) -> Mapping[str, datetime]:
         """See `Store`."""
         query = select(ModelRow.model_id, ModelRow.activated_utc).where(

@@ -305,9 +305,6 @@ class Store(Protocol):
     ) -> Sequence[ReviewedAlert]:
         """Return alerts with the verdicts that count, the newest first."""
 
-    def count_alerts(self, wanted: AlertFilter) -> Mapping[str, int]:
-        """Return how many such alerts each camera has; cameras without any are missing."""
-
     def activations(self, camera: str) -> Mapping[str, datetime]:
         """Return by model since when it is, or was, the active one of a camera."""
 

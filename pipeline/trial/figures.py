@@ -11,8 +11,8 @@ from scipy.stats import binomtest
 
 from pipeline.assembly import Site
 from pipeline.camera import Camera
-from pipeline.evaluation.bootstrap import poisson_interval
 from pipeline.learning.registry import ModelRecord
+from pipeline.rates import poisson_interval
 from pipeline.reports.coverage import NO_FOOTAGE, WAITING, WATCHED
 from pipeline.reports.facts import AlertFacts, gather_facts
 from pipeline.trial.trial import Trial

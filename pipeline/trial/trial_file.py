@@ -21,6 +21,7 @@ from pipeline.trial.trial import Assumptions, Noticed, QualityBar, Trial
 __all__ = [
     "add_noticed",
     "load_trial",
+    "new_trial",
     "start_trial",
     "trial_names",
     "trial_of_alert",
@@ -56,6 +57,39 @@ def load_trial(site: Site, name: str) -> Trial:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: not TOML ({error}); correct it") from error
     return _checked({"name": name, **values}, path)
+
+
+def new_trial(
+    site: Site,
+    camera: str,
+    *,
+    name: str | None,
+    start_utc: datetime | None,
+    learn_days: float,
+    watch_days: float,
+    most_alarms_a_day: float | None,
+    least_precision: float,
+) -> Trial:
+    """Return a trial of a camera, not written yet.
+
+    What is None follows from the camera: its name, the beginning of its footage (now when there is
+    none), its alarm budget. Raises SettingsError that names what is out of range.
+    """
+    known = site.store.camera(camera)
+    footage = (item.start_utc for item in site.store.segments(known.name))
+    budget = known.budget_per_day if most_alarms_a_day is None else most_alarms_a_day
+    try:
+        return Trial(
+            name=name or known.name,
+            camera=known.name,
+            start_utc=start_utc or min(footage, default=site.clock.now_utc()),
+            learn_days=learn_days,
+            watch_days=watch_days,
+            bar=QualityBar(most_alarms_a_day=budget, least_precision=least_precision),
+        )
+    except ValidationError as error:
+        item = error.errors()[0]
+        raise SettingsError(f"trial of {camera}: {item['loc'][-1]}: {item['msg']}") from error
 
 
 def start_trial(site: Site, trial: Trial) -> Path:

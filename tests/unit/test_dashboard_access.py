@@ -19,11 +19,11 @@ from pipeline.accounts.login import SESSION_LIFE, change_user, log_in
 from pipeline.assembly import Site
 from pipeline.timebase import Clock
 from tests.alerts_makers import MODEL, NOON
-from tests.dashboard_site import PASSWORD, client_of, filled_site, signed_in
+from tests.dashboard_site import LATER, PASSWORD, client_of, filled_site, signed_in
 
 OPEN = {"/healthz", "/login", "/language/{language}"}
 REPORT = "20260302.en.html"
-LATER = {"since": "2026-03-02T03:00:00Z", "until": "2026-03-02T06:00:00Z"}
+RANGE = {"since": "2026-03-02T03:00:00Z", "until": "2026-03-02T06:00:00Z"}
 
 # Route -> codes for: nobody, a viewer of another camera, viewer, reviewer, administrator.
 EXPECTED = {
@@ -119,11 +119,11 @@ def ask(client: TestClient, site: Site, route: str, **more: object) -> Response:
     for name, value in places.items():
         path = path.replace(name, value)
     if path.endswith("/scores"):
-        more["params"] = LATER
+        more["params"] = RANGE
     if path.endswith("/still"):
         more["params"] = {"at": "2026-03-02T03:00:02Z"}
     if path.endswith("/promote"):
-        path = path.replace(MODEL, "f" * 32)
+        path = path.replace(MODEL, LATER)
     if path.endswith("/reviews"):
         more["json"] = {"verdict": "anomaly"}
     if path.endswith("/settings") and method == "POST":
@@ -279,6 +279,27 @@ def test_a_login_leads_to_no_other_server(site: Site, target: str) -> None:
     assert moved.headers["location"] == "/"
 
 
+@pytest.mark.parametrize("origin", ["null", "http://elsewhere.example", "http://127.0.0.1:99"])
+def test_no_other_page_logs_somebody_in(site: Site, origin: str) -> None:
+    form = {"name": "vic", "password": PASSWORD}
+    answer = client_of(site).post("/login", data=form, headers={"origin": origin})
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_model_whose_file_differs_is_not_promoted(site: Site) -> None:
+    site.store.promote(MODEL, NOON)
+    stored = next((site.folder / "models" / "line-1" / LATER).glob("*.safetensors"))
+    whole = stored.read_bytes()
+    stored.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    answer = signed_in(site, "ada").post(f"/models/{LATER}/promote")
+    stored.write_bytes(whole)
+    assert answer.status_code == 422
+    active = site.store.active_model("line-1")
+    assert active is not None
+    assert active.model_id == MODEL
+
+
 def test_every_answer_carries_the_headers_and_footage_is_kept_by_nobody(site: Site) -> None:
     client = signed_in(site, "ada")
     for path in ("/", "/nothing-here", "/login", "/api/v1/alerts", "/static/kizashi.css"):
@@ -286,7 +307,7 @@ def test_every_answer_carries_the_headers_and_footage_is_kept_by_nobody(site: Si
         assert "default-src 'none'" in headers["content-security-policy"], path
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
     clip = ask(client, site, "GET /media/{alert_id}/{kind}")
     assert clip.headers["cache-control"] == "no-store"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from pipeline.evaluation.bootstrap import auc_interval, ordered_pairs, poisson_interval
+from pipeline.evaluation.bootstrap import auc_interval, ordered_pairs
 from pipeline.evaluation.metrics import (
     Figures,
     MicroAuc,
@@ -18,6 +18,7 @@ from pipeline.evaluation.metrics import (
     macro_auc,
     mean_figures,
 )
+from pipeline.rates import poisson_interval
 
 NO, YES = False, True
 

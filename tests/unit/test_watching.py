@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.watching import Watching, watching_of
+from pipeline.watching import Watching, camera_states, watching_of
 from tests.alerts_makers import NOON
+from tests.reports_makers import fill_morning, open_small_site
 
 PATIENCE = timedelta(minutes=15)
 MINUTE = timedelta(minutes=1)
@@ -51,7 +53,10 @@ def test_states(changes: dict[str, Any], state: Watching, since: object) -> None
     assert (found.watching, found.since_utc) == (state, since)
 
 
-def test_times_of_sqlite_are_read_as_utc() -> None:
-    text = "2026-03-02 02:59:00.000000"
-    found = watching_of(health(last_footage_end_utc=text), NOON, PATIENCE)
-    assert found.last_footage_utc == NOON - MINUTE
+def test_states_of_a_site_have_times_with_a_zone(tmp_path: Path) -> None:
+    site = open_small_site(tmp_path)
+    fill_morning(site)
+    (found,) = camera_states(site)
+    site.close()
+    assert found.last_footage_utc == NOON + timedelta(hours=3)
+    assert (found.watching, found.since_utc) == (Watching.BLIND, found.last_footage_utc)
