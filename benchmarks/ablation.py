@@ -1,14 +1,15 @@
 """What each choice of training is worth: the preset against itself with one choice taken back.
 
-    KIZASHI_DATA=FOLDER python benchmarks/ablation.py [--row NAME ...] [--seeds 1] [--effort 0.5]
+    KIZASHI_DATA=FOLDER python benchmarks/ablation.py [--row NAME ...] [--seeds 1] [--effort 1]
 
 Trains and evaluates on UCSD Ped2 once a row and seed, and prints frame-level micro AUC. A row that
 benchmarks/results/ablation-PRESET.json holds already, of the same effort and seeds, is not trained
-again, so that the table can be made in parts.
+again: the table can be made in parts, and by several calls side by side.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shlex
 import sys
@@ -64,9 +65,16 @@ class Row:
 
 ROWS = {
     "shipped": Row(what="as shipped", change=lambda preset: preset),
-    "plain-pictures": Row(what="the picture itself, nothing else", change=_planes("grey")),
-    "no-motion": Row(what="background difference alone", change=_planes("background_difference")),
-    "no-background": Row(what="picture and speed", change=_planes("grey", "speed")),
+    "no-motion": Row(what="the picture alone", change=_planes("grey")),
+    "background-difference": Row(
+        what="difference to the background in place of the picture",
+        change=_planes("background_difference", "speed"),
+    ),
+    "frame-difference": Row(
+        what="difference to the frame before in place of speed",
+        change=_planes("grey", "frame_difference"),
+    ),
+    "longer": Row(what="three times as many steps", change=lambda preset: preset.with_effort(3.0)),
     "no-pseudo-anomalies": Row(
         what="no pseudo-anomalies", change=lambda preset: replace(preset, pseudo_anomalies=False)
     ),
@@ -94,7 +102,7 @@ def main(
     row: Annotated[list[str] | None, typer.Option(help="Row; repeatable; all unless told.")] = None,
     preset: Annotated[str, typer.Option(help="Preset.")] = "compact",
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ... this many.")] = 1,
-    effort: Annotated[float, typer.Option(min=0.0, help="Times the preset's steps.")] = 0.5,
+    effort: Annotated[float, typer.Option(min=0.0, help="Times the preset's steps.")] = 1.0,
     work: Annotated[Path, typer.Option(help="Folder for models and reports.")] = WORK,
     out: Annotated[Path, typer.Option(help="Folder for the JSON results.")] = RESULTS,
 ) -> None:
@@ -105,19 +113,16 @@ def main(
     unknown = sorted(set(row or ()) - set(ROWS))
     if unknown:
         stop(f"--row {unknown[0]!r} is unknown; choose from {', '.join(ROWS)}")
-    made = _made(path, asked)
     for name in row or ROWS:
-        if name in made:
+        if name in _made(path, asked):
             continue
         console.rule(ROWS[name].what)
         try:
-            made[name] = _measured(name, preset, seeds, effort, work, console)
+            figures = _measured(name, preset, seeds, effort, work, console)
         except KizashiError as error:
             stop(str(error))
-        write_figures(
-            path, {"benchmark": "ablation", "data_set": "ucsd-ped2", **asked, "rows": made}
-        )
-    _print(made, asked, console)
+        _keep(work, path, asked, name, figures)
+    _print(_made(path, asked), asked, console)
     console.print(machine_line(), highlight=False, markup=False)
 
 
@@ -129,6 +134,18 @@ def _made(path: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
     if any(found.get(key) != value for key, value in asked.items()):
         stop(f"{path} holds rows of other seeds or effort; move it away")
     return dict(found["rows"])
+
+
+def _keep(
+    work: Path, path: Path, asked: Mapping[str, Any], name: str, figures: Mapping[str, Any]
+) -> None:
+    """Add a row to those of the file, which another call may be adding to."""
+    with (work / "rows.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        rows = {**_made(path, asked), name: figures}
+        write_figures(
+            path, {"benchmark": "ablation", "data_set": "ucsd-ped2", **asked, "rows": rows}
+        )
 
 
 def _measured(

@@ -54,6 +54,7 @@ DATA_SETS = (
 def main(
     preset: Annotated[list[str] | None, typer.Option(help="Preset; repeatable.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ... this many.")] = 3,
+    first_seed: Annotated[int, typer.Option(min=0, help="Begin with this one.")] = 0,
     effort: Annotated[float, typer.Option(min=0.0, help="Times the preset's steps.")] = 1.0,
     reuse: Annotated[bool, typer.Option(help="Take models that --work holds already.")] = False,
     work: Annotated[Path, typer.Option(help="Folder for models and reports.")] = WORK,
@@ -77,7 +78,7 @@ def main(
                     data / data_set.labels,
                     data / data_set.masks if data_set.masks else None,
                     name,
-                    range(seeds),
+                    range(first_seed, first_seed + seeds),
                     None,
                     work / f"{data_set.name}-{name}",
                     lambda line: console.print(line, highlight=False, markup=False),

@@ -7,6 +7,9 @@ import torch
 
 __all__ = ["bfloat16_speedup"]
 
+_SIZES = {False: (4, 64, 32), True: (32, 128, 64)}
+"""Whether on an accelerator -> clips, channels in and out, side in pixels."""
+
 
 def bfloat16_speedup(
     device: torch.device | str = "cpu",
@@ -17,8 +20,9 @@ def bfloat16_speedup(
     """Time of a small strided 3-D convolution, forward and back, in float32 over bfloat16.
 
     Processors that list AVX512-bf16 differ: with AMX or on Zen 4 it is a gain, elsewhere the
-    instruction runs at half the rate of float32. Takes well under a second; above 1.2 bfloat16
-    pays. A recipe should record the choice: the two do not give the same weights.
+    instruction runs at half the rate of float32. An accelerator gets a larger one, which keeps it
+    busy for longer than starting it takes. Takes well under a second; above 1.2 bfloat16 pays. A
+    recipe should record the choice: the two do not give the same weights.
     """
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
     for _ in range(repeats + 1):  # in turns, so that a busy moment hits both; the first warms up
@@ -28,8 +32,10 @@ def bfloat16_speedup(
 
 
 def _seconds(kind: torch.dtype, device: torch.device, clock: Callable[[], float]) -> float:
-    video_BCTHW = torch.ones((4, 64, 4, 32, 32), dtype=kind, device=device, requires_grad=True)
-    weight = torch.ones((64, 64, 4, 4, 4), dtype=kind, device=device, requires_grad=True)
+    clips, channels, side_px = _SIZES[device.type != "cpu"]
+    size = (clips, channels, 4, side_px, side_px)
+    video_BCTHW = torch.ones(size, dtype=kind, device=device, requires_grad=True)
+    weight = torch.ones((channels, channels, 4, 4, 4), dtype=kind, device=device).requires_grad_()
     layout = torch.channels_last_3d
     started = clock()
     out_BCTHW = torch.nn.functional.conv3d(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from torch import Tensor
 from pipeline.clips.flow import SPEED_STEPS
 from pipeline.clips.tensors import planes_of, speed_plane
 from pipeline.errors import ModelError, TrainingDiverged
+from pipeline.learning.prefetch import prefetched
 from pipeline.learning.presets import Preset
 from pipeline.learning.pseudo_anomalies import PseudoAnomalies
 from pipeline.learning.reservoir import TileBatch, TileReservoir
@@ -45,6 +47,8 @@ __all__ = ["TileSource", "TrainingBatch", "train_networks"]
 _CHECKPOINT_STEPS = 200
 """Steps between two checkpoints, at most; a short training leaves ten in each phase."""
 _LOGGED_STEPS = 20
+_BATCHES_AHEAD = 4
+"""Drawn in a thread while an accelerator computes."""
 _NORM_BATCHES = 50
 """Batches over which the averaged generator's batch norm is measured again: its weights are an
 average, its running statistics are not. Not more than it was trained with."""
@@ -72,30 +76,44 @@ class TileSource:
     preset: Preset
     seed: int
 
-    def batches(self, *, skip: int, pseudo: bool = True) -> Iterator[TrainingBatch]:
-        """Yield batches without end, beginning with batch number `skip`.
+    def batches(
+        self, *, skip: int, device: torch.device, pseudo: bool = True
+    ) -> Iterator[TrainingBatch]:
+        """Yield batches on `device` without end, beginning with batch number `skip`.
 
         The n-th batch depends on the seed and n alone, so training goes on where it stopped.
         `pseudo` False leaves the pseudo-anomalies out.
         """
-        size = self.preset.tgan.optimisation.batch
-        number = skip
-        while True:
-            chance = np.random.default_rng((self.seed, number))
-            number += 1
-            real = self._planes(self.reservoir.batch(size, self.background_HW, chance))
-            drawn = None
-            if pseudo and self.pseudo_anomalies is not None:
-                drawn = self.pseudo_anomalies.batch(size, self.background_HW, chance)
-            yield TrainingBatch(real=real, pseudo=None if drawn is None else self._planes(drawn))
+        drawn = self._drawn(skip, pseudo)
+        if device.type != "cpu":  # there, drawing takes its time from the networks
+            drawn = prefetched(drawn, depth=_BATCHES_AHEAD)
+        for real, changed in drawn:
+            yield TrainingBatch(
+                real=self._planes(real, device),
+                pseudo=None if changed is None else self._planes(changed, device),
+            )
 
-    def _planes(self, tiles: TileBatch) -> Tensor:
-        speeds_px = torch.from_numpy(tiles.speeds).float() / SPEED_STEPS
+    def _drawn(self, skip: int, pseudo: bool) -> Iterator[tuple[TileBatch, TileBatch | None]]:
+        size = self.preset.tgan.optimisation.batch
+        for number in itertools.count(skip):
+            chance = np.random.default_rng((self.seed, number))
+            real = self.reservoir.batch(size, self.background_HW, chance)
+            changed = None
+            if pseudo and self.pseudo_anomalies is not None:
+                changed = self.pseudo_anomalies.batch(size, self.background_HW, chance)
+            yield real, changed
+
+    def _planes(self, tiles: TileBatch, device: torch.device) -> Tensor:
+        # A quarter of the bytes goes to an accelerator when it makes the planes itself.
+        pictures, speeds, backgrounds = (
+            torch.from_numpy(given).to(device)
+            for given in (tiles.pictures, tiles.speeds, tiles.backgrounds)
+        )
         return planes_of(
-            torch.from_numpy(tiles.pictures),
-            torch.from_numpy(tiles.backgrounds),
+            pictures,
+            backgrounds,
             self.preset.planes,
-            speed_plane(speeds_px, self.full_speed_px),
+            speed_plane(speeds.float() / SPEED_STEPS, self.full_speed_px),
         )
 
 
@@ -218,10 +236,10 @@ def _train_generator(
         # A generator that is not ready was never shown to an encoder: that one saw another.
         workspace.forget("encoder")
     log = _Log(progress, "generator", preset.generator_steps, metrics)
-    batches = source.batches(skip=state.step)
+    batches = source.batches(skip=state.step, device=device)
     while state.step < preset.generator_steps:
         batch = next(batches)
-        figures = training_step(state, batch.real.to(device), pseudo_BCTHW=batch.pseudo)
+        figures = training_step(state, batch.real, pseudo_BCTHW=batch.pseudo)
         log.step(
             figures.step,
             figures.seconds,
@@ -264,13 +282,15 @@ def _train_encoder(
     _go_on("encoder", partial(load_encoder_tensors, state), metrics, workspace, progress)
     log = _Log(progress, "encoder", preset.encoder_steps, metrics)
     # The encoder's batches go on where the generator's ended, so that both see all of the tiles.
-    batches = source.batches(skip=preset.generator_steps + state.step, pseudo=False)
+    batches = source.batches(
+        skip=preset.generator_steps + state.step, device=trained.device, pseudo=False
+    )
     while state.step < preset.encoder_steps:
         figures = encoder_step(
             state,
             _video_generator(trained),
             trained.judge,
-            next(batches).real.to(trained.device),
+            next(batches).real,
             autocast=preset.tgan.optimisation.autocast,
         )
         log.step(figures.step, figures.seconds, loss=figures.loss, pixel_error=figures.pixel_error)

@@ -113,11 +113,11 @@ def preset_from_dict(values: Mapping[str, Any]) -> Preset:
 
 
 def _compact() -> Preset:
-    """Two CPU cores: 32-pixel tiles, 8 frames, narrow networks, what differs and how fast it
+    """Two CPU cores: 32-pixel tiles, 8 frames, narrow networks, the picture and how fast it
     moves."""
     return Preset(
         name="compact",
-        planes=("background_difference", "speed"),
+        planes=("grey", "speed"),
         working_width_px=192,
         frame_rate=10.0,
         clip_stride=1,
@@ -125,8 +125,8 @@ def _compact() -> Preset:
         reservoir_tiles=24_000,
         tiles_per_window=12,
         moving_share=0.75,
-        generator_steps=1_600,
-        encoder_steps=800,
+        generator_steps=480,
+        encoder_steps=240,
         encoder_learning_rate=2e-4,
         pseudo_anomalies=True,
         reconstructed_tiles=8,
@@ -171,8 +171,8 @@ def _standard() -> Preset:
         working_width_px=256,
         tile_stride_px=32,
         reservoir_tiles=12_000,
-        generator_steps=10_000,
-        encoder_steps=5_000,
+        generator_steps=1_500,
+        encoder_steps=750,
         tgan=replace(
             compact.tgan,
             geometry=GeometryConfig(
@@ -190,7 +190,7 @@ def _standard() -> Preset:
 
 
 def _full() -> Preset:
-    """A GPU: the paper's widths on what differs and how fast it moves, for long."""
+    """A GPU: the paper's widths on the picture and how fast it moves."""
     standard = _standard()
     return replace(
         standard,
@@ -198,8 +198,8 @@ def _full() -> Preset:
         working_width_px=320,
         clip_stride=1,
         reservoir_tiles=40_000,
-        generator_steps=40_000,
-        encoder_steps=20_000,
+        generator_steps=4_000,
+        encoder_steps=2_000,
         place_windows=2_000,
         tgan=replace(
             standard.tgan,

@@ -102,7 +102,9 @@ def test_the_nth_batch_of_a_training_depends_on_seed_and_number_alone(pseudo: bo
     background = np.zeros((64, 96), np.uint8)
 
     def batches(seed: int, skip: int) -> Iterator[TrainingBatch]:
-        return TileSource(reservoir, drawn, background, 4.0, preset, seed).batches(skip=skip)
+        return TileSource(reservoir, drawn, background, 4.0, preset, seed).batches(
+            skip=skip, device=torch.device("cpu")
+        )
 
     stream = batches(3, 0)
     first, second = next(stream), next(stream)
@@ -123,7 +125,7 @@ def test_training_sees_the_speed_as_a_share_of_the_full_speed() -> None:
     reservoir.add_window(_seen(_window(0), speed_px=1.0))
     background = np.zeros((64, 96), np.uint8)
     source = TileSource(reservoir, None, background, 4.0, preset_named("compact"), 0)
-    planes_BPTSS = next(source.batches(skip=0)).real
+    planes_BPTSS = next(source.batches(skip=0, device=torch.device("cpu"))).real
     assert preset_named("compact").planes[1] == "speed"
     assert (planes_BPTSS[:, 1] == 0.25).all()
 
