@@ -14,6 +14,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+WORKERS ?= 2
+# Tests run in as many processes, a file at a time in each, with one thread for arithmetic.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -55,10 +58,10 @@ check: setup
 
 # pytest comes last, so that its closing line is the last thing printed.
 test: programs check
-	$(BIN)/pytest -m 'not full' $(ARGS)
+	$(PYTEST) -m 'not full' $(ARGS)
 
 test-full: programs check
-	$(BIN)/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 benchmark: setup
 	@for script in benchmarks/*.py; do \

@@ -62,6 +62,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     stages.report,
     alerts.alerts,
     alerts.review,
+    alerts.what_if,
     alerts.sql,
     exports.export,
     synthesis.generate,
@@ -72,7 +73,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     completion,
 )
 for command in _COMMANDS:
-    app.command(**texts_of(command.__name__))(command)
+    app.command(**texts_of(command.__name__.replace("_", "-")))(command)
 app.add_typer(cameras_app, name="camera")
 app.add_typer(trial_app, name="trial")
 app.add_typer(notify_app, name="notify")

@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.commands.output import Format, in_utc, in_zone, print_line, print_rows
+from pipeline.commands.output import (
+    Format,
+    in_utc,
+    in_zone,
+    print_line,
+    print_rows,
+    progress_lines,
+)
 from pipeline.commands.shell import opened_site, parse_moment, user_name
 
 if TYPE_CHECKING:
     from pipeline.alerts.alerts import Alert
     from pipeline.assembly import Site
+    from pipeline.scoring.what_if import WhatIf
 
-__all__ = ["alerts", "review", "sql"]
+__all__ = ["alerts", "review", "sql", "what_if"]
 
 _COLUMNS = (
     "alert",
@@ -28,6 +36,19 @@ _COLUMNS = (
     "expert",
     "verdict",
     "evidence",
+)
+
+_WHAT_IF_COLUMNS = (
+    "budget_per_day",
+    "model",
+    "from_score",
+    "alerts",
+    "per_watched_day",
+    "kept",
+    "new",
+    "silent_anomalies",
+    "silent_false_or_harmless",
+    "silent_unreviewed",
 )
 
 
@@ -90,6 +111,57 @@ def review(
     with opened_site(context) as site:
         given = review_alert(site, alert, verdict, user_name(), note)
     print_line(f"alert {given.alert_id[:12]} is reviewed: {given.verdict}")
+
+
+def what_if(
+    context: typer.Context,
+    camera: Annotated[str, typer.Argument(help="Camera.")],
+    budget: Annotated[
+        list[float] | None,
+        typer.Option(help="False alarms a day that would be accepted; repeatable.", min=0.001),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Another model of the camera: 6 characters or more of it.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="Only from then: 2026-01-31, 24h, 7d.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only until then (not included).")] = None,
+    format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
+) -> None:
+    """Show which alerts another budget, or another model, would have raised.
+
+    Changes nothing. Without --budget: half, once, twice and four times the camera's own. The active
+    model's scores are in the store; another model scores the footage again, which takes as long as
+    scoring does. Of the alerts that there are: kept, and silent by their verdicts; new ones beside.
+    """
+    from pipeline.scoring.what_if import what_if as compare
+
+    with opened_site(context) as site, progress_lines() as progress:
+        known, now = site.store.camera(camera), site.clock.now_utc()
+        chosen = budget or [factor * known.budget_per_day for factor in (0.5, 1.0, 2.0, 4.0)]
+        start, end = (
+            parse_moment(text, timezone=known.timezone, now_utc=now) if text else None
+            for text in (since, until)
+        )
+        found = compare(
+            site, camera, chosen, model=model, since=start, until=end, progress=progress
+        )
+    print_rows(_WHAT_IF_COLUMNS, [_what_if_row(one) for one in found], format)
+
+
+def _what_if_row(found: WhatIf) -> tuple[Any, ...]:
+    verdicts = found.silent_verdicts
+    return (
+        found.budget_per_day,
+        found.model_id[:12],
+        round(found.alert_score, 2),
+        len(found.alerts),
+        "" if found.per_day is None else float(f"{found.per_day:.3g}"),
+        found.kept,
+        len(found.new),
+        verdicts.get("anomaly", 0),
+        verdicts.get("known_harmless", 0) + verdicts.get("false_alarm", 0),
+        verdicts.get("unreviewed", 0),
+    )
 
 
 def sql(

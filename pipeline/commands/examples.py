@@ -62,6 +62,10 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "kizashi review 6d95cc14ad44 false_alarm --note 'a shadow'",
         "kizashi review 6d95cc14ad44 anomaly",
     ),
+    "what-if": (
+        "kizashi what-if press-1 --budget 0.5 --budget 2 --since 30d",
+        "kizashi what-if press-1 --model 3e397345aabb --since 24h",
+    ),
     "sql": (
         'kizashi sql "select camera, start_utc, severity from flagged_clips where verdict is null"',
     ),
@@ -79,6 +83,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "model list": ("kizashi model list press-1",),
     "model show": ("kizashi model show 3e397345aabb",),
     "model promote": ("kizashi model promote 3e397345aabb",),
+    "model rollback": ("kizashi model rollback press-1",),
     "model distil": ("kizashi model distil 3e397345aabb --effort 0.1",),
     "model export": ("kizashi model export 3e397345aabb --out press-1.onnx --eight-bits",),
     "generate": (
@@ -124,6 +129,7 @@ _SHORT: Mapping[str, str] = {
     "report": "Write reports, of any range or period.",
     "alerts": "List alerts.",
     "review": "Give a verdict on an alert.",
+    "what-if": "Show what another budget would raise.",
     "sql": "Ask the database, by one select.",
     "export": "Write a whole public view to a file.",
     "trial start": "Begin a trial, with its bar.",
@@ -136,6 +142,7 @@ _SHORT: Mapping[str, str] = {
     "model list": "List models.",
     "model show": "Show what is known of one.",
     "model promote": "Make one the active one.",
+    "model rollback": "Go back to the one before.",
     "model distil": "Make a small, fast student of one.",
     "model export": "Write a student to one file.",
     "generate": "Draw synthetic normal clips.",

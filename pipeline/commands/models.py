@@ -81,6 +81,24 @@ def promote(context: typer.Context, model: Model) -> None:
     print_line(f"model {record.model_id[:12]} is active for camera {record.camera}")
 
 
+@models_app.command("rollback", **texts_of("model rollback"))
+def rollback(
+    context: typer.Context,
+    camera: Annotated[str, typer.Argument(help="Camera.")],
+) -> None:
+    """Make the model that was active before the active one of a camera again.
+
+    Its files are checked first. Called twice it ends where it began; the audit log says who and
+    when. What was scored stays as it is: what comes is scored by that model.
+    """
+    from pipeline.learning.promotion import roll_back
+
+    with opened_site(context) as site:
+        site.store.camera(camera)  # an unknown one is named with the known ones
+        record = roll_back(site, camera, who=user_name())
+    print_line(f"model {record.model_id[:12]} is active for camera {record.camera} again")
+
+
 @models_app.command("distil", **texts_of("model distil"))
 def distil(
     context: typer.Context,

@@ -7,7 +7,7 @@ from pipeline.distillation.stored_models import load_model
 from pipeline.errors import ModelError
 from pipeline.learning.registry import ModelRecord
 
-__all__ = ["find_model", "promote_model"]
+__all__ = ["find_model", "promote_model", "roll_back"]
 
 _SHORTEST = 6
 
@@ -33,7 +33,31 @@ def promote_model(site: Site, beginning: str, *, who: str) -> ModelRecord:
 
     The one before is retired and stays. ModelDamaged, and nothing changed, when a file differs.
     """
-    model = find_model(site, beginning)
+    return _promote(site, find_model(site, beginning), who=who, by="hand")
+
+
+def roll_back(site: Site, camera: str, *, who: str) -> ModelRecord:
+    """Make the model that was active before the active one again, after its files were checked.
+
+    Called twice it ends where it began. ModelError when no other model of the camera ever was
+    active; ModelDamaged, and nothing changed, when a file differs.
+    """
+    active = site.store.active_model(camera)
+    since = site.store.activations(camera)
+    before = [
+        model
+        for model in site.store.models(camera)
+        if model.model_id in since and (active is None or model.model_id != active.model_id)
+    ]
+    if not before:
+        raise ModelError(
+            f"{camera}: no other model was ever active; kizashi model list {camera} shows them all"
+        )
+    last = max(before, key=lambda model: since[model.model_id])
+    return _promote(site, last, who=who, by="rollback")
+
+
+def _promote(site: Site, model: ModelRecord, *, who: str, by: str) -> ModelRecord:
     load_model(site.folder / model.path, model.digest, device="cpu")
-    site.store.promote(model.model_id, site.clock.now_utc(), who=who, by="hand")
+    site.store.promote(model.model_id, site.clock.now_utc(), who=who, by=by)
     return model

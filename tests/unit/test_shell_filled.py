@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -131,6 +132,30 @@ def test_a_model_without_its_files_is_not_promoted(kizashi: Run, line: Line, sit
     assert code == 5
     assert err.count("\n") == 1
     assert site.store.row_counts()["audit_log"] == 1
+
+
+def test_what_another_budget_would_raise_is_a_table(kizashi: Run, line: Line, site: Site) -> None:
+    tail = {"threshold": 1.0, "events_per_day": 10.0, "scale": 0.1, "shape": 0.0}
+    newer = replace(line.model, model_id="f" * 32, digest="f" * 64, calibration_id="tail")
+    newer = replace(newer, calibration={**newer.calibration, "tail": tail})
+    site.store.add_model(newer, [])
+    site.store.promote(newer.model_id, MORNING)
+    scored = (
+        replace(a, model_id="f" * 32, anomaly_id=f"{a.anomaly_id[1:]}x") for a in line.anomalies
+    )
+    site.store.add_anomalies(scored)
+    code, out, _ = kizashi("what-if", "press-1", "--budget", "5", "--format", "json")
+    assert code == 0
+    (shown,) = json.loads(out)
+    assert (shown["budget_per_day"], shown["model"]) == (5.0, "f" * 12)
+    assert shown["kept"] + shown["silent_anomalies"] == 1
+    assert len(json.loads(kizashi("what-if", "press-1", "--format", "json")[1])) == 4
+
+
+def test_rolling_back_an_unknown_camera_names_the_known_ones(kizashi: Run) -> None:
+    code, _, err = kizashi("model", "rollback", "press-9")
+    assert code == 3
+    assert "press-1" in err
 
 
 def test_a_model_is_found_by_six_characters_or_more(site: Site, line: Line) -> None:
