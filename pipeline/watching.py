@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from pipeline.assembly import Site
+from pipeline.recording.state import Activity, RecordingState, read_state
 
 __all__ = ["CameraState", "Watching", "camera_states", "watching_of"]
 
@@ -25,7 +26,7 @@ class Watching(StrEnum):
     BEHIND = "behind"
     """Footage is there that no model has looked at yet."""
     BLIND = "blind"
-    """No footage has come for too long."""
+    """No footage has come for too long, or a live camera gives no frames."""
     LEARNING = "learning"
     """There is no model yet: nothing is scored."""
     EMPTY = "empty"
@@ -41,6 +42,7 @@ class CameraState:
     since_utc: datetime | None
     """Since when nobody watches; None while somebody does, or when nothing is known."""
     last_footage_utc: datetime | None
+    """End of the newest footage, or the newest frame of a live camera that is being recorded."""
     last_scored_utc: datetime | None
     segments_to_score: int
     open_alerts: int
@@ -60,23 +62,41 @@ def camera_states(site: Site) -> list[CameraState]:
         timedelta(seconds=_ROUNDS_OF_PATIENCE * site.settings.ingest_interval_seconds),
     )
     now = site.clock.now_utc()
-    return [watching_of(dict(zip(names, row, strict=True)), now, patience) for row in rows]
+    states = []
+    for row in rows:
+        health = dict(zip(names, row, strict=True))
+        live = read_state(site.folder, health["camera"])
+        states.append(watching_of(health, now, patience, live=live))
+    return states
 
 
-def watching_of(health: Mapping[str, Any], now: datetime, patience: timedelta) -> CameraState:
+def watching_of(
+    health: Mapping[str, Any],
+    now: datetime,
+    patience: timedelta,
+    *,
+    live: RecordingState | None = None,
+) -> CameraState:
     """Return the state that a row of `camera_health` means at `now`.
 
     Footage that is older than `patience` is no present. What waits to be scored counts as not seen
-    from the moment up to which there are scores.
+    from the moment up to which there are scores. `live` is what the recorder of a live camera says:
+    frames that it writes now are footage that waits, and a camera that gives it none is blind at
+    once.
     """
     footage, scored = health["last_footage_end_utc"], health["last_scored_utc"]
     waiting, model = health["segments_to_score"], health["active_model_id"]
+    runs = live is not None and live.runs(now)
+    frame = live.last_frame_utc if live is not None and runs else None
+    if frame is not None and (footage is None or frame > footage):
+        footage, waiting = frame, max(waiting, 1)
+    frameless = live is not None and runs and live.activity is Activity.BLIND
     state, since = Watching.WATCHING, None
     if footage is None:
         state = Watching.EMPTY
     elif model is None:
         state, since = Watching.LEARNING, scored
-    elif now - footage > patience:
+    elif frameless or now - footage > patience:
         state, since = Watching.BLIND, footage
     elif waiting and (scored is None or footage - scored > patience):
         state, since = Watching.BEHIND, scored
@@ -86,7 +106,7 @@ def watching_of(health: Mapping[str, Any], now: datetime, patience: timedelta) -
         since_utc=since,
         last_footage_utc=footage,
         last_scored_utc=scored,
-        segments_to_score=waiting,
+        segments_to_score=health["segments_to_score"],
         open_alerts=health["open_alerts"],
         alerts_last_day=health["alerts_last_day"],
         blind_share_last_day=health["blind_share_last_day"],

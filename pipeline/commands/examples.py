@@ -45,6 +45,11 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "kizashi camera mask press-1 --polygon '0,0 0.3,0 0.3,0.5'",
         "kizashi camera mask press-1 --clear",
     ),
+    "record": (
+        "kizashi record",
+        "kizashi record press-1 --for 10m",
+        "kizashi record --status",
+    ),
     "ingest": ("kizashi ingest", "kizashi ingest press-1 press-2"),
     "train": (
         "kizashi train press-1",
@@ -123,6 +128,7 @@ _SHORT: Mapping[str, str] = {
     "camera show": "Show what is registered of one.",
     "camera set": "Change it.",
     "camera mask": "Add privacy masks.",
+    "record": "Record live cameras into files.",
     "ingest": "Take in the footage that arrived.",
     "train": "Learn what is normal.",
     "score": "Score what is new; events, alerts, evidence.",

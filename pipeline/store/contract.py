@@ -132,6 +132,9 @@ class Store(Protocol):
         Returns the new rows. A footage whose id is known adds nothing, whatever its path.
         """
 
+    def add_blind(self, blind: Sequence[Blind]) -> int:
+        """Record blind time that no footage tells of; return how much of it was new."""
+
     def footage_ids(self, camera: str) -> set[str]:
         """Return the ids of all footage that was ever recorded for a camera."""
 

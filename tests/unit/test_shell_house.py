@@ -77,6 +77,7 @@ NO_TORCH_AT_IMPORT = (
     "pipeline/store/",
     "pipeline/alerts/",
     "pipeline/notification/",
+    "pipeline/recording/",
     "pipeline/reports/",
     "pipeline/trial/",
 )
