@@ -23,9 +23,11 @@ from pipeline.accounts.passwords import hash_password
 from pipeline.alerts.alerts import Alert
 from pipeline.alerts.evidence import Evidence, PeakPicture, write_evidence
 from pipeline.assembly import Site
+from pipeline.trial.trial_file import start_trial
 from tests.alerts_makers import NOON, camera, footage, segment
 from tests.reports_makers import add_alerts, fill_morning, model, open_small_site
 from tests.synthesis_makers import camera_model
+from tests.trial_makers import morning_trial
 
 __all__ = ["LATER", "PASSWORD", "PEOPLE", "add_people", "client_of", "filled_site", "signed_in"]
 
@@ -57,7 +59,8 @@ class TickingClock:
 
 @contextmanager
 def filled_site(folder: Path, *, pictures: bool = True) -> Iterator[Site]:
-    """Yield a site with line-1 and its three alerts, press-9 without anything, and four people."""
+    """Yield a site with line-1, its three alerts and its trial `small`, press-9 without anything,
+    and four people."""
     site = replace(open_small_site(folder), clock=TickingClock())
     alerts = fill_morning(site)
     (folder / "footage" / "line-1").mkdir(parents=True)
@@ -76,6 +79,7 @@ def filled_site(folder: Path, *, pictures: bool = True) -> Iterator[Site]:
     later = model(model_id=LATER, digest=digest, path=f"models/line-1/{LATER}")
     site.store.add_model(later, steps)
     site.store.put_camera(camera(name="press-9", source=Path("footage/press-9")))
+    start_trial(site, morning_trial())
     add_people(site)
     try:
         yield site

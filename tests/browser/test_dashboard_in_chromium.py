@@ -18,6 +18,7 @@ from dashboards.access import Rules
 from dashboards.app import create_app
 from pipeline.alerts.reviews import review_alert
 from pipeline.assembly import Site
+from pipeline.trial.trial_file import load_trial, trial_path
 from tests.chromium import chromium
 from tests.dashboard_site import HOST, PASSWORD, filled_site
 
@@ -29,6 +30,8 @@ PAGES = {
     "camera": "/cameras/line-1?hours=4&until=2026-03-02T06:30:00Z",
     "alerts": "/alerts",
     "review": "/review",
+    "trials": "/trials",
+    "trial": "/trials/small",
     "reports": "/reports",
     "models": "/models",
     "model": "/models/" + "f" * 32,
@@ -371,6 +374,42 @@ def test_an_administrator_changes_a_camera_and_others_only_look(visit, site: Sit
     site.store.put_camera(before)
     other = visit("/cameras/line-1/settings", "rei")
     expect(other.get_by_label("Alarm budget")).to_be_disabled()
+
+
+def test_a_trial_is_begun_read_and_given_costs_in_the_page(visit, site: Site) -> None:  # type: ignore[no-untyped-def]
+    alert = site.store.alerts("line-1")[0]
+    review_alert(site, alert.alert_id, "anomaly", "sato")
+    page = visit("/trials")
+    page.get_by_label("Name (empty").fill("small")
+    page.get_by_role("button", name="Begin a trial").click()
+    expect(page.locator("#problem")).to_contain_text("is there already")
+    assert all("422" in text for text in visit.complaints)
+    visit.complaints.clear()
+    page.get_by_label("Name (empty").fill("by-hand")
+    page.get_by_role("button", name="Begin a trial").click()
+    page.wait_for_url("**/trials/by-hand")
+    page.goto("/trials/small")
+    expect(page.locator("h2.decision")).to_have_text("Not yet, because")
+    page.get_by_label("Cost of a person's hour").fill("62.5")
+    page.get_by_label("Cost of a person's hour").press("Enter")
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_label("Cost of a person's hour")).to_have_value("62.5")
+    assert load_trial(site, "small").assumptions.wage_per_hour == 62.5
+    page.get_by_label("When they noticed it").fill("2026-03-02T12:31:50")
+    page.get_by_role("button", name="Note it").click()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("main")).to_contain_text("10 min 0 s earlier")
+    page.get_by_role("button", name="Write the report now").click()
+    page.wait_for_url("**/reports/line-1/trial-small.en.html")
+    trial_path(site, "by-hand").unlink()
+
+
+def test_who_may_only_look_changes_nothing_of_a_trial(visit) -> None:  # type: ignore[no-untyped-def]
+    page = visit("/trials/small", "vic")
+    expect(page.get_by_label("Cost of a person's hour")).to_be_disabled()
+    assert page.locator("main button").count() == 0
+    page.goto("/trials")
+    assert page.locator("main form").count() == 0
 
 
 def test_a_model_shows_its_training_and_is_promoted(visit, site: Site) -> None:  # type: ignore[no-untyped-def]
