@@ -22,6 +22,7 @@ from dashboards.routes import (
     login,
     media,
     models,
+    oidc,
     overview,
     queries,
     reports,
@@ -77,6 +78,7 @@ def create_app(site: Site, rules: Rules, hosts: tuple[str, ...]) -> FastAPI:
     app = FastAPI(title="Kizashi", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.site, app.state.rules = site, rules
     app.include_router(login.router)
+    app.include_router(oidc.router)
     for room in (overview, cameras, alerts, media, models, trials, reports, queries, settings, api):
         app.include_router(room.router, dependencies=[Depends(signed_in)])
     static = resources.files("dashboards").joinpath("static")

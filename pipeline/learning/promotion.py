@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pipeline.assembly import Site
-from pipeline.distillation.stored_models import load_model
 from pipeline.errors import ModelError
 from pipeline.learning.registry import ModelRecord
 
@@ -33,6 +32,9 @@ def promote_model(site: Site, beginning: str, *, who: str) -> ModelRecord:
 
     The one before is retired and stays. ModelDamaged, and nothing changed, when a file differs.
     """
+    # The dashboard lists models, and has no need of torch until somebody promotes one.
+    from pipeline.distillation.stored_models import load_model
+
     model = find_model(site, beginning)
     load_model(site.folder / model.path, model.digest, device="cpu")
     site.store.promote(model.model_id, site.clock.now_utc(), who=who, by="hand")

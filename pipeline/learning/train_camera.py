@@ -15,12 +15,14 @@ from pipeline.errors import CameraError, FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.names import footage_path
 from pipeline.identity import content_id
-from pipeline.learning.learn import learn, training_job
+from pipeline.learning.learn import learn, split_held_out, training_job
 from pipeline.learning.presets import preset_named
 from pipeline.learning.registration import made_before, register
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.store.contract import Store
 from pipeline.store.leases import lease_kept
+from pipeline.synthesis.samples import make_samples
+from pipeline.synthesis.shelf import masks_digest
 
 __all__ = ["load_active_model", "stretches_of", "train_camera"]
 
@@ -51,6 +53,7 @@ def train_camera(
     chosen_seed = site.settings.seed if seed is None else seed
     name = training_job(stretches, chosen, chosen_seed, camera.privacy_masks)
     job = content_id("training", name, repr(camera.budget_per_day))
+    masks = masks_digest(camera.privacy_masks)
     workspace = site.models_folder / camera_name / "training"
     with lease_kept(site.store, f"train/{camera_name}", _LEASE_SECONDS):
         record = made_before(site, camera_name, job)
@@ -72,9 +75,11 @@ def train_camera(
                 model,
                 workspace / "model",
                 preset=model.preset.name,
-                manifest={"preset": model.preset.to_dict(), **figures, "job": job},
+                manifest={"preset": model.preset.to_dict(), **figures, "job": job, "masks": masks},
                 metrics=model.figures["metrics"],
             )
+            held_out = split_held_out(stretches).held_out
+            make_samples(site, record, model, camera, held_out, progress=progress)
         else:
             progress(f"model {record.model_id[:12]} was learnt from the same footage already")
         record = _activate(site, record)

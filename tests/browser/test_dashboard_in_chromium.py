@@ -427,6 +427,16 @@ def test_a_model_shows_its_training_and_is_promoted(visit, site: Site) -> None: 
     site.store.promote(active.model_id, replace(active).created_utc)
 
 
+def test_a_model_plays_what_it_has_learnt(visit) -> None:  # type: ignore[no-untyped-def]
+    page = visit(PAGES["model"], "vic")
+    films = page.locator(".samples video")
+    expect(films).to_have_count(2)
+    for number in range(2):
+        film = films.nth(number)
+        film.evaluate("video => video.play()")
+        assert film.evaluate(PLAYS)
+
+
 def test_what_footage_calls_itself_is_shown_and_not_run(visit, site: Site) -> None:  # type: ignore[no-untyped-def]
     alert = site.store.alerts()[0]
     hostile = "<img src=x onerror=alert(1)><script>alert(1)</script>"

@@ -23,7 +23,7 @@ from pipeline.trial.trial_file import load_trial
 from tests.alerts_makers import MODEL, NOON
 from tests.dashboard_site import LATER, PASSWORD, client_of, filled_site, signed_in
 
-OPEN = {"/healthz", "/login", "/language/{language}"}
+OPEN = {"/healthz", "/login", "/login/oidc", "/login/oidc/callback", "/language/{language}"}
 REPORT = "20260302.en.html"
 RANGE = {"since": "2026-03-02T03:00:00Z", "until": "2026-03-02T06:00:00Z"}
 
@@ -40,6 +40,7 @@ EXPECTED = {
     "GET /media/{alert_id}/{kind}": (303, 403, 200, 200, 200),
     "GET /models": (303, 200, 200, 200, 200),
     "GET /models/{model_id}": (303, 404, 200, 200, 200),
+    "GET /models/{model_id}/samples/{kind}": (303, 404, 200, 200, 200),
     "POST /models/{model_id}/promote": (303, 403, 403, 403, 204),
     "GET /runs": (303, 200, 200, 200, 200),
     "GET /trials": (303, 200, 200, 200, 200),
@@ -131,8 +132,8 @@ def ask(client: TestClient, site: Site, route: str, **more: object) -> Response:
         more["params"] = RANGE
     if path.endswith("/still"):
         more["params"] = {"at": "2026-03-02T03:00:02Z"}
-    if path.endswith("/promote"):
-        path = path.replace(MODEL, LATER)
+    if path.endswith("/promote") or "/samples/" in path:
+        path = path.replace(MODEL, LATER).replace("/samples/clip", "/samples/rebuilt")
     if path.endswith("/reviews"):
         more["json"] = {"verdict": "anomaly"}
     if path.endswith("/settings") and method == "POST":

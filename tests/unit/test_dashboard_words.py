@@ -13,6 +13,7 @@ import dashboards
 from pipeline.accounts.accounts import Role
 from pipeline.learning.registry import ModelState
 from pipeline.reports.words import LANGUAGES, catalogue
+from pipeline.synthesis.shelf import SampleKind
 from pipeline.trial.status import Stage, Step
 from pipeline.watching import Watching
 
@@ -27,6 +28,13 @@ SOURCES = "".join(path.read_text(encoding="utf-8") for path in HOME.rglob("*.py"
 # Keys that are put together from a name: prefix -> the names.
 BUILT = {
     "nav.": ["overview", "review", "alerts", "reports", "models", "runs", "sql", "trials"],
+    "login.": [
+        *("wrong", "locked"),
+        *(
+            f"oidc.{why}"
+            for why in ("state", "provider", "token", "group", "domain", "closed", "taken", "name")
+        ),
+    ],
     "role.": [role.value for role in Role],
     "error.": ["403", "404", "409", "422", "500", "503"],
     "watching.": [
@@ -36,6 +44,7 @@ BUILT = {
     "camera.": ["hour", "day", "week", "month"],
     "trials.stage.": [stage.name.lower() for stage in Stage],
     "trials.step.": [step.value for step in Step],
+    "samples.": [kind.value for kind in SampleKind],
     "models.state.": [state.value for state in ModelState],
 }
 BUILT_KEYS = {prefix + name for prefix, names in BUILT.items() for name in names}
