@@ -72,7 +72,6 @@ def make_samples(
                 write_webm(temporary, frames, model.sight.view.frame_rate)
         note = {
             "model": record.model_id,
-            "made_utc": site.clock.now_utc().isoformat(),
             "masks": masks_digest(masks),
             "seed": _SEED,
         }

@@ -3,7 +3,7 @@
     models/CAMERA/MODEL/samples/drawn.webm      clips that the generator draws from chance alone
                                 rebuilt.webm    held-out normal clips, each beside what the model
                                                 makes of it
-                                samples.json    when they were made, and behind which privacy masks
+                                samples.json    of which model, and behind which privacy masks
 
 Nothing here needs torch: what was written is looked up.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,9 @@ def stored_samples(
     folder = samples_folder(site, record)
     try:
         note: dict[str, Any] = json.loads((folder / NOTE).read_text(encoding="utf-8"))
-        made_utc, behind = datetime.fromisoformat(note["made_utc"]), note["masks"]
+        behind = note["masks"]
+        # Not in the note: the same model and footage give the same bytes, whenever.
+        made_utc = datetime.fromtimestamp((folder / NOTE).stat().st_mtime, UTC)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if behind != masks_digest(masks):
