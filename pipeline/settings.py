@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentProblem
 
+from pipeline.accounts.oidc_table import OidcTable
 from pipeline.errors import SettingsError
 from pipeline.notification.configuration import NotifyTable
 from pipeline.notification.rules import DEFAULT_RULES, Rules
@@ -59,6 +60,8 @@ class Settings(BaseSettings):
     """Recording stops while less is free on the disk of a camera's folder, in MiB."""
     record: list[RecordTable] = []
     """The live streams of cameras. None: footage comes from elsewhere."""
+    dashboard: dict[Literal["oidc"], OidcTable] = {}
+    """Who else logs people in to the dashboard; none: accounts with passwords alone."""
     notify: list[NotifyTable] = []
     """Who is told of alerts, and when. None: every alert becomes a file in `deliveries/`."""
 

@@ -89,6 +89,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "model show": ("kizashi model show 3e397345aabb",),
     "model promote": ("kizashi model promote 3e397345aabb",),
     "model rollback": ("kizashi model rollback press-1",),
+    "model samples": ("kizashi model samples 3e397345aabb",),
     "model distil": ("kizashi model distil 3e397345aabb --effort 0.1",),
     "model export": ("kizashi model export 3e397345aabb --out press-1.onnx --eight-bits",),
     "generate": (
@@ -149,6 +150,7 @@ _SHORT: Mapping[str, str] = {
     "model show": "Show what is known of one.",
     "model promote": "Make one the active one.",
     "model rollback": "Go back to the one before.",
+    "model samples": "Make the films of its page again.",
     "model distil": "Make a small, fast student of one.",
     "model export": "Write a student to one file.",
     "generate": "Draw synthetic normal clips.",

@@ -17,7 +17,15 @@ from pipeline.reports.coverage import NO_FOOTAGE, WAITING, WATCHED, CoverageSpan
 from pipeline.reports.figures import Axis, CurvePoint, ScoreCurve, drawn_axis
 from pipeline.store.contract import Review
 
-__all__ = ["AlertFacts", "ReportFacts", "gather_facts", "policy_of"]
+__all__ = [
+    "AlertFacts",
+    "ReportFacts",
+    "alert_facts",
+    "gather_facts",
+    "policy_of",
+    "seconds_by_state",
+    "watched_spans",
+]
 
 _SECONDS_PER_DAY = 86_400.0
 
@@ -67,12 +75,7 @@ class ReportFacts:
 
     def seconds_by_state(self) -> dict[str, float]:
         """Return the time of every state that occurs: watched, waiting, then the longest first."""
-        states = {span.state for span in self.spans} | {WATCHED}
-        first = {WATCHED: 0, WAITING: 1, NO_FOOTAGE: 3}
-        lengths = {state: self.seconds_of(state) for state in states}
-        return dict(
-            sorted(lengths.items(), key=lambda item: (first.get(item[0], 2), -item[1], item[0]))
-        )
+        return seconds_by_state(self.spans)
 
     @property
     def allowed(self) -> float:
@@ -86,6 +89,37 @@ class ReportFacts:
             if item.review is not None:
                 counts[item.review.verdict] += 1
         return counts
+
+
+def seconds_by_state(spans: Sequence[CoverageSpan]) -> dict[str, float]:
+    """Return the time of every state that occurs: watched, waiting, then the longest first."""
+    lengths = {WATCHED: 0.0}
+    for span in spans:
+        lengths[span.state] = lengths.get(span.state, 0.0) + span.seconds
+    first = {WATCHED: 0, WAITING: 1, NO_FOOTAGE: 3}
+    return dict(
+        sorted(lengths.items(), key=lambda item: (first.get(item[0], 2), -item[1], item[0]))
+    )
+
+
+def watched_spans(
+    site: Site, camera_name: str, since: datetime, until: datetime
+) -> list[CoverageSpan]:
+    """Return what a camera's time in [since, until) was, without reading its scores one by one."""
+    store = site.store
+    return coverage(
+        since,
+        until,
+        store.segments(camera_name, since, until),
+        store.blind(camera_name, since, until),
+        unscored=_unscored(site, camera_name, store.models(camera_name)),
+        last_clip_utc=store.last_clips(camera_name, since, until),
+    )
+
+
+def alert_facts(site: Site, camera_name: str, since: datetime, until: datetime) -> list[AlertFacts]:
+    """Return the alerts of a camera in [since, until) with evidence and verdicts, by time."""
+    return [_alert_facts(site, alert) for alert in site.store.alerts(camera_name, since, until)]
 
 
 def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime) -> ReportFacts:
@@ -121,7 +155,7 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         spans=spans,
         axis=axis,
         curve=curve.runs(),
-        alerts=[_alert_facts(site, alert) for alert in store.alerts(camera_name, since, until)],
+        alerts=alert_facts(site, camera_name, since, until),
         model=model,
         refused=[item for item in store.footage_of(camera_name) if item.verdict is Verdict.REFUSED],
     )

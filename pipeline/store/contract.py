@@ -317,6 +317,10 @@ class Store(Protocol):
         """Return the largest score of each model in each step of [since, until) that has clips, by
         time. Steps begin at whole multiples since 1970."""
 
+    def last_clips(self, camera: str, since: datetime, until: datetime) -> Mapping[str, datetime]:
+        """Return by segment the end of its last scored clip, of any model, that ends in
+        [since, until)."""
+
     # accounts ------------------------------------------------------------------
     def put_user(self, user: User) -> None:
         """Register a user, or change one."""

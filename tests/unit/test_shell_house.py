@@ -201,6 +201,17 @@ def test_importing_the_command_line_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_dashboard_starts_without_torch() -> None:
+    code = (
+        "import sys, dashboards.app, dashboards.serving\n"
+        "print(sorted({'torch', 'prefect'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def dangers_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Yield what no file of ours may do: run text as code, or build SQL from text."""
     for module, line in imports_of(tree):
