@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from pipeline.assembly import Site
+from pipeline.health.events import Trouble
 from pipeline.recording.state import Activity, RecordingState, read_state
 
-__all__ = ["CameraState", "Watching", "camera_states", "watching_of"]
+__all__ = ["CameraState", "Watching", "camera_states", "watching_of", "with_trouble"]
 
 _LEAST_PATIENCE = timedelta(minutes=10)
 """Footage comes in files of a minute or ten, and rounds take their time."""
 _ROUNDS_OF_PATIENCE = 3
+_TROUBLE_LOOK_BACK = timedelta(hours=24)
+_BETWEEN_FILES = timedelta(seconds=5)
+"""Trouble that ends nearer to the next file, or to the end of the newest one, goes on."""
 
 
 class Watching(StrEnum):
@@ -27,6 +31,8 @@ class Watching(StrEnum):
     """Footage is there that no model has looked at yet."""
     BLIND = "blind"
     """No footage has come for too long, or a live camera gives no frames."""
+    UNWELL = "unwell"
+    """Footage comes, and the camera sees nothing that could be scored."""
     LEARNING = "learning"
     """There is no model yet: nothing is scored."""
     EMPTY = "empty"
@@ -51,6 +57,8 @@ class CameraState:
     blind_share_last_day: float | None
     """Of the same hours."""
     model_id: str | None
+    trouble: Trouble | None = None
+    """Of an unwell camera: what is wrong with it."""
 
 
 def camera_states(site: Site) -> list[CameraState]:
@@ -67,7 +75,24 @@ def camera_states(site: Site) -> list[CameraState]:
         health = dict(zip(names, row, strict=True))
         live = read_state(site.folder, health["camera"])
         states.append(watching_of(health, now, patience, live=live))
-    return states
+    return [with_trouble(site, state) for state in states]
+
+
+def with_trouble(site: Site, state: CameraState) -> CameraState:
+    """Return the state of a camera whose newest footage ends in trouble as unwell, since the
+    trouble began, in earlier files too."""
+    newest = state.last_footage_utc
+    if state.watching is not Watching.WATCHING or newest is None:
+        return state
+    since, trouble = newest, None
+    for event in reversed(site.store.health(state.camera, newest - _TROUBLE_LOOK_BACK, None)):
+        if event.end_utc < since - _BETWEEN_FILES:
+            break
+        if event.trouble.blinds:
+            since, trouble = event.start_utc, trouble or event.trouble
+    if trouble is None:
+        return state
+    return replace(state, watching=Watching.UNWELL, since_utc=since, trouble=trouble)
 
 
 def watching_of(

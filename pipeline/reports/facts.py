@@ -128,12 +128,12 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
     camera = store.camera(camera_name)
     segments = store.segments(camera_name, since, until)
     blind = store.blind(camera_name, since, until)
+    health = store.health(camera_name, since, until)
     records = store.models(camera_name)
     model = store.active_model(camera_name)
     # What is known of the time does not depend on scores; so the axis is there before they stream.
-    axis = drawn_axis(
-        since, until, coverage(since, until, segments, blind, unscored=set(), last_clip_utc={})
-    )
+    known = coverage(since, until, segments, blind, unscored=set(), last_clip_utc={}, health=health)
+    axis = drawn_axis(since, until, known)
     policies = {record.model_id: policy_of(record) for record in records}
     curve = ScoreCurve(axis, model.model_id if model else None)
     last_clip_utc: dict[str, datetime] = {}
@@ -147,6 +147,7 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         blind,
         unscored=_unscored(site, camera_name, records),
         last_clip_utc=last_clip_utc,
+        health=health,
     )
     return ReportFacts(
         camera=camera,

@@ -24,6 +24,7 @@ from pipeline.alerts.evidence import Evidence
 from pipeline.camera import Camera
 from pipeline.footage.admission import Footage
 from pipeline.footage.segments import Blind, Segment
+from pipeline.health.events import HealthEvent
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.notification.outbox import (
     DEFAULT_SINK,
@@ -162,6 +163,15 @@ class Store(Protocol):
         self, camera: str, since: datetime | None = None, until: datetime | None = None
     ) -> Sequence[Blind]:
         """Return blind intervals that overlap [since, until)."""
+
+    def put_health(self, segment_id: str, events: Sequence[HealthEvent]) -> int:
+        """Record what was found of a camera's health in a segment, instead of what was found
+        before, in one transaction; return how many are new."""
+
+    def health(
+        self, camera: str, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[HealthEvent]:
+        """Return health events that overlap [since, until)."""
 
     # models ------------------------------------------------------------------
     def add_model(self, model: ModelRecord, metrics: Sequence[Mapping[str, float]]) -> int:
@@ -384,9 +394,9 @@ class Store(Protocol):
         """Stream a public view in batches of rows, by time where it has one; memory stays bounded
         by a batch. Times are aware datetimes, text is as it is stored.
 
-        [since, until) is of the begin of an alert, of the hour, of the making of a model, of the
-        end of a run; StoreError for another view, or for a range of camera_health, which is of
-        now."""
+        [since, until) is of the begin of an alert or a trouble, of the hour, of the making of a
+        model, of the end of a run; StoreError for another view, or for a range of camera_health,
+        which is of now."""
 
     def row_counts(self) -> Mapping[str, int]:
         """Return the number of rows of every table, for tests of "again changes nothing"."""

@@ -38,6 +38,7 @@ CORE_MAY_IMPORT = {"torch", "safetensors", "tgan_core"} | sys.stdlib_module_name
 ONLY_IN = {
     "cv2": (
         "pipeline/footage/",
+        "pipeline/health/look.py",
         "pipeline/clips/tensors.py",
         "pipeline/clips/masks.py",
         "pipeline/clips/flow.py",
@@ -50,6 +51,7 @@ ONLY_IN = {
         *(
             f"pipeline/evaluation/{name}.py"
             for name in (
+                "camera_troubles",
                 "faults",
                 "injection",
                 "moments",
@@ -68,7 +70,8 @@ ONLY_IN = {
     "structlog": ("pipeline/logs.py", "pipeline/alerts/", "dashboards/"),
 }
 PURE_ROOMS = tuple(
-    f"pipeline/{room}/" for room in ("evaluation", "learning", "scoring", "clips", "footage")
+    f"pipeline/{room}/"
+    for room in ("evaluation", "learning", "scoring", "clips", "footage", "health")
 )
 NOT_IN_PURE_ROOMS = {"sqlalchemy", "prefect", "pydantic", "structlog"}
 NO_TORCH_AT_IMPORT = (

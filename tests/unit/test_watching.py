@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.health.events import Trouble, health_event
 from pipeline.recording.state import Activity, RecordingState, write_state
-from pipeline.watching import Watching, camera_states, watching_of
+from pipeline.watching import Watching, camera_states, watching_of, with_trouble
 from tests.alerts_makers import NOON
 from tests.reports_makers import fill_morning, open_small_site
 
@@ -52,6 +54,25 @@ def health(**changes: Any) -> dict[str, object]:
 def test_states(changes: dict[str, Any], state: Watching, since: object) -> None:
     found = watching_of(health(**changes), NOON, PATIENCE)
     assert (found.watching, found.since_utc) == (state, since)
+
+
+def test_a_camera_that_is_covered_is_unwell_since_that_began(tmp_path: Path) -> None:
+    site = open_small_site(tmp_path)
+    fill_morning(site)
+    *_, before, newest = site.store.segments("line-1")
+    (state,) = camera_states(site)
+    watched = replace(state, watching=Watching.WATCHING, last_footage_utc=newest.end_utc)
+    assert with_trouble(site, watched) == watched
+    for one, trouble in ((before, Trouble.MOVED_SLIGHTLY), (newest, Trouble.COVERED)):
+        start_us = one.end_us - 2_000_000
+        event = health_event(one, trouble, start_us, one.end_us, found_us=one.end_us)
+        site.store.put_health(one.segment_id, [event])
+    found = with_trouble(site, watched)
+    assert (found.watching, found.trouble) == (Watching.UNWELL, Trouble.COVERED)
+    assert found.since_utc == newest.end_utc - timedelta(seconds=2)
+    # No footage for an hour is another story, and the first one to tell.
+    assert with_trouble(site, state) == state
+    site.close()
 
 
 def test_states_of_a_site_have_times_with_a_zone(tmp_path: Path) -> None:
