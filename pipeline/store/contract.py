@@ -12,8 +12,7 @@ and returns how many rows were new. Adding the same things again returns 0 and c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -35,6 +34,14 @@ from pipeline.notification.outbox import (
     SinkState,
 )
 from pipeline.scoring.anomaly import Anomaly
+from pipeline.store.nouns import (
+    AlertFilter,
+    Lease,
+    Review,
+    ReviewedAlert,
+    ScorePeak,
+    ViewColumn,
+)
 
 __all__ = [
     "AlertFilter",
@@ -45,70 +52,6 @@ __all__ = [
     "Store",
     "ViewColumn",
 ]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Review:
-    """A person's verdict on an alert. The latest one counts."""
-
-    review_id: str
-    """content_id("review", alert_id, reviewer, verdict, at_utc)."""
-    alert_id: str
-    verdict: str
-    """anomaly | known_harmless | false_alarm."""
-    reviewer: str
-    note: str
-    at_utc: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReviewedAlert:
-    """An alert with the verdict that counts."""
-
-    alert: Alert
-    review: Review | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AlertFilter:
-    """Which alerts; None means all."""
-
-    cameras: Collection[str] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    """Those that overlap [since, until)."""
-    severity: str | None = None
-    verdict: str | None = None
-    """One of the verdicts, or `none` for those without."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScorePeak:
-    """The largest score of one model in a step of time."""
-
-    from_utc: datetime
-    """Where the step begins."""
-    model_id: str
-    score: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lease:
-    """The right to do one piece of work, until it expires. `fence` grows with every grant."""
-
-    name: str
-    owner: str
-    fence: int
-    expires_utc: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ViewColumn:
-    """A column of a public view."""
-
-    name: str
-    kind: str
-    """text | time | whole | real."""
 
 
 class Store(Protocol):
