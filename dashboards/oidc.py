@@ -22,10 +22,10 @@ import structlog
 from pipeline.accounts.oidc_table import OidcTable
 from pipeline.accounts.provider_login import Identity
 from pipeline.assembly import Site
-from pipeline.errors import AccessRefused, KizashiError, SettingsError
+from pipeline.errors import AccessRefused, SettingsError
 from pipeline.masking import masked
-from pipeline.notification.configuration import check_webhook_url, secret_of
-from pipeline.notification.secret import Secret
+from pipeline.named_secret import Secret, secret_of
+from pipeline.urls import check_https_url
 
 __all__ = ["Chance", "Provider", "provider_of"]
 
@@ -207,7 +207,7 @@ class Provider:
     def _endpoint(self, name: str) -> str:
         address = str(self._metadata().get(name, ""))
         try:
-            check_webhook_url(address)
+            check_https_url(address)
         except ValueError:
             raise _refused("provider", f"its {name} is no https address") from None
         return address
@@ -266,7 +266,7 @@ def provider_of(site: Site) -> Provider | None:
     if secret is not None:
         try:
             secret.read()
-        except KizashiError as error:
+        except SettingsError as error:
             raise SettingsError(f"[dashboard.oidc] {error}") from error
     return Provider(table, secret, site)
 

@@ -74,15 +74,24 @@ def camera_states(site: Site) -> list[CameraState]:
     for row in rows:
         health = dict(zip(names, row, strict=True))
         live = read_state(site.folder, health["camera"])
-        states.append(watching_of(health, now, patience, live=live))
-    return [with_trouble(site, state) for state in states]
+        state = watching_of(health, now, patience, live=live)
+        newest = health["last_footage_end_utc"]
+        if newest is not None and now - newest <= patience:
+            state = with_trouble(site, state, newest)
+        states.append(state)
+    return states
 
 
-def with_trouble(site: Site, state: CameraState) -> CameraState:
-    """Return the state of a camera whose newest footage ends in trouble as unwell, since the
-    trouble began, in earlier files too."""
-    newest = state.last_footage_utc
-    if state.watching is not Watching.WATCHING or newest is None:
+def with_trouble(site: Site, state: CameraState, newest: datetime) -> CameraState:
+    """Return the state of a camera whose footage, all of it scored, ends in trouble as unwell,
+    since the trouble began, in earlier files too.
+
+    `newest`: the end of the footage that was taken in; frames that a recorder writes now are newer,
+    and nobody has looked at them. Where the camera sees nothing there are no scores, so it may seem
+    behind.
+    """
+    seems_seen = state.watching in (Watching.WATCHING, Watching.BEHIND)
+    if not seems_seen or state.segments_to_score:
         return state
     since, trouble = newest, None
     for event in reversed(site.store.health(state.camera, newest - _TROUBLE_LOOK_BACK, None)):

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipeline.accounts.accounts import ALL_CAMERAS, Role
-from pipeline.notification.configuration import check_webhook_url
+from pipeline.named_secret import at_most_one, refuse_written
+from pipeline.urls import check_https_url
 
 __all__ = ["Grant", "OidcGroup", "OidcTable"]
 
@@ -57,17 +58,13 @@ class OidcTable(_Table):
     @model_validator(mode="before")
     @classmethod
     def _no_plain_secret(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "client_secret" in values:
-            raise ValueError(
-                "client_secret is never written here; name an environment variable"
-                " (client_secret_env) or a file (client_secret_file)"
-            )
+        refuse_written(values, "client_secret")
         return values
 
     @field_validator("issuer")
     @classmethod
     def _issuer_is_safe(cls, issuer: str) -> str:
-        check_webhook_url(issuer)
+        check_https_url(issuer)
         return issuer
 
     @field_validator("scopes")
@@ -79,8 +76,7 @@ class OidcTable(_Table):
 
     @model_validator(mode="after")
     def _one_secret(self) -> OidcTable:
-        if self.client_secret_env is not None and self.client_secret_file is not None:
-            raise ValueError("give client_secret_env or client_secret_file, not both")
+        at_most_one(self, "client_secret")
         return self
 
     def grant(self, groups: tuple[str, ...]) -> Grant | None:

@@ -32,6 +32,11 @@ class Trouble(StrEnum):
     """Far fewer frames come than in normal operation."""
 
     @property
+    def words(self) -> str:
+        """What the camera is, in a line for people."""
+        return self.value.replace("_", " ")
+
+    @property
     def blinds(self) -> bool:
         """Whether nothing is scored meanwhile."""
         return self is not Trouble.MOVED_SLIGHTLY
@@ -62,7 +67,7 @@ class HealthEvent:
         length = (self.end_us - self.start_us) / 1e6
         done = "nothing was scored" if self.trouble.blinds else "frames were shifted back"
         return (
-            f"camera {self.camera}: {self.trouble.value.replace('_', ' ')} from "
+            f"camera {self.camera}: {self.trouble.words} from "
             f"{self.start_utc:%Y-%m-%d %H:%M:%S} UTC for {length:.1f} s ({self.detail}); {done}"
         )
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.footage.frames import working_frames
-from pipeline.health.events import Trouble
 from pipeline.health.judge import LOOK_US, Finding, finding_of
 from pipeline.health.look import Look, Looker, grey_of
 from pipeline.health.reference import HealthReference, ReferenceLearner, usual_step_seconds
@@ -17,15 +16,6 @@ from pipeline.timebase import seconds, shift_utc
 
 __all__ = ["HealthyFootage", "LeftOut", "health_line", "health_warnings", "healthy_footage"]
 
-_SAYS = {
-    Trouble.FROZEN: "frozen",
-    Trouble.BLACK: "black",
-    Trouble.COVERED: "covered",
-    Trouble.OUT_OF_FOCUS: "out of focus",
-    Trouble.MOVED: "moved",
-    Trouble.MOVED_SLIGHTLY: "moved a little",
-    Trouble.FRAME_RATE_DOWN: "slow",
-}
 _SHORTEST_US = 1_000_000
 _MOST_LEFT_OUT = 0.5
 _LOOK_RATE = 2.0
@@ -118,7 +108,7 @@ def health_warnings(*footage: HealthyFootage) -> Iterator[str]:
         yield (
             f"warning: from {start:%Y-%m-%d %H:%M:%S} UTC for "
             f"{seconds(one.spell.end_us - one.spell.start_us):.1f} s the camera seems "
-            f"{_SAYS[one.spell.trouble]} ({one.spell.detail}); "
+            f"{one.spell.trouble.words} ({one.spell.detail}); "
             + (
                 "so does most of the footage, which is taken for normal: look at it"
                 if kept

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.masking import masked
+from pipeline.named_secret import at_most_one, refuse_written
 from pipeline.recording.stream import Stream, check_stream_url
 
 __all__ = ["RecordTable"]
@@ -28,19 +29,14 @@ class RecordTable(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _no_plain_secrets(cls, values: object) -> object:
-        if isinstance(values, dict) and "password" in values:
-            raise ValueError(
-                "password is never written here; name an environment variable (password_env)"
-                " or a file (password_file)"
-            )
+        refuse_written(values, "password")
         return values
 
     @model_validator(mode="after")
     def _checked(self) -> RecordTable:
         if sum(one is not None for one in (self.url, self.url_env, self.url_file)) != 1:
             raise ValueError("give exactly one of url, url_env, url_file")
-        passwords = sum(one is not None for one in (self.password_env, self.password_file))
-        if passwords != (self.user is not None):
+        if at_most_one(self, "password") != (self.user is not None):
             raise ValueError("give user together with one of password_env, password_file")
         if self.url is not None:
             # The secret comes first: what is wrong with a URL is said without showing it anyway.

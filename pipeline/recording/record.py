@@ -11,7 +11,6 @@ from pipeline.camera import Camera, ClockSource, check_camera
 from pipeline.errors import CameraError, KizashiError, SettingsError
 from pipeline.masking import masked
 from pipeline.recording.camera_recorder import CameraRecorder, Limits
-from pipeline.recording.configuration import RecordTable
 from pipeline.recording.ffmpeg import OLDEST_VERSION, ffmpeg_version
 
 __all__ = ["camera_recorder", "live_cameras", "record_cameras"]
@@ -107,7 +106,6 @@ def camera_recorder(
     """Return the recorder of a camera that has a stream."""
     settings = site.settings
     table = next(table for table in settings.record if table.camera == camera.name)
-    assert isinstance(table, RecordTable)
     return CameraRecorder(
         camera.name,
         table.stream(site.folder),

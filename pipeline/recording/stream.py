@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pipeline.errors import NotificationError, SettingsError
-from pipeline.notification.secret import Secret
+from pipeline.errors import SettingsError
+from pipeline.named_secret import Secret
 
 __all__ = ["DEFAULT_PORT", "Place", "Stream", "check_stream_url", "place_of"]
 
@@ -44,14 +44,14 @@ class Stream:
         They are read at every connection: a changed password needs no restart. Raises
         SettingsError, without the secrets in it, when one is not there or the URL is none.
         """
-        url = self.url if self.url is not None else _read(self.url_env, self.url_file)
+        url = self.url or Secret(env=self.url_env, file=self.url_file).read()
         try:
             check_stream_url(url)
         except ValueError as error:
             raise SettingsError(f"{self._where()}: {error}") from None
         if self.user is None:
             return url
-        password = _read(self.password_env, self.password_file)
+        password = Secret(env=self.password_env, file=self.password_file).read()
         parts = urlsplit(url)
         place = parts.netloc.rpartition("@")[2]
         user = f"{quote(self.user, safe='')}:{quote(password, safe='')}"
@@ -61,13 +61,6 @@ class Stream:
         if self.url_env is not None:
             return f"environment variable {self.url_env}"
         return str(self.url_file) if self.url_file is not None else "url"
-
-
-def _read(env: str | None, file: Path | None) -> str:
-    try:
-        return Secret(env=env, file=file).read()
-    except NotificationError as error:  # the same places, another kind of work
-        raise SettingsError(str(error)) from None
 
 
 def check_stream_url(url: str) -> None:

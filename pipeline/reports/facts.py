@@ -114,6 +114,7 @@ def watched_spans(
         store.blind(camera_name, since, until),
         unscored=_unscored(site, camera_name, store.models(camera_name)),
         last_clip_utc=store.last_clips(camera_name, since, until),
+        health=store.health(camera_name, since, until),
     )
 
 

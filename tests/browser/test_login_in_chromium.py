@@ -18,7 +18,7 @@ from dashboards.access import Rules
 from dashboards.app import create_app
 from dashboards.oidc import Provider
 from pipeline.accounts.oidc_table import OidcTable
-from pipeline.notification.secret import Secret
+from pipeline.named_secret import Secret
 from pipeline.timebase import SystemClock
 from tests.alerts_makers import camera
 from tests.chromium import chromium

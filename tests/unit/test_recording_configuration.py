@@ -51,7 +51,7 @@ def test_a_url_that_holds_a_secret_is_refused_without_it(tmp_path: Path, url: st
         (('url = "rtsp://h/s"', 'password_env = "P"'), "user together with"),
         (
             ('url = "rtsp://h/s"', 'user = "u"', 'password_env = "P"', 'password_file = "p"'),
-            "user together with",
+            "give password_env or password_file, not both",
         ),
         (('url = "rtsp://h/s"', f'user = "u"\npassword = "{CANARY}"'), "never written here"),
         (('url = "http://h/s"',), "must begin with rtsp://"),

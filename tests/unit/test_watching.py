@@ -62,16 +62,35 @@ def test_a_camera_that_is_covered_is_unwell_since_that_began(tmp_path: Path) -> 
     *_, before, newest = site.store.segments("line-1")
     (state,) = camera_states(site)
     watched = replace(state, watching=Watching.WATCHING, last_footage_utc=newest.end_utc)
-    assert with_trouble(site, watched) == watched
+    assert with_trouble(site, watched, newest.end_utc) == watched
     for one, trouble in ((before, Trouble.MOVED_SLIGHTLY), (newest, Trouble.COVERED)):
         start_us = one.end_us - 2_000_000
         event = health_event(one, trouble, start_us, one.end_us, found_us=one.end_us)
         site.store.put_health(one.segment_id, [event])
-    found = with_trouble(site, watched)
+    found = with_trouble(site, watched, newest.end_utc)
     assert (found.watching, found.trouble) == (Watching.UNWELL, Trouble.COVERED)
     assert found.since_utc == newest.end_utc - timedelta(seconds=2)
     # No footage for an hour is another story, and the first one to tell.
-    assert with_trouble(site, state) == state
+    assert with_trouble(site, state, newest.end_utc) == state
+    site.close()
+
+
+def test_a_live_camera_that_is_covered_is_unwell_though_newer_frames_wait(tmp_path: Path) -> None:
+    site = open_small_site(tmp_path)
+    fill_morning(site)
+    *_, newest = site.store.segments("line-1")
+    start_us = newest.end_us - 2_000_000
+    event = health_event(newest, Trouble.COVERED, start_us, newest.end_us, found_us=newest.end_us)
+    site.store.put_health(newest.segment_id, [event])
+    (state,) = camera_states(site)
+    live_frame = newest.end_utc + timedelta(seconds=40)
+    # Nothing is scored where nothing is seen, so that it seems behind.
+    for watching in (Watching.WATCHING, Watching.BEHIND):
+        seen = replace(state, watching=watching, last_footage_utc=live_frame, segments_to_score=0)
+        found = with_trouble(site, seen, newest.end_utc)
+        assert (found.watching, found.trouble) == (Watching.UNWELL, Trouble.COVERED)
+    waits = replace(state, watching=Watching.BEHIND, segments_to_score=1)
+    assert with_trouble(site, waits, newest.end_utc) == waits
     site.close()
 
 
