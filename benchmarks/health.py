@@ -10,6 +10,8 @@ with nuisances in it. Writes benchmarks/results/health.json.
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -68,27 +70,12 @@ def sources(data: Path, hours: int) -> list[Source]:
         if (data / "ucsd_ped2" / part).is_dir()
     }
     known = [
-        Source(
-            name="vtest",
-            learnt=("pets2009/vtest.avi",),
-            share=0.6,
-            troubled="pets2009/vtest.avi",
-            trouble_at=55.0,
-        ),
-        Source(
-            name="bottle-detection",
-            learnt=("intel_samples/bottle-detection.mp4",),
-            share=0.6,
-            troubled="intel_samples/bottle-detection.mp4",
-            trouble_at=25.0,
-        ),
-        Source(
-            name="one-by-one-person-detection",
-            learnt=("intel_samples/one-by-one-person-detection.mp4",),
-            share=0.6,
-            troubled="intel_samples/one-by-one-person-detection.mp4",
-            trouble_at=100.0,
-        ),
+        Source(name=Path(file).stem, learnt=(file,), share=0.6, troubled=file, trouble_at=at)
+        for file, at in (
+            ("pets2009/vtest.avi", 55.0),
+            ("intel_samples/bottle-detection.mp4", 25.0),
+            ("intel_samples/one-by-one-person-detection.mp4", 100.0),
+        )
     ]
     if ped2:
         known.append(Source(name="ped2", learnt=ped2["train"], share=1.0, watched=ped2["test"]))
@@ -299,7 +286,13 @@ def main(
             "nuisances": nuisance_events(camera),
         }
         _print(console, source.name, result[source.name])
-    write_figures(out, {"trouble_seconds": TROUBLE_SECONDS, "sources": result})
+    record = {
+        "benchmark": "health",
+        "command": shlex.join(["python", "benchmarks/health.py", *sys.argv[1:]]),
+        "trouble_seconds": TROUBLE_SECONDS,
+        "sources": result,
+    }
+    write_figures(out, record)
     console.print(machine_line())
 
 

@@ -75,26 +75,26 @@ def camera_states(site: Site) -> list[CameraState]:
         health = dict(zip(names, row, strict=True))
         live = read_state(site.folder, health["camera"])
         state = watching_of(health, now, patience, live=live)
-        newest = health["last_footage_end_utc"]
-        if newest is not None and now - newest <= patience:
-            state = with_trouble(site, state, newest)
-        states.append(state)
+        footage = health["last_footage_end_utc"]
+        is_recent = footage is not None and now - footage <= patience
+        states.append(with_trouble(site, state) if is_recent else state)
     return states
 
 
-def with_trouble(site: Site, state: CameraState, newest: datetime) -> CameraState:
+def with_trouble(site: Site, state: CameraState) -> CameraState:
     """Return the state of a camera whose footage, all of it scored, ends in trouble as unwell,
     since the trouble began, in earlier files too.
 
-    `newest`: the end of the footage that was taken in; frames that a recorder writes now are newer,
-    and nobody has looked at them. Where the camera sees nothing there are no scores, so it may seem
-    behind.
+    The end is that of what was taken in: frames that a recorder writes now are newer, and nobody
+    has looked at them. Where a camera sees nothing there are no scores, so it may seem behind.
     """
     seems_seen = state.watching in (Watching.WATCHING, Watching.BEHIND)
-    if not seems_seen or state.segments_to_score:
+    newest = site.store.newest_segment(state.camera) if seems_seen else None
+    if newest is None or state.segments_to_score:
         return state
-    since, trouble = newest, None
-    for event in reversed(site.store.health(state.camera, newest - _TROUBLE_LOOK_BACK, None)):
+    since, trouble = newest.end_utc, None
+    earliest = newest.end_utc - _TROUBLE_LOOK_BACK
+    for event in reversed(site.store.health(state.camera, earliest, None)):
         if event.end_utc < since - _BETWEEN_FILES:
             break
         if event.trouble.blinds:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import Response
@@ -15,6 +14,7 @@ from dashboards.cases import alert_seen
 from dashboards.pages import language_of, page, words_for
 from dashboards.trials import assumptions_seen, trial_cards, trial_facts, trial_seen
 from pipeline.errors import ReviewConflict, SettingsError
+from pipeline.timebase import moment_in
 from pipeline.trial.trial import Assumptions
 from pipeline.trial.trial_file import (
     add_noticed,
@@ -147,12 +147,9 @@ def _apart_from_words(facts: dict[str, Any]) -> dict[str, Any]:
 def _moment(text: str, timezone: str) -> datetime:
     """Return what a field for date and time holds, in UTC; it is meant in the camera's zone."""
     try:
-        moment = datetime.fromisoformat(text)
+        return moment_in(timezone, text)
     except ValueError as error:
         raise SettingsError(f"{text!r} is no moment; give 2026-01-31T08:00") from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(timezone))
-    return moment.astimezone(UTC)
 
 
 def _number(text: str) -> float:

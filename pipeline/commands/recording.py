@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import threading
 from typing import Annotated
@@ -10,13 +9,10 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.output import Format, print_rows, progress_lines
-from pipeline.commands.shell import opened_site
+from pipeline.commands.shell import length_of, opened_site
 from pipeline.errors import SettingsError
 
 __all__ = ["record"]
-
-_LENGTH = re.compile(r"(\d{1,6})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def record(
@@ -63,7 +59,7 @@ def record(
 def _length(text: str | None) -> float | None:
     if text is None:
         return None
-    found = _LENGTH.fullmatch(text)
-    if found is None:
+    length = length_of(text)
+    if length is None:
         raise SettingsError(f"--for {text!r} is no length; give 30s, 10m, 2h or 1d")
-    return float(found[1]) * _SECONDS[found[2]]
+    return length.total_seconds()

@@ -62,16 +62,16 @@ def test_a_camera_that_is_covered_is_unwell_since_that_began(tmp_path: Path) -> 
     *_, before, newest = site.store.segments("line-1")
     (state,) = camera_states(site)
     watched = replace(state, watching=Watching.WATCHING, last_footage_utc=newest.end_utc)
-    assert with_trouble(site, watched, newest.end_utc) == watched
+    assert with_trouble(site, watched) == watched
     for one, trouble in ((before, Trouble.MOVED_SLIGHTLY), (newest, Trouble.COVERED)):
         start_us = one.end_us - 2_000_000
         event = health_event(one, trouble, start_us, one.end_us, found_us=one.end_us)
         site.store.put_health(one.segment_id, [event])
-    found = with_trouble(site, watched, newest.end_utc)
+    found = with_trouble(site, watched)
     assert (found.watching, found.trouble) == (Watching.UNWELL, Trouble.COVERED)
     assert found.since_utc == newest.end_utc - timedelta(seconds=2)
     # No footage for an hour is another story, and the first one to tell.
-    assert with_trouble(site, state, newest.end_utc) == state
+    assert with_trouble(site, state) == state
     site.close()
 
 
@@ -87,10 +87,10 @@ def test_a_live_camera_that_is_covered_is_unwell_though_newer_frames_wait(tmp_pa
     # Nothing is scored where nothing is seen, so that it seems behind.
     for watching in (Watching.WATCHING, Watching.BEHIND):
         seen = replace(state, watching=watching, last_footage_utc=live_frame, segments_to_score=0)
-        found = with_trouble(site, seen, newest.end_utc)
+        found = with_trouble(site, seen)
         assert (found.watching, found.trouble) == (Watching.UNWELL, Trouble.COVERED)
     waits = replace(state, watching=Watching.BEHIND, segments_to_score=1)
-    assert with_trouble(site, waits, newest.end_utc) == waits
+    assert with_trouble(site, waits) == waits
     site.close()
 
 
