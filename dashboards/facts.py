@@ -13,6 +13,7 @@ from pipeline.assembly import Site
 from pipeline.camera import Camera
 from pipeline.footage.segments import Segment
 from pipeline.reports.coverage import WATCHED, CoverageSpan, coverage
+from pipeline.reports.drift import drift_headline, drift_lines
 from pipeline.reports.facts import policy_of
 from pipeline.reports.words import Words
 from pipeline.store.contract import AlertFilter, ReviewedAlert, ScorePeak
@@ -89,6 +90,7 @@ def camera_facts(
     wanted = AlertFilter(cameras=[camera.name], since=since, until=end)
     alerts = site.store.browse_alerts(wanted, limit=_NEWEST_ALERTS)
     model = site.store.active_model(camera.name)
+    check = site.store.drift(camera.name, model.model_id) if model else None
     return {
         "camera": camera,
         "state": state,
@@ -101,6 +103,9 @@ def camera_facts(
         "later": min(end + timedelta(hours=hours), _end_of_range(site, state)),
         "alerts": alerts,
         "model": model,
+        "drift": drift_headline(check, words),
+        "drift_lines": drift_lines(check, words),
+        "drift_checked": check.checked_utc if check else None,
         "active_since": site.store.activations(camera.name)[model.model_id] if model else None,
     }
 

@@ -22,6 +22,7 @@ from flows.events import LOCAL_SERVER
 from flows.ingest import ingest
 from flows.recovery import clear_dead_runs
 from flows.report import report
+from flows.retrain import retrain
 from flows.score import score, watch
 from flows.train import train
 from pipeline.assembly import open_site
@@ -42,9 +43,12 @@ _SKIP = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrat
 _QUEUE = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
 
 
+_TRAININGS = ("kizashi-train", "kizashi-retrain")
+
+
 def deployments_of(folder: Path, settings: Settings) -> list[RunnerDeployment]:
-    """Return the deployments of a site: watch, report and train on schedules, ingest and score by
-    hand.
+    """Return the deployments of a site: watch, report, train and retrain on schedules, ingest and
+    score by hand.
 
     A round of watching that is due while one runs is left out: the next catches up with everything
     that is not scored yet. A training that is due waits for the one that runs.
@@ -53,12 +57,13 @@ def deployments_of(folder: Path, settings: Settings) -> list[RunnerDeployment]:
         "kizashi-watch": settings.ingest_interval_seconds,
         "kizashi-report": settings.report_interval_seconds,
         "kizashi-train": settings.train_interval_seconds,
+        "kizashi-retrain": settings.retrain_interval_seconds,
     }
     # Two sites may have folders of one name on one server.
     name = f"{folder.name or 'site'}-{content_id('site', str(folder))[:8]}"
     return [
         _deployment(flow, name, folder, every.get(flow.name))
-        for flow in (watch, ingest, score, report, train)
+        for flow in (watch, ingest, score, report, train, retrain)
     ]
 
 
@@ -82,7 +87,7 @@ def _deployment(
         name=name,
         schedule=schedule,
         parameters={"site": str(folder), "cameras": []},
-        concurrency_limit=_QUEUE if flow.name == "kizashi-train" else _SKIP,
+        concurrency_limit=_QUEUE if flow.name in _TRAININGS else _SKIP,
         description=flow.__doc__ or "",
         tags=["kizashi"],
         # By module, not by file: runs are started in other folders than this one.

@@ -16,6 +16,7 @@ import typer
 
 from pipeline.commands import (
     alerts,
+    drifting,
     exports,
     first_camera,
     health,
@@ -60,6 +61,8 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     recording.record,
     stages.ingest,
     stages.train,
+    drifting.drift,
+    drifting.retrain,
     stages.score,
     stages.report,
     alerts.alerts,

@@ -6,6 +6,7 @@ KizashiError                      exit code
 |-- FootageError                  4   footage cannot be used; carries a Reason
 |-- ModelError                    5   no model, or a model that must not be used
 |   |-- ModelDamaged                  a stored model differs from its digest
+|   |-- NotPromoted                   a candidate is worse, or not known not to be
 |   `-- TrainingDiverged              a non-finite number was stopped before an update
 |-- StoreError                    6   the database cannot do what is asked
 |   |-- StoreUnavailable              it does not answer; trying again later may help
@@ -32,6 +33,7 @@ __all__ = [
     "MigrationNeeded",
     "ModelDamaged",
     "ModelError",
+    "NotPromoted",
     "NotificationError",
     "QueryRefused",
     "ReviewConflict",
@@ -78,6 +80,10 @@ class ModelError(KizashiError):
 
 class ModelDamaged(ModelError):
     """A stored model differs from the digest that was recorded for it."""
+
+
+class NotPromoted(ModelError):
+    """A candidate is worse than the active model, or is not known not to be."""
 
 
 class TrainingDiverged(ModelError):

@@ -52,6 +52,14 @@ class Settings(BaseSettings):
     """What the report flow reports on: the last day, week or month that is over."""
     train_interval_seconds: int = Field(default=604_800, ge=60)
     """Schedule of the training flow."""
+    retrain_interval_seconds: int = Field(default=86_400, ge=60)
+    """Schedule of the flow that checks for drift, and retrains where it is due."""
+    retrain_days: float = Field(default=7.0, gt=0, le=366)
+    """Days of footage that retraining learns from."""
+    retrain_after_days: float = Field(default=7.0, gt=0, le=3660)
+    """The flow retrains a camera whose newest model is this old, or which drifts seriously."""
+    retrain_promotes: bool = False
+    """Whether the flow makes a candidate that is not worse the active model."""
     record_file_seconds: float = Field(default=60.0, ge=5, le=3600)
     """Length of the files that `kizashi record` writes."""
     record_stall_seconds: float = Field(default=5.0, ge=2, le=120)

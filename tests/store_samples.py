@@ -12,11 +12,14 @@ from pipeline.alerts.events import Event
 from pipeline.alerts.evidence import Evidence, EvidenceKind
 from pipeline.camera import Camera
 from pipeline.clips.windows import Clip
+from pipeline.drift.check import DriftCheck
+from pipeline.drift.judge import Severity as DriftSeverity
+from pipeline.drift.judge import Statistic
 from pipeline.footage.admission import Footage, Reason, Verdict
 from pipeline.footage.segments import Blind, Segment
 from pipeline.health.events import HealthEvent, Trouble, health_event
 from pipeline.identity import content_id, digest_of
-from pipeline.learning.registry import ModelRecord, ModelState
+from pipeline.learning.registry import ComparisonRecord, ModelRecord, ModelState
 from pipeline.scoring.anomaly import Anomaly, Place
 from pipeline.store.contract import Review, Store
 from pipeline.timebase import shift_utc
@@ -245,6 +248,78 @@ def health(
     )
 
 
+def statistic(name: str = "fused", **changes: Any) -> Statistic:
+    """Return a statistic that drifts; `severity=None` for one that does not."""
+    found = Statistic(
+        name=name,
+        reference_samples=96,
+        samples=48,
+        evidence=1.25,
+        severity=DriftSeverity.SERIOUS,
+        since_utc=MORNING,
+        found_utc=MORNING + timedelta(hours=7),
+        usual=0.434,
+        recent=0.9,
+        spreads=4.5,
+    )
+    return replace(found, **changes)
+
+
+def drift_check(of: ModelRecord, *statistics: Statistic) -> DriftCheck:
+    """Return a check of a model; without more, of the score, which drifts, and the brightness."""
+    quiet = {"severity": None, "since_utc": None, "found_utc": None, "evidence": -3.0}
+    return DriftCheck(
+        camera=of.camera,
+        model_id=of.model_id,
+        checked_utc=MORNING + timedelta(days=2, hours=1),
+        since_utc=MORNING,
+        until_utc=MORNING + timedelta(days=2),
+        statistics=statistics or (statistic("brightness", **quiet), statistic()),
+    )
+
+
+def trial_figures(*, found: int = 20, false_alarms: int = 0) -> dict[str, Any]:
+    """Return what one model did in a comparison, of 24 injected faults and one known anomaly."""
+    return {
+        "normal_seconds": 3600.0,
+        "false_alarms": false_alarms,
+        "false_alarms_at": [],
+        "faults": {f"reversed-{number}": number < found for number in range(24)},
+        "known": {"6d95cc14ad44": True},
+    }
+
+
+def comparison(
+    candidate: ModelRecord, active: ModelRecord, *, not_worse: bool = True, minutes: int = 0
+) -> ComparisonRecord:
+    """Return the comparison of two models; the one that is worse has lost a kind of fault."""
+    reason = {"why": "kind_lost", "figures": {"kind": "reversed", "found": 3}}
+    figures = {
+        "active": trial_figures(),
+        "candidate": trial_figures(found=21 if not_worse else 12),
+        "lost": 0 if not_worse else 8,
+        "gained": 1 if not_worse else 0,
+        "bound": 0.05 if not_worse else 0.48,
+        "not_worse": not_worse,
+        "reasons": [] if not_worse else [reason],
+        "footage": {
+            "since_utc": MORNING.isoformat(),
+            "until_utc": (MORNING + timedelta(hours=1)).isoformat(),
+            "known_without_footage": 0,
+        },
+    }
+    return ComparisonRecord(
+        comparison_id=content_id("comparison", candidate.model_id, active.model_id, repr(minutes)),
+        camera=candidate.camera,
+        candidate_id=candidate.model_id,
+        active_id=active.model_id,
+        at_utc=MORNING + timedelta(days=1, minutes=minutes),
+        who="sato",
+        not_worse=not_worse,
+        figures=figures,
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
     """Everything that `fill` recorded of one camera."""
@@ -291,6 +366,8 @@ def fill(store: Store, name: str = "press-1", *, reviewed: bool = True) -> Line:
     store.put_health(one.segment.segment_id, [health(one.segment)])
     store.add_model(one.model, METRICS)
     store.promote(one.model.model_id, MORNING)
+    store.put_drift(drift_check(one.model))
+    store.add_comparison(comparison(one.model, one.model))
     store.add_anomalies(one.anomalies)
     store.mark_scored(one.segment.segment_id, one.model.model_id, len(one.anomalies), MORNING)
     store.put_events([one.event])

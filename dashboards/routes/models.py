@@ -9,10 +9,17 @@ from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException
 
 from dashboards.access import Admin, Asking, SiteHere, Who, seen_camera
+from dashboards.candidates import candidate_views
 from dashboards.pages import page, words_for
+from dashboards.routes.cameras import CameraName
 from pipeline.assembly import Site
 from pipeline.errors import ModelError
-from pipeline.learning.promotion import find_model, promote_model
+from pipeline.learning.promotion import (
+    find_model,
+    promote_compared,
+    promote_model,
+    roll_back,
+)
 from pipeline.learning.registry import ModelRecord
 from pipeline.synthesis.shelf import SampleKind, stored_samples
 
@@ -28,15 +35,13 @@ _MOST_RUNS = 500
 def models(request: Request, site: SiteHere, who: Asking) -> Response:
     """List the models of every camera that may be seen, the newest of each first."""
     cameras = [camera for camera in site.store.cameras() if who.user.may_see(camera.name)]
-    listed = [
-        (
-            camera,
-            words_for(request, camera.timezone),
-            list(reversed(site.store.models(camera.name))),
-            site.store.activations(camera.name),
-        )
-        for camera in cameras
-    ]
+    listed = []
+    for camera in cameras:
+        words = words_for(request, camera.timezone)
+        records = list(reversed(site.store.models(camera.name)))
+        candidates = candidate_views(site, records, words)
+        activations = site.store.activations(camera.name)
+        listed.append((camera, words, records, activations, candidates))
     return page(request, "models.html", who, listed=listed)
 
 
@@ -90,6 +95,20 @@ def sample(
 def promote(site: SiteHere, who: Admin, model_id: ModelId) -> Response:
     """Make a model the active one of its camera, after its files were checked."""
     record = promote_model(site, model_seen(site, who, model_id).model_id, who=who.user.name)
+    return Response(status_code=204, headers={"HX-Redirect": f"/models/{record.model_id}"})
+
+
+@router.post("/models/{model_id}/promote-compared")
+def promote_not_worse(site: SiteHere, who: Admin, model_id: ModelId) -> Response:
+    """Make a candidate the active model, if the comparison with that one found it not worse."""
+    record = promote_compared(site, model_seen(site, who, model_id).model_id, who=who.user.name)
+    return Response(status_code=204, headers={"HX-Redirect": f"/models/{record.model_id}"})
+
+
+@router.post("/cameras/{name}/rollback")
+def rollback(site: SiteHere, who: Admin, name: CameraName) -> Response:
+    """Make the model that was active before the active one of a camera again."""
+    record = roll_back(site, seen_camera(site, who, name).name, who=who.user.name)
     return Response(status_code=204, headers={"HX-Redirect": f"/models/{record.model_id}"})
 
 

@@ -67,8 +67,52 @@ def show(context: typer.Context, model: Model) -> None:
         print_line(line)
 
 
+@models_app.command("compare", **texts_of("model compare"))
+def compare(
+    context: typer.Context,
+    model: Model,
+    faults: Annotated[int, typer.Option(help="Faults of each kind to inject.", min=1, max=20)] = 3,
+    format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
+) -> None:
+    """Try a candidate beside the active model of its camera, on footage that was held out.
+
+    Counts false alarms, injected faults and alerts that people called anomalies, of both, and says
+    whether the candidate is not worse. Takes as long as scoring some ten minutes of footage twice.
+    """
+    from pipeline.evaluation.refusals import reasons_of
+    from pipeline.learning.candidate import compare_candidate
+
+    with opened_site(context) as site, progress_lines() as progress:
+        made = compare_candidate(site, model, who=user_name(), instances=faults, progress=progress)
+    rows = [
+        (
+            role,
+            name[:12],
+            trial["false_alarms"],
+            round(trial["normal_seconds"], 1),
+            f"{sum(trial['faults'].values())} of {len(trial['faults'])}",
+            f"{sum(trial['known'].values())} of {len(trial['known'])}",
+        )
+        for role, name in (("active", made.active_id), ("candidate", made.candidate_id))
+        for trial in (made.figures[role],)
+    ]
+    columns = ("role", "model", "false_alarms", "normal_seconds", "faults_found", "known_found")
+    print_rows(columns, rows, format)
+    if format is Format.TABLE:
+        print_line("not worse" if made.not_worse else "refused:")
+        for reason in reasons_of(made.figures):
+            print_line(f"- {reason}")
+
+
 @models_app.command("promote", **texts_of("model promote"))
-def promote(context: typer.Context, model: Model) -> None:
+def promote(
+    context: typer.Context,
+    model: Model,
+    if_not_worse: Annotated[
+        bool,
+        typer.Option("--if-not-worse", help="Only when kizashi model compare finds it so."),
+    ] = False,
+) -> None:
     """Make a model the active one of its camera, after checking its files.
 
     The one before is retired and stays, so that it can be promoted again. A file that differs from
@@ -76,8 +120,13 @@ def promote(context: typer.Context, model: Model) -> None:
     """
     from pipeline.learning.promotion import promote_model
 
-    with opened_site(context) as site:
-        record = promote_model(site, model, who=user_name())
+    with opened_site(context) as site, progress_lines() as progress:
+        if if_not_worse:
+            from pipeline.learning.candidate import promote_if_not_worse
+
+            record = promote_if_not_worse(site, model, who=user_name(), progress=progress)
+        else:
+            record = promote_model(site, model, who=user_name())
     print_line(f"model {record.model_id[:12]} is active for camera {record.camera}")
 
 

@@ -21,7 +21,14 @@ from pipeline.evaluation.run import FUSED, VideoRun
 from pipeline.evaluation.trivial import TRIVIAL_NAMES
 from pipeline.rates import poisson_interval
 
-__all__ = ["ScoredVariant", "figures_of", "interval_of", "share_in_place"]
+__all__ = [
+    "Origin",
+    "ScoredVariant",
+    "figures_of",
+    "interval_of",
+    "origin_of",
+    "share_in_place",
+]
 
 _SECONDS_PER_HOUR = 3600.0
 
@@ -53,7 +60,7 @@ class ScoredVariant:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Origin:
+class Origin:
     """Where in the untouched footage a variant comes from, and where its fault lies there."""
 
     part: slice
@@ -118,7 +125,7 @@ def _fault_figures(
     scored: Sequence[ScoredVariant], base: ScoredVariant, rows: Sequence[str]
 ) -> dict[str, Any]:
     models = range(len(base.runs))
-    origins = [_origin(one, base) for one in scored]
+    origins = [origin_of(one, base) for one in scored]
     alarms = [sum((one.alarms(model) for one in scored), AlarmCount()) for model in models]
     without = [
         sum(
@@ -142,7 +149,8 @@ def _fault_figures(
     }
 
 
-def _origin(one: ScoredVariant, base: ScoredVariant) -> _Origin:
+def origin_of(one: ScoredVariant, base: ScoredVariant) -> Origin:
+    """Return where the fault of a variant lies in the untouched footage."""
     order = one.variant.order_F
     (span,) = one.variant.spans
     first, end = int(order.min()), int(np.ceil(order.max())) + 1
@@ -150,13 +158,13 @@ def _origin(one: ScoredVariant, base: ScoredVariant) -> _Origin:
     labels = np.zeros(end - first, dtype=np.bool_)
     start, stop = int(faulty.min()), int(np.ceil(faulty.max())) + 1
     labels[start - first : stop - first] = True
-    return _Origin(
+    return Origin(
         part=slice(first, end), labels=labels, interval=interval_of(base.pts_us, start, stop)
     )
 
 
 def _row_auc(
-    scored: Sequence[ScoredVariant], base: ScoredVariant, origins: Sequence[_Origin], row: str
+    scored: Sequence[ScoredVariant], base: ScoredVariant, origins: Sequence[Origin], row: str
 ) -> dict[str, float | None]:
     """Return the AUC over all frames of the variants, mean and deviation over models, the same of
     the untouched frames that they come from, and that of faulty frames against the same moments
@@ -180,7 +188,7 @@ def _row_auc(
 
 
 def _trivial_auc(
-    scored: Sequence[ScoredVariant], base: ScoredVariant, origins: Sequence[_Origin], name: str
+    scored: Sequence[ScoredVariant], base: ScoredVariant, origins: Sequence[Origin], name: str
 ) -> dict[str, float | None]:
     as_it_was = base.trivial[name]
     scores = [one.trivial[name] for one in scored]
@@ -195,7 +203,7 @@ def _against_untouched(
     scores: Sequence[NDArray[np.float64]],
     scored: Sequence[ScoredVariant],
     as_it_was: NDArray[np.float64],
-    origins: Sequence[_Origin],
+    origins: Sequence[Origin],
 ) -> float:
     """Return the AUC of faulty frames against the same moments untouched: what moves there anyway
     is on both sides. A score that does not see a fault has .5."""

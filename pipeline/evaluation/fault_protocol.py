@@ -39,7 +39,14 @@ from pipeline.timebase import seconds
 if TYPE_CHECKING:
     from pipeline.clips.reader import Stretch
 
-__all__ = ["BUDGET_PER_DAY", "KINDS", "TRAINING_SHARE", "evaluate_faults"]
+__all__ = [
+    "BUDGET_PER_DAY",
+    "KINDS",
+    "TRAINING_SHARE",
+    "VariantJob",
+    "evaluate_faults",
+    "read_scene",
+]
 
 Progress = Callable[[str], None]
 
@@ -86,7 +93,7 @@ def evaluate_faults(
     start_us, end_us = stretch.segment.start_us, stretch.segment.end_us
     cut_us = start_us + round((end_us - start_us) * TRAINING_SHARE)
     # Before hours of training: footage that does not do is refused here.
-    scene = _read_scene(video, cut_us, end_us, parts)
+    scene = read_scene(video, cut_us, end_us, parts, f"its last {1 - TRAINING_SHARE:.0%}")
     progress(f"{_WHAT}: {seconds(cut_us - start_us):.1f} s and {scene.seconds:.1f} s")
     training = stretch.part(start_us, cut_us)
     if model is not None:
@@ -97,7 +104,7 @@ def evaluate_faults(
             for seed in seeds
         }
     within = [parts.with_budget(one, budget_per_day) for one, _ in models.values()]
-    job = _Job(within, parts, work, progress)
+    job = VariantJob(within, parts, work, progress)
     rows = row_names(job.models[0], parts)
     return {
         "what": _WHAT,
@@ -124,7 +131,7 @@ def evaluate_faults(
 
 
 def _figures(
-    job: _Job,
+    job: VariantJob,
     scene: Scene,
     instances: int,
     kinds: Sequence[FaultKind | NuisanceKind],
@@ -156,8 +163,10 @@ def _longest_stretch(video: Path, parts: Parts) -> Stretch:
     return max(found, key=lambda stretch: stretch.segment.end_us - stretch.segment.start_us)
 
 
-def _read_scene(video: Path, start_us: int, end_us: int, parts: Parts) -> Scene:
-    """Return the footage of a video between two times, as far as it fits into memory."""
+def read_scene(video: Path, start_us: int, end_us: int, parts: Parts, which: str) -> Scene:
+    """Return the footage of a video between two times, as far as it fits into memory.
+
+    EvaluationError that names the video and `which` part of it when that does not do."""
     frames: list[NDArray[np.uint8]] = []
     times: list[int] = []
     with parts.decode(video, False, start_us) as decoded:
@@ -169,7 +178,7 @@ def _read_scene(video: Path, start_us: int, end_us: int, parts: Parts) -> Scene:
     try:
         return scene_of(frames, np.array(times, dtype=np.int64))
     except EvaluationError as error:
-        raise EvaluationError(f"{video}, its last {1 - TRAINING_SHARE:.0%}: {error}") from error
+        raise EvaluationError(f"{video}, {which}: {error}") from error
 
 
 def _model(
@@ -196,7 +205,7 @@ def _model(
     return model, digest
 
 
-class _Job:
+class VariantJob:
     """Scores variants with the same models, one variant at a time."""
 
     def __init__(

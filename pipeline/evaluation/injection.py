@@ -98,10 +98,11 @@ def variants(
     instances: int,
     kinds: Sequence[FaultKind | NuisanceKind] = (*FaultKind, *NuisanceKind),
     left_out: Callable[[str, EvaluationError], None] | None = None,
+    part_seconds: float = _PART_SECONDS,
 ) -> Iterator[Variant]:
     """Yield `instances` variants of every kind, by kind; the same arguments give the same ones.
 
-    A fault shows about twenty seconds of the footage around it, a nuisance all of it. A kind for
+    A fault shows about `part_seconds` of the footage around it, a nuisance all of it. A kind for
     which the footage has no place is told to `left_out`; without it, the EvaluationError is raised.
     """
     for kind in kinds:
@@ -121,7 +122,7 @@ def variants(
                 left_out(name, error)
                 break
             taken.append(edit.moment)
-            yield _with_fault(scene, kind, name, edit, rng)
+            yield _with_fault(scene, kind, name, edit, rng, part_seconds)
 
 
 def _with_nuisance(
@@ -140,11 +141,16 @@ def _with_nuisance(
 
 
 def _with_fault(
-    scene: Scene, kind: FaultKind, name: str, edit: Edit, rng: np.random.Generator
+    scene: Scene,
+    kind: FaultKind,
+    name: str,
+    edit: Edit,
+    rng: np.random.Generator,
+    part_seconds: float,
 ) -> Variant:
     """Cut a part of the footage round an edit, and join what is before, in and after it."""
     length = len(edit.order_N)
-    wanted = max(scene.frames_in(_PART_SECONDS), length)
+    wanted = max(scene.frames_in(part_seconds), length)
     lead = max(scene.frames_in(LEAD_SECONDS), round(rng.uniform(*_LEAD_SHARE) * wanted))
     tail = max(0, wanted - lead - length)
     # Where the footage ends before the tail does, the lead is longer, and the other way round.

@@ -76,6 +76,8 @@ class HeldOutScores:
     fused_N: NDArray[np.float64]
     foreign_N: NDArray[np.bool_]
     """Clips that were left out, because something happened there that is no normal operation."""
+    rows: Mapping[str, NDArray[np.float64]]
+    """-log10 p of every clip: `fused`, and by expert."""
 
 
 def learn_place_statistics(
@@ -153,8 +155,8 @@ def calibrate(
         experts={name: tails[name] for name in names},
         groups={row: tails[row] for row in rows if row not in names},
     )
-    fused_N = tails[FUSED].surprise(statistics[FUSED])
-    return calibration, HeldOutScores(fused_N=fused_N, foreign_N=foreign_N)
+    scores = {row: tails[row].surprise(statistics[row]) for row in (FUSED, *names)}
+    return calibration, HeldOutScores(fused_N=scores[FUSED], foreign_N=foreign_N, rows=scores)
 
 
 def _term_tail(

@@ -18,6 +18,7 @@ from pipeline.camera import Polygon
 from pipeline.clips.reader import ClipReader, WindowBatch
 from pipeline.clips.tensors import pictures_of
 from pipeline.clips.tiles import TileGrid
+from pipeline.drift.reference import DriftReference, drift_from_manifest
 from pipeline.errors import ModelDamaged, ModelError, TrainingDiverged
 from pipeline.footage.frames import View
 from pipeline.health.reference import HealthReference, health_from_manifest
@@ -108,6 +109,8 @@ class CameraModel:
     """Of training: seconds a stage, losses at the end, seed, how much footage."""
     health: HealthReference | None = None
     """What the camera looks like when it is well; None in models that were made without it."""
+    drift: DriftReference | None = None
+    """What recent footage is compared with; None in models that were made without it."""
     digest: str = ""
     """Of the stored files; empty until saved."""
 
@@ -178,6 +181,7 @@ class CameraModel:
             "two_sided": {t: place.two_sided for t, place in self.calibration.places.items()},
             "calibration": self.calibration_summary(),
             "health": self.health.to_dict() if self.health else None,
+            "drift": self.drift.to_dict() if self.drift else None,
             # Without wall times: the same footage and seed give the same digest, so that a training
             # that was killed at its very end and done again ends in one model and not in two.
             "figures": {k: v for k, v in self.figures.items() if k != "stage_seconds"},
@@ -320,5 +324,6 @@ def _assemble(
         held_out_seconds=summary["held_out_seconds"],
         figures=manifest["figures"],
         health=health_from_manifest(manifest),
+        drift=drift_from_manifest(manifest),
         digest=digest,
     )

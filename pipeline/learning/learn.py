@@ -18,6 +18,7 @@ from pipeline.allocation import keep_freed_memory
 from pipeline.camera import Polygon
 from pipeline.clips.reader import ClipReader, Stretch, view_for
 from pipeline.clips.windows import Clip
+from pipeline.drift.learn_reference import drift_reference
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.frames import View, WorkingFrame, working_frames
@@ -52,7 +53,7 @@ _LEAST_FULL_SPEED_PX = 1.0
 _MOST_WINDOWS = 4_000
 """Windows of footage that tiles are taken from: twice what fills the reservoir. Days have more."""
 _MOST_PSEUDO_TILES = 8_000
-_RECIPE = 6
+_RECIPE = 7
 """Raise it when the same footage, preset and seed would give another model than before."""
 
 
@@ -198,6 +199,8 @@ def _calibrated(
             f"warning: {_moments(result.foreign)} of the held-out footage was left out, because "
             "all that moves jumps there; if that is no fault of the recording, look at it"
         )
+    drift = drift_reference(split.training, split.held_out, reader, result.parts, result.scores)
+    stages.done("drift", f"samples of {drift.sample_seconds:.0f} s to compare later footage with")
     return CameraModel(
         sight=sight,
         calibration=result.calibration,
@@ -206,6 +209,7 @@ def _calibrated(
         budget_per_day=budget_per_day,
         held_out_seconds=result.seconds,
         figures={},
+        drift=drift,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -145,6 +145,10 @@ class HeldOutResult:
     clips: int
     foreign: tuple[Clip, ...]
     """Clips that were left out: around a moment that is no normal operation."""
+    parts: tuple[tuple[Clip, ...], ...]
+    """All clips, of each held-out stretch."""
+    scores: Mapping[str, NDArray[np.float64]]
+    """-log10 p of all clips, one after the other: `fused`, and by expert."""
 
 
 def calibrate_on_held_out(
@@ -199,6 +203,8 @@ def calibrate_on_held_out(
             )
             if foreign
         ),
+        parts=tuple(tuple(part) for part in parts),
+        scores=scores.rows,
     )
 
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pipeline.assembly import Site
-from pipeline.errors import ModelError
-from pipeline.learning.registry import ModelRecord
+from pipeline.errors import ModelError, NotPromoted
+from pipeline.evaluation.refusals import reasons_of
+from pipeline.learning.registry import ComparisonRecord, ModelRecord
 
-__all__ = ["find_model", "promote_model", "roll_back"]
+__all__ = [
+    "find_model",
+    "last_comparison",
+    "promote_compared",
+    "promote_model",
+    "roll_back",
+]
 
 _SHORTEST = 6
 
@@ -27,12 +34,50 @@ def find_model(site: Site, beginning: str) -> ModelRecord:
     return found[0]
 
 
-def promote_model(site: Site, beginning: str, *, who: str) -> ModelRecord:
+def promote_model(site: Site, beginning: str, *, who: str, by: str = "hand") -> ModelRecord:
     """Make a model the active one of its camera, after its files were checked against its digest.
 
-    The one before is retired and stays. ModelDamaged, and nothing changed, when a file differs.
+    The one before is retired and stays; `by` is kept in the audit log. ModelDamaged, and nothing
+    changed, when a file differs.
     """
-    return _promote(site, find_model(site, beginning), who=who, by="hand")
+    return _promote(site, find_model(site, beginning), who=who, by=by)
+
+
+def last_comparison(site: Site, record: ModelRecord) -> ComparisonRecord | None:
+    """Return how a model did beside the one that is active now, the last time that was tried."""
+    active = site.store.active_model(record.camera)
+    made = [
+        one
+        for one in site.store.comparisons(record.camera, record.model_id)
+        if active is not None and one.active_id == active.model_id
+    ]
+    return made[-1] if made else None
+
+
+def promote_compared(site: Site, beginning: str, *, who: str) -> ModelRecord:
+    """Make a candidate the active model when the last comparison says that it is not worse.
+
+    NotPromoted with the reasons, which the audit log keeps too, when it is, or is not known not to
+    be; and when it was not compared with the model that is active now.
+    """
+    record = find_model(site, beginning)
+    short = record.model_id[:12]
+    compared = last_comparison(site, record)
+    if compared is None:
+        raise NotPromoted(
+            f"model {short} was not compared with the active model of {record.camera}; do it with: "
+            f"kizashi model compare {short}"
+        )
+    if not compared.not_worse:
+        reasons = reasons_of(compared.figures)
+        said = {"camera": record.camera, "comparison": compared.comparison_id, "why": reasons}
+        site.store.audit(who, "refuse promotion", record.model_id, said)
+        raise NotPromoted(
+            f"model {short} is not promoted: {'; '.join(reasons)}. To promote it all the same: "
+            f"kizashi model promote {short}"
+        )
+    by = f"comparison {compared.comparison_id[:12]}"
+    return promote_model(site, record.model_id, who=who, by=by)
 
 
 def roll_back(site: Site, camera: str, *, who: str) -> ModelRecord:

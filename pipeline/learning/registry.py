@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["ModelRecord", "ModelState"]
+__all__ = ["ComparisonRecord", "ModelRecord", "ModelState"]
 
 
 class ModelState(StrEnum):
@@ -39,3 +39,20 @@ class ModelRecord:
     """Summary for people: held-out seconds, threshold, budget, stated and expected rates."""
     manifest: Mapping[str, Any]
     """Configuration, seed, footage ids it learnt from, figures of training."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComparisonRecord:
+    """A candidate that was tried beside the active model, and what came out."""
+
+    comparison_id: str
+    """content_id("comparison", candidate_id, active_id, digest of the figures)."""
+    camera: str
+    candidate_id: str
+    active_id: str
+    at_utc: datetime
+    who: str
+    not_worse: bool
+    """Whether the rule lets it be promoted."""
+    figures: Mapping[str, Any]
+    """`Comparison.to_dict()`, and under `footage` what it was tried on."""

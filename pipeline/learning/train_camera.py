@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from pipeline.assembly import Site
 from pipeline.camera import Camera, check_camera
@@ -17,7 +18,7 @@ from pipeline.footage.names import footage_path
 from pipeline.identity import content_id
 from pipeline.learning.camera_model import CameraModel
 from pipeline.learning.learn import learn, split_held_out, training_job
-from pipeline.learning.presets import preset_named
+from pipeline.learning.presets import Preset, preset_named
 from pipeline.learning.registration import made_before, register
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.store.contract import Store
@@ -25,7 +26,7 @@ from pipeline.store.leases import lease_kept
 from pipeline.synthesis.samples import make_samples
 from pipeline.synthesis.shelf import masks_digest, stored_samples
 
-__all__ = ["load_active_model", "stretches_of", "train_camera"]
+__all__ = ["load_active_model", "stretches_of", "train_camera", "train_on"]
 
 _LEASE_SECONDS = 120.0
 
@@ -51,17 +52,38 @@ def train_camera(
     camera = check_camera(site.store.camera(camera_name))
     stretches = stretches_of(site, camera_name, since=since, until=until, progress=progress)
     chosen = preset_named(preset or site.settings.preset).with_effort(effort)
+    record = train_on(site, camera, stretches, chosen, seed=seed, activate=True, progress=progress)
+    progress(f"model {record.model_id[:12]} of camera {camera_name} is active")
+    return record
+
+
+def train_on(
+    site: Site,
+    camera: Camera,
+    stretches: Sequence[Stretch],
+    preset: Preset,
+    *,
+    seed: int | None = None,
+    activate: bool,
+    notes: Mapping[str, Any] | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> ModelRecord:
+    """Learn from these stretches and register the model, as the active one or as a candidate.
+
+    `seed` None takes that of the settings; `notes` go into its manifest. Doing it again with
+    nothing changed gives the model that there is.
+    """
     chosen_seed = site.settings.seed if seed is None else seed
-    name = training_job(stretches, chosen, chosen_seed, camera.privacy_masks)
+    name = training_job(stretches, preset, chosen_seed, camera.privacy_masks)
     job = content_id("training", name, repr(camera.budget_per_day))
     masks = masks_digest(camera.privacy_masks)
-    workspace = site.models_folder / camera_name / "training"
-    with lease_kept(site.store, f"train/{camera_name}", _LEASE_SECONDS):
-        record = made_before(site, camera_name, job)
+    workspace = site.models_folder / camera.name / "training"
+    with lease_kept(site.store, f"train/{camera.name}", _LEASE_SECONDS):
+        record = made_before(site, camera.name, job)
         if record is None:
             model = learn(
                 stretches,
-                preset=chosen,
+                preset=preset,
                 seed=chosen_seed,
                 budget_per_day=camera.budget_per_day,
                 masks=camera.privacy_masks,
@@ -72,20 +94,26 @@ def train_camera(
             figures = {key: value for key, value in model.figures.items() if key != "metrics"}
             record = register(
                 site,
-                camera_name,
+                camera.name,
                 model,
                 workspace / "model",
                 preset=model.preset.name,
-                manifest={"preset": model.preset.to_dict(), **figures, "job": job, "masks": masks},
+                manifest={
+                    "preset": model.preset.to_dict(),
+                    **figures,
+                    **(notes or {}),
+                    "job": job,
+                    "masks": masks,
+                },
                 metrics=model.figures["metrics"],
             )
         else:
             progress(f"model {record.model_id[:12]} was learnt from the same footage already")
         _with_samples(site, record, camera, stretches, progress)
-        record = _activate(site, record)
+        if activate:
+            record = _activate(site, record)
         # Only now: until the model is registered, the checkpoints are what a restart goes on from.
         shutil.rmtree(workspace, ignore_errors=True)
-    progress(f"model {record.model_id[:12]} of camera {camera_name} is active")
     return record
 
 

@@ -11,6 +11,7 @@ from pipeline.alerts.events import EventPolicy
 from pipeline.alerts.evidence import Evidence
 from pipeline.assembly import Site
 from pipeline.camera import Camera
+from pipeline.drift.check import DriftCheck
 from pipeline.footage.admission import Footage, Verdict
 from pipeline.learning.registry import ModelRecord
 from pipeline.reports.coverage import NO_FOOTAGE, WAITING, WATCHED, CoverageSpan, coverage
@@ -53,6 +54,8 @@ class ReportFacts:
     """By time."""
     model: ModelRecord | None
     refused: Sequence[Footage]
+    drift: DriftCheck | None = None
+    """The last check of the active model; None when there was none."""
 
     @property
     def range_seconds(self) -> float:
@@ -160,6 +163,7 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         alerts=alert_facts(site, camera_name, since, until),
         model=model,
         refused=[item for item in store.footage_of(camera_name) if item.verdict is Verdict.REFUSED],
+        drift=store.drift(camera_name, model.model_id) if model else None,
     )
 
 

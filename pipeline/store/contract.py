@@ -21,10 +21,11 @@ from pipeline.alerts.alerts import Alert
 from pipeline.alerts.events import Event
 from pipeline.alerts.evidence import Evidence
 from pipeline.camera import Camera
+from pipeline.drift.check import DriftCheck
 from pipeline.footage.admission import Footage
 from pipeline.footage.segments import Blind, Segment
 from pipeline.health.events import HealthEvent
-from pipeline.learning.registry import ModelRecord, ModelState
+from pipeline.learning.registry import ComparisonRecord, ModelRecord, ModelState
 from pipeline.notification.outbox import (
     DEFAULT_SINK,
     Digest,
@@ -139,6 +140,20 @@ class Store(Protocol):
 
     def training_metrics(self, model_id: str) -> Sequence[Mapping[str, float]]:
         """Return the logged steps of the run that made a model, in order."""
+
+    def put_drift(self, check: DriftCheck) -> None:
+        """Record the drift check of a model, instead of the one before, in one transaction."""
+
+    def drift(self, camera: str, model_id: str) -> DriftCheck | None:
+        """Return the last drift check of a model."""
+
+    def add_comparison(self, comparison: ComparisonRecord) -> int:
+        """Record how a candidate did beside the active model; 1 when new."""
+
+    def comparisons(
+        self, camera: str, candidate_id: str | None = None
+    ) -> Sequence[ComparisonRecord]:
+        """Return the comparisons of a camera, or of one candidate of it, oldest first."""
 
     # scores ------------------------------------------------------------------
     def add_anomalies(self, anomalies: Iterable[Anomaly]) -> int:

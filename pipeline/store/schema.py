@@ -3,7 +3,7 @@
 cameras <- purposes                                  footage <- segments, blind_intervals
 cameras <- models -> calibrations                    models <- training_runs <- training_metrics
 segments, models <- anomalies, scored_segments       anomalies <- events <- alerts
-segments <- health_events
+segments <- health_events                            models <- drift, model_trials
 alerts <- evidence, reviews, deliveries              reviews <- withdrawn_reviews
 cameras <- digests <- deliveries                     users <- sessions
 leases, audit_log stand alone
@@ -38,6 +38,7 @@ from pipeline.store.base import (
     SegmentKey,
     one_of,
 )
+from pipeline.store.drift_rows import ComparisonRow, DriftRow
 from pipeline.store.health_rows import HealthRow
 from pipeline.store.outbox_rows import DeliveryRow, DigestRow
 
@@ -51,8 +52,10 @@ __all__ = [
     "BlindRow",
     "CalibrationRow",
     "CameraRow",
+    "ComparisonRow",
     "DeliveryRow",
     "DigestRow",
+    "DriftRow",
     "EventRow",
     "EvidenceRow",
     "FootageRow",
@@ -70,7 +73,7 @@ __all__ = [
     "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0004"
+SCHEMA_REVISION = "r0008"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 REVIEW_VERDICTS = ("anomaly", "known_harmless", "false_alarm")

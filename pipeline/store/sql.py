@@ -13,6 +13,7 @@ from pipeline.store.address import Address, parse_address
 from pipeline.store.alerts import AlertTable
 from pipeline.store.browsing import BrowsingTable
 from pipeline.store.cameras import CameraTable
+from pipeline.store.drift import DriftTable
 from pipeline.store.engine import make_engine
 from pipeline.store.footage import FootageTable
 from pipeline.store.health import HealthTable
@@ -33,6 +34,7 @@ class SqlStore(
     CameraTable,
     FootageTable,
     HealthTable,
+    DriftTable,
     ModelTable,
     ScoreTable,
     AlertTable,

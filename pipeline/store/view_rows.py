@@ -56,6 +56,16 @@ _COLUMNS: Mapping[str, str] = {
         "camera:text trouble:text blind:whole start_utc:time end_utc:time duration_seconds:real "
         "detail:text footage_path:text"
     ),
+    "camera_drift": (
+        "camera:text statistic:text severity:text since_utc:time found_utc:time usual:real "
+        "recent:real spreads:real evidence:real reference_samples:whole samples:whole "
+        "first_utc:time last_utc:time checked_utc:time model_id:text"
+    ),
+    "model_comparisons": (
+        "comparison_id:text camera:text candidate_id:text candidate_state:text "
+        "candidate_activated_utc:time active_id:text at_utc:time who:text not_worse:whole "
+        "figures:text"
+    ),
 }
 _TIME: Mapping[str, str] = {
     "flagged_clips": "start_utc",
@@ -64,6 +74,8 @@ _TIME: Mapping[str, str] = {
     "model_performance": "created_utc",
     "runs": "finished_utc",
     "camera_troubles": "start_utc",
+    "camera_drift": "checked_utc",
+    "model_comparisons": "at_utc",
 }
 """View -> the column that --since and --until mean; camera_health is of now and has none."""
 _TYPES: Mapping[str, TypeEngine[Any]] = {

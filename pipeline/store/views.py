@@ -321,6 +321,44 @@ FROM health_events AS h
 JOIN footage AS f ON f.footage_id = h.footage_id
 """
 
+_CAMERA_DRIFT = """
+SELECT
+    d.camera,
+    d.statistic,
+    d.severity,
+    d.since_utc,
+    d.found_utc,
+    d.usual,
+    d.recent,
+    d.spreads,
+    d.evidence,
+    d.reference_samples,
+    d.samples,
+    d.first_utc,
+    d.last_utc,
+    d.checked_utc,
+    d.model_id
+FROM drift AS d
+JOIN models AS m ON m.model_id = d.model_id
+WHERE m.state = 'active'
+"""
+
+_MODEL_COMPARISONS = """
+SELECT
+    t.comparison_id,
+    t.camera,
+    t.candidate_id,
+    c.state AS candidate_state,
+    c.activated_utc AS candidate_activated_utc,
+    t.active_id,
+    t.at_utc,
+    t.who,
+    CASE WHEN t.not_worse THEN 1 ELSE 0 END AS not_worse,
+    CAST(t.figures AS TEXT) AS figures
+FROM model_trials AS t
+JOIN models AS c ON c.model_id = t.candidate_id
+"""
+
 PUBLIC_VIEWS: Mapping[str, str] = {
     "flagged_clips": _FLAGGED_CLIPS,
     "open_alerts": _OPEN_ALERTS,
@@ -329,6 +367,8 @@ PUBLIC_VIEWS: Mapping[str, str] = {
     "model_performance": _MODEL_PERFORMANCE,
     "runs": _RUNS,
     "camera_troubles": _CAMERA_TROUBLES,
+    "camera_drift": _CAMERA_DRIFT,
+    "model_comparisons": _MODEL_COMPARISONS,
 }
 """Name -> text, before the words above are replaced; a view comes after those it reads."""
 

@@ -25,6 +25,8 @@ from tests.store_samples import (
     anomaly,
     blind,
     camera,
+    comparison,
+    drift_check,
     fill,
     footage,
     health,
@@ -33,6 +35,7 @@ from tests.store_samples import (
     refused,
     review,
     segment,
+    statistic,
 )
 
 pytest_plugins = ("tests.store_fixtures",)
@@ -76,6 +79,7 @@ ADDING: dict[str, tuple[int, Callable[[Store], int]]] = {
         1, lambda s: s.put_health(line().segment.segment_id, [health(line().segment)]),
     ),
     "model": (5, lambda s: s.add_model(line().model, METRICS)),
+    "comparison": (1, lambda s: s.add_comparison(comparison(line().model, line().model))),
     "anomalies": (20, lambda s: s.add_anomalies(iter(line().anomalies))),
     "scored": (
         1, lambda s: s.mark_scored(line().segment.segment_id, line().model.model_id, 9, MORNING),
@@ -201,6 +205,30 @@ def test_footage_comes_by_time_and_refused_footage_last_without_bounds(store: St
     assert store.footage_of("press-1", MORNING) == by_time
     assert store.footage_of("press-1", until=MORNING + HOUR) == [by_time[0]]
     assert store.footage_ids("press-1") == {film.footage_id for film in [refused(), *films]}
+
+
+def test_the_last_drift_check_of_a_model_counts(store: SqlStore) -> None:
+    one = fill(store)
+    first = drift_check(one.model)
+    assert store.drift("press-1", one.model.model_id) == first
+    quiet = statistic("motion", severity=None, since_utc=None, found_utc=None, usual=None)
+    later = replace(drift_check(one.model, quiet), checked_utc=first.checked_utc + HOUR)
+    store.put_drift(later)
+    assert store.drift("press-1", one.model.model_id) == later
+    assert store.row_counts()["drift"] == 1
+    assert store.drift("press-1", "another") is None
+
+
+def test_comparisons_come_back_in_order_of_time_and_by_candidate(store: Store) -> None:
+    one = fill(store)
+    other = model("press-1", number=1)
+    store.add_model(other, [])
+    early = comparison(other, one.model, not_worse=False, minutes=-30)
+    late = comparison(other, one.model, minutes=30)
+    assert [store.add_comparison(c) for c in (late, early, late)] == [1, 1, 0]
+    assert store.comparisons("press-1", other.model_id) == [early, late]
+    filled = comparison(one.model, one.model)
+    assert store.comparisons("press-1") == [early, filled, late]
 
 
 def test_health_of_a_segment_is_what_was_found_last(store: Store) -> None:

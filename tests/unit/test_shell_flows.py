@@ -19,7 +19,10 @@ from pipeline.settings import Settings
 ROOT = Path(__file__).parents[2]
 SITE = Path("/srv/plant/line-3")
 SETTINGS = Settings(
-    ingest_interval_seconds=60, report_interval_seconds=3600, train_interval_seconds=86_400
+    ingest_interval_seconds=60,
+    report_interval_seconds=3600,
+    train_interval_seconds=86_400,
+    retrain_interval_seconds=43_200,
 )
 BY_FLOW = {item.flow_name: item for item in deployments_of(SITE, SETTINGS)}
 
@@ -37,16 +40,22 @@ def test_watching_reporting_and_training_are_scheduled_the_rest_is_by_hand() -> 
     assert set(BY_FLOW) == {
         "kizashi-ingest",
         "kizashi-train",
+        "kizashi-retrain",
         "kizashi-score",
         "kizashi-report",
         "kizashi-watch",
     }
-    assert scheduled == {"kizashi-watch", "kizashi-report", "kizashi-train"}
+    assert scheduled == {"kizashi-watch", "kizashi-report", "kizashi-train", "kizashi-retrain"}
 
 
 @pytest.mark.parametrize(
     ("flow", "seconds"),
-    [("kizashi-watch", 60), ("kizashi-report", 3600), ("kizashi-train", 86_400)],
+    [
+        ("kizashi-watch", 60),
+        ("kizashi-report", 3600),
+        ("kizashi-train", 86_400),
+        ("kizashi-retrain", 43_200),
+    ],
 )
 def test_intervals_come_from_the_settings_in_utc_from_a_fixed_day(flow: str, seconds: int) -> None:
     schedule = schedule_of(flow)
@@ -62,6 +71,7 @@ def test_a_round_that_is_due_while_one_runs_is_left_out_a_training_waits() -> No
         assert item.concurrency_options is not None
         strategies[name] = item.concurrency_options.collision_strategy
     assert strategies.pop("kizashi-train") == ConcurrencyLimitStrategy.ENQUEUE
+    assert strategies.pop("kizashi-retrain") == ConcurrencyLimitStrategy.ENQUEUE
     assert set(strategies.values()) == {ConcurrencyLimitStrategy.CANCEL_NEW}
 
 

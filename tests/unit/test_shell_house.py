@@ -58,6 +58,7 @@ ONLY_IN = {
                 "nuisances",
                 "objects",
                 "scene",
+                "slow_shifts",
                 "trivial",
             )
         ),
@@ -71,7 +72,7 @@ ONLY_IN = {
 }
 PURE_ROOMS = tuple(
     f"pipeline/{room}/"
-    for room in ("evaluation", "learning", "scoring", "clips", "footage", "health")
+    for room in ("evaluation", "learning", "scoring", "clips", "footage", "health", "drift")
 )
 NOT_IN_PURE_ROOMS = {"sqlalchemy", "prefect", "pydantic", "structlog"}
 NO_TORCH_AT_IMPORT = (

@@ -1,0 +1,76 @@
+"""Learning the drift reference of a model from the footage that it learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.clips.reader import ClipReader, Stretch
+from pipeline.clips.windows import Clip
+from pipeline.drift.reference import DriftReference
+from pipeline.drift.samples import (
+    cut_samples,
+    picture_values,
+    sample_seconds_for,
+    score_values,
+    thinned,
+)
+from pipeline.health.look import Looker, grey_of
+from pipeline.timebase import microseconds, seconds
+
+__all__ = ["drift_reference"]
+
+_MOST_SAMPLES = 96
+"""Of pictures: more tell little more, and a decoder is started for each."""
+
+
+def drift_reference(
+    training: Sequence[Stretch],
+    held_out: Sequence[Stretch],
+    reader: ClipReader,
+    clips: Sequence[Sequence[Clip]],
+    scores: Mapping[str, NDArray[np.float64]],
+) -> DriftReference:
+    """Return the reference of a model.
+
+    `clips`: those of each held-out stretch, `scores`: row -> -log10 p of all of them, one after the
+    other. Pictures are taken from training footage too.
+    """
+    lengths_us = [stretch.segment.end_us - stretch.segment.start_us for stretch in held_out]
+    length_seconds = sample_seconds_for(seconds(sum(lengths_us)))
+    values: dict[str, list[float]] = {}
+    footage = sorted((*training, *held_out), key=lambda stretch: stretch.segment.start_utc)
+    looker = Looker(grey_of(reader.background_HW), reader.view.masks)
+    for sample in thinned(list(cut_samples(footage, length_seconds)), _MOST_SAMPLES):
+        _keep(values, picture_values(sample, reader, looker))
+    for chosen in _samples_of_clips(held_out, clips, microseconds(length_seconds)):
+        _keep(values, score_values({row: found[chosen].tolist() for row, found in scores.items()}))
+    return DriftReference(
+        sample_seconds=length_seconds,
+        values={name: tuple(found) for name, found in values.items()},
+    )
+
+
+def _keep(values: dict[str, list[float]], taken: Mapping[str, float]) -> None:
+    for name, value in taken.items():
+        values.setdefault(name, []).append(value)
+
+
+def _samples_of_clips(
+    held_out: Sequence[Stretch], clips: Sequence[Sequence[Clip]], length_us: int
+) -> Iterator[NDArray[np.bool_]]:
+    """Yield which of all clips end in each whole sample of the held-out stretches."""
+    total = sum(map(len, clips))
+    position = 0
+    for stretch, own in zip(held_out, clips, strict=True):
+        ends_us = np.array([clip.end_us for clip in own], dtype=np.int64)
+        segment = stretch.segment
+        for start_us in range(segment.start_us, segment.end_us - length_us + 1, length_us):
+            chosen = np.zeros(total, dtype=np.bool_)
+            chosen[position : position + len(own)] = (ends_us > start_us) & (
+                ends_us <= start_us + length_us
+            )
+            yield chosen
+        position += len(own)
