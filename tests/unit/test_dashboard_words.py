@@ -11,6 +11,7 @@ import pytest
 
 import dashboards
 from pipeline.accounts.accounts import Role
+from pipeline.evaluation.refusals import Refusal
 from pipeline.learning.registry import ModelState
 from pipeline.reports.words import LANGUAGES, catalogue
 from pipeline.synthesis.shelf import SampleKind
@@ -45,6 +46,7 @@ BUILT = {
     "trials.stage.": [stage.name.lower() for stage in Stage],
     "trials.step.": [step.value for step in Step],
     "samples.": [kind.value for kind in SampleKind],
+    "compare.why.": [why.value for why in Refusal],
     "models.state.": [state.value for state in ModelState],
 }
 BUILT_KEYS = {prefix + name for prefix, names in BUILT.items() for name in names}
