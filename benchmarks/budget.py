@@ -143,7 +143,7 @@ def _scored(model: CameraModel, stretches: Sequence[Stretch], say: Any) -> Itera
 def _row(
     model: CameraModel, scored: Sequence[Sequence[Anomaly]], hours: float, budget: float
 ) -> dict[str, Any]:
-    policy = policy_within(model.tail, budget)
+    policy = policy_within(model.tail, budget, like=model.policy)
     alerts = [
         alert
         for anomalies in scored

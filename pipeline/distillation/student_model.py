@@ -145,7 +145,10 @@ class StudentModel:
     def with_budget(self, per_day: float) -> StudentModel:
         """Return the same model with the threshold of another alarm budget; ValueError for <= 0."""
         return replace(
-            self, policy=policy_within(self.tail, per_day), budget_per_day=per_day, digest=""
+            self,
+            policy=policy_within(self.tail, per_day, like=self.policy),
+            budget_per_day=per_day,
+            digest="",
         )
 
     def manifest(self) -> dict[str, Any]:

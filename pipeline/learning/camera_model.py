@@ -153,7 +153,10 @@ class CameraModel:
     def with_budget(self, per_day: float) -> CameraModel:
         """Return the same model with the threshold of another alarm budget; ValueError for <= 0."""
         return replace(
-            self, policy=policy_within(self.tail, per_day), budget_per_day=per_day, digest=""
+            self,
+            policy=policy_within(self.tail, per_day, like=self.policy),
+            budget_per_day=per_day,
+            digest="",
         )
 
     def save(self, folder: Path) -> str:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from statistics import median
 
-from pipeline.alerts.budget import EventTail, fit_event_tail, score_at_rate
-from pipeline.alerts.events import EventPolicy, join_anomalies
+from pipeline.alerts.budget import (
+    NATURAL_SCALE,
+    NATURAL_WEIGHT,
+    EventTail,
+    fit_event_tail,
+    score_at_rate,
+)
+from pipeline.alerts.events import EventPolicy, ScoreSmoother, join_anomalies
+from pipeline.alerts.sequential import excursions
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly
+from pipeline.timebase import seconds as in_seconds
 
 __all__ = ["fit_policy", "policy_within"]
 
@@ -37,35 +47,81 @@ def fit_policy(
 
     `held_out`: the anomalies of each stretch of held-out normal footage, in order of time;
     `seconds`: how long these stretches are together. The same joining code finds the peaks here and
-    the events later, so smoothing and merging are accounted for.
+    the events later, so smoothing, merging and the sequential test are accounted for.
     """
+    parts, days = [list(part) for part in held_out], seconds / 86_400.0
     probe = replace(
         _policy(_PROBE_SCORE, _CLOSE_SHARE * _PROBE_SCORE, _PROBE_SCORE),
         merge_gap_seconds=_PROBE_GAP_SECONDS,
         minimum_seconds=0.0,
     )
-    peaks = [event.peak_score for part in held_out for event in join_anomalies(part, probe)]
-    tail = fit_event_tail(peaks, seconds / 86_400.0)
-    return policy_within(tail, budget_per_day), tail
+    alone = fit_event_tail(_peaks(parts, probe), days)
+    probe = _with_sequential_test(probe, parts, alone, days)
+    tail = fit_event_tail(_peaks(parts, probe), days)
+    return policy_within(tail, budget_per_day, like=probe), tail
 
 
-def policy_within(tail: EventTail, budget_per_day: float) -> EventPolicy:
+def _peaks(parts: Iterable[Sequence[Anomaly]], policy: EventPolicy) -> list[float]:
+    return [event.peak_score for part in parts for event in join_anomalies(part, policy)]
+
+
+def _with_sequential_test(
+    probe: EventPolicy, parts: Sequence[Sequence[Anomaly]], alone: EventTail, days: float
+) -> EventPolicy:
+    """Return the policy with what sums are worth: the score that the peaks of single clips reach as
+    often as normal operation reaches the sum.
+
+    Excursions of a sum have an exponential tail. What it is from nature, when the score of one clip
+    is a true -log10 p, is that score lasting as long as a clip, since clips overlap; it decides
+    where there is little footage.
+    """
+    found = [
+        size for part in parts for size in excursions(_steps_of(part, probe), probe) if size > 0.0
+    ]
+    lengths = [in_seconds(a.clip.end_us - a.clip.start_us) for part in parts for a in part]
+    natural = NATURAL_SCALE * (median(lengths) if lengths else 1.0)
+    scale = (sum(found) + NATURAL_WEIGHT * natural) / (len(found) + NATURAL_WEIGHT)
+    per_day = (len(found) + 3.0 / (1.0 + len(found) / 3.0)) / days
+    return replace(
+        probe,
+        sequential_offset=alone.threshold + alone.scale * math.log(alone.events_per_day / per_day),
+        sequential_gain=alone.scale / scale,
+    )
+
+
+def _steps_of(part: Sequence[Anomaly], policy: EventPolicy) -> Iterator[tuple[float, float | None]]:
+    smoother = ScoreSmoother(policy)
+    return (smoother.after(anomaly) for anomaly in part)
+
+
+def policy_within(
+    tail: EventTail, per_day: float, *, like: EventPolicy | None = None
+) -> EventPolicy:
     """Return the policy whose alerts stay within a budget where events have this tail; ValueError
-    for a budget <= 0."""
-    alert_score = score_at_rate(tail, budget_per_day)
+    for a budget <= 0.
+
+    `like`: a policy of the same camera, whose sequential test it has too; None: no such test.
+    """
+    alert_score = score_at_rate(tail, per_day)
     open_score = max(_PROBE_SCORE, _OPEN_SHARE * alert_score)
-    return _policy(open_score, _CLOSE_SHARE * open_score, alert_score)
+    return _policy(open_score, _CLOSE_SHARE * open_score, alert_score, like)
 
 
-def _policy(open_score: float, close_score: float, alert_score: float) -> EventPolicy:
+def _policy(
+    open_score: float, close_score: float, alert_score: float, like: EventPolicy | None = None
+) -> EventPolicy:
     numbers = (open_score, close_score, alert_score)
     timing = (_SMOOTHING_SECONDS, _MINIMUM_SECONDS, _MERGE_GAP_SECONDS)
+    test = (like.sequential_offset, like.sequential_gain) if like else (0.0, 0.0)
     return EventPolicy(
-        policy_id=content_id("policy", *(repr(number) for number in (*numbers, *timing))),
+        policy_id=content_id("policy", *(repr(number) for number in (*numbers, *timing, *test))),
         open_score=open_score,
         close_score=close_score,
         alert_score=alert_score,
         smoothing_seconds=_SMOOTHING_SECONDS,
         minimum_seconds=_MINIMUM_SECONDS,
         merge_gap_seconds=_MERGE_GAP_SECONDS,
+        sequential_drift=_PROBE_SCORE,
+        sequential_offset=test[0],
+        sequential_gain=test[1],
     )

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from pipeline.alerts.alerts import Alert, alerts_from_events
 from pipeline.alerts.budget import EventTail
-from pipeline.alerts.events import join_anomalies
+from pipeline.alerts.events import EventPolicy, join_anomalies
 from pipeline.assembly import Site
 from pipeline.clips.reader import Stretch
 from pipeline.distillation.stored_models import load_model
@@ -83,12 +83,13 @@ def what_if(
         raise ModelError(f"model {record.model_id[:12]} is of camera {record.camera}, not {camera}")
     raised = site.store.alerts(camera, since, until)
     verdicts = {alert.alert_id: _verdict(site, alert) for alert in raised}
-    if "tail" not in record.calibration:
+    if not {"tail", "policy"} <= set(record.calibration):
         raise ModelError(
             f"model {record.model_id[:12]} of {camera} does not say how often normal operation "
             "reaches a score; train again"
         )
     tail = EventTail.from_dict(record.calibration["tail"])
+    like = EventPolicy(**record.calibration["policy"])
     if active is not None and record.model_id == active.model_id:
         watched = _watched_seconds(site, record, since, until)
 
@@ -101,7 +102,16 @@ def what_if(
             return scored
 
     return [
-        compared(anomalies(), tail, budget, watched, record.model_id, raised, verdicts)
+        compared(
+            anomalies(),
+            tail,
+            policy_within(tail, budget, like=like),
+            budget,
+            watched,
+            record.model_id,
+            raised,
+            verdicts,
+        )
         for budget in budgets_per_day
     ]
 
@@ -109,15 +119,15 @@ def what_if(
 def compared(
     anomalies: Iterable[Anomaly],
     tail: EventTail,
+    policy: EventPolicy,
     budget_per_day: float,
     watched_seconds: float,
     model_id: str,
     raised: Sequence[Alert],
     verdicts: Mapping[str, str],
 ) -> WhatIf:
-    """Return what a budget would have raised from clips in order of time, beside the alerts of the
-    store and their latest verdicts ("unreviewed" where there is none)."""
-    policy = policy_within(tail, budget_per_day)
+    """Return what the policy of a budget would have raised from clips in order of time, beside the
+    alerts of the store and their latest verdicts ("unreviewed" where there is none)."""
     events = join_anomalies(anomalies, policy)
     alerts = alerts_from_events(events, policy, tail, budget_per_day)
     silent = tuple(alert for alert in raised if not _meets(alert, alerts))

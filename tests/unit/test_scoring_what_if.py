@@ -1,6 +1,6 @@
 """Promise: what another budget would have raised is told from stored scores; nothing changes."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from pipeline.assembly import Site, open_site
 from pipeline.errors import ModelError
 from pipeline.learning.promotion import roll_back
 from pipeline.learning.registry import ModelRecord
+from pipeline.scoring.policy import policy_within
 from pipeline.scoring.what_if import WhatIf, compared, what_if
 from tests.alerts_makers import MODEL, NOON, alert, clips
 from tests.store_samples import METRICS, MORNING, camera, fill, model
@@ -28,6 +29,7 @@ def found(budget: float, *raised: Alert, **verdicts: str) -> WhatIf:
     return compared(
         clips([*QUIET, *[PEAK] * 5, *QUIET]),
         TAIL,
+        policy_within(TAIL, budget),
         budget,
         86_400.0 / 2.0,
         MODEL,
@@ -79,7 +81,8 @@ def stored(site: Site, seed: int, *, name: str = "press-1") -> ModelRecord:
     folder = site.folder / "models" / name / str(seed)
     digest = camera_model(seed).save(folder)
     record = model(name, seed, digest=digest, model_id=digest[:32], path=f"models/{name}/{seed}")
-    record = replace(record, calibration={**record.calibration, "tail": TAIL.to_dict()})
+    told = {"tail": TAIL.to_dict(), "policy": asdict(policy_within(TAIL, 1.0))}
+    record = replace(record, calibration={**record.calibration, **told})
     site.store.add_model(record, METRICS)
     return record
 
