@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
@@ -15,6 +15,9 @@ from pipeline.accounts.login import session_of
 from pipeline.assembly import Site
 from pipeline.camera import Camera
 from pipeline.errors import AccessRefused
+
+if TYPE_CHECKING:
+    from dashboards.oidc import Provider
 
 __all__ = [
     "Admin",
@@ -40,6 +43,8 @@ class Rules:
     """Browsers reach it through TLS: cookies are sent through nothing else."""
     open_to: User | None = None
     """Everybody on this machine is this user; None: everybody logs in."""
+    provider: Provider | None = None
+    """Who else logs people in; None: passwords alone."""
 
     @property
     def cookie(self) -> str:

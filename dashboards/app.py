@@ -22,10 +22,12 @@ from dashboards.routes import (
     login,
     media,
     models,
+    oidc,
     overview,
     queries,
     reports,
     settings,
+    trials,
 )
 from pipeline.assembly import Site
 from pipeline.errors import (
@@ -76,7 +78,8 @@ def create_app(site: Site, rules: Rules, hosts: tuple[str, ...]) -> FastAPI:
     app = FastAPI(title="Kizashi", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.site, app.state.rules = site, rules
     app.include_router(login.router)
-    for room in (overview, cameras, alerts, media, models, reports, queries, settings, api):
+    app.include_router(oidc.router)
+    for room in (overview, cameras, alerts, media, models, trials, reports, queries, settings, api):
         app.include_router(room.router, dependencies=[Depends(signed_in)])
     static = resources.files("dashboards").joinpath("static")
     app.mount("/static", StaticFiles(directory=str(static)), name="static")
@@ -135,4 +138,18 @@ def _wants_json(request: Request) -> bool:
 def _said(request: Request, status: int, text: str) -> Response:
     if _wants_json(request):
         return JSONResponse({"error": text}, status_code=status)
+    if request.headers.get("hx-request"):
+        return _beside_the_form(request, status, text)
     return page(request, "error.html", status=status, error=text, code=status)
+
+
+def _beside_the_form(request: Request, status: int, text: str) -> Response:
+    """Return what a script puts into the page that is there, so that nothing typed is lost."""
+    answer = page(request, "problem.html", status=status, error=text)
+    if request.method == "GET":  # a refresh of a part: it is tried again, what is there stays
+        answer.headers["HX-Reswap"] = "none"
+    else:
+        answer.headers["HX-Retarget"] = "#problem"
+        answer.headers["HX-Reselect"] = "p"
+        answer.headers["HX-Reswap"] = "innerHTML show:window:top"
+    return answer

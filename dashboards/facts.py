@@ -23,7 +23,8 @@ __all__ = ["CameraCard", "camera_facts", "overview_cards", "score_series", "stat
 
 _POINTS = 720
 _NEWEST_ALERTS = 200
-_URGENCY = {state: rank for rank, state in enumerate(("blind", "behind", "learning", "empty"))}
+_STATES = ("blind", "unwell", "behind", "learning", "empty")
+_URGENCY = {state: rank for rank, state in enumerate(_STATES)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +64,9 @@ def state_words(state: CameraState, words: Words) -> str:
     """Return whether a camera is watched now, in words."""
     if state.since_utc is None:
         return words(f"watching.{state.watching}")
-    return words(f"watching.{state.watching}.since", since=words.time(state.since_utc, "minute"))
+    since = words.time(state.since_utc, "minute")
+    why = words(f"reason.{state.trouble}") if state.trouble else ""
+    return words(f"watching.{state.watching}.since", since=since, why=why)
 
 
 def _finding(state: CameraState, words: Words) -> str:
@@ -194,6 +197,7 @@ def _spans(
         blind,
         unscored=unscored,
         last_clip_utc=_last_clips(segments, scored, step),
+        health=site.store.health(camera, since, until),
     )
 
 

@@ -44,10 +44,10 @@ def language_of(request: Request) -> str:
     return site_of(request).settings.language
 
 
-def words_for(request: Request, timezone: str = "UTC") -> Words:
-    """Return the words for whoever asks, with times in `timezone`."""
-    language = language_of(request)
-    return Words(language, timezone, "dashboards.text")
+def words_for(request: Request, timezone: str = "UTC", *packages: str) -> Words:
+    """Return the words for whoever asks, with times in `timezone`; `packages` are of catalogues
+    beside those of the dashboard and of reports."""
+    return Words(language_of(request), timezone, "dashboards.text", *packages)
 
 
 def page(

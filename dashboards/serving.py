@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dashboards.access import Rules
 from dashboards.app import create_app
+from dashboards.oidc import provider_of
 from pipeline.accounts.accounts import ALL_CAMERAS, Role, User
 from pipeline.assembly import Site
 from pipeline.errors import SettingsError
@@ -47,7 +48,7 @@ class Place:
 def check_place(place: Place, users: int) -> None:
     """Raise SettingsError when the dashboard must not be started like this.
 
-    `users`: how many there are who may log in.
+    `users`: how many may log in; a provider that logs people in counts as one.
     """
     if (place.certificate is None) != (place.key is None):
         raise SettingsError("--certificate and --key belong together; give both")
@@ -75,7 +76,9 @@ def serve_dashboard(site: Site, place: Place, say: Callable[[str], None]) -> Non
     """Serve the dashboard of a site until stopped; SettingsError when `place` will not do."""
     import uvicorn
 
-    check_place(place, sum(not user.disabled for user in site.store.users()))
+    provider = provider_of(site)
+    users = sum(not user.disabled for user in site.store.users())
+    check_place(place, users + (provider is not None))
     everybody = User(
         name="local",
         role=Role.ADMIN,
@@ -83,7 +86,11 @@ def serve_dashboard(site: Site, place: Place, say: Callable[[str], None]) -> Non
         password_hash="",
         created_utc=site.clock.now_utc(),
     )
-    rules = Rules(secure=place.secure, open_to=everybody if place.without_login else None)
+    rules = Rules(
+        secure=place.secure,
+        open_to=everybody if place.without_login else None,
+        provider=provider,
+    )
     named = () if place.host in ("0.0.0.0", "::") else (place.host,)
     app = create_app(site, rules, (*_LOCAL_NAMES, *named, *place.names))
     say(f"dashboard: {'https' if place.certificate else 'http'}://{place.host}:{place.port}/")

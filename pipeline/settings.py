@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentProblem
 
+from pipeline.accounts.oidc_table import OidcTable
 from pipeline.errors import SettingsError
 from pipeline.notification.configuration import NotifyTable
 from pipeline.notification.rules import DEFAULT_RULES, Rules
+from pipeline.recording.configuration import RecordTable
 
 __all__ = ["SETTINGS_FILE", "Settings", "load_settings"]
 
@@ -50,6 +52,16 @@ class Settings(BaseSettings):
     """What the report flow reports on: the last day, week or month that is over."""
     train_interval_seconds: int = Field(default=604_800, ge=60)
     """Schedule of the training flow."""
+    record_file_seconds: float = Field(default=60.0, ge=5, le=3600)
+    """Length of the files that `kizashi record` writes."""
+    record_stall_seconds: float = Field(default=5.0, ge=2, le=120)
+    """A live stream that gives no frame for this long is opened anew."""
+    record_least_free_mib: int = Field(default=2048, ge=16)
+    """Recording stops while less is free on the disk of a camera's folder, in MiB."""
+    record: list[RecordTable] = []
+    """The live streams of cameras. None: footage comes from elsewhere."""
+    dashboard: dict[Literal["oidc"], OidcTable] = {}
+    """Who else logs people in to the dashboard; none: accounts with passwords alone."""
     notify: list[NotifyTable] = []
     """Who is told of alerts, and when. None: every alert becomes a file in `deliveries/`."""
 
@@ -60,6 +72,15 @@ class Settings(BaseSettings):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two tables are called {', '.join(twice)}; give each a name")
+        return tables
+
+    @field_validator("record")
+    @classmethod
+    def _one_stream_a_camera(cls, tables: list[RecordTable]) -> list[RecordTable]:
+        names = [table.camera for table in tables]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two tables of camera {', '.join(twice)}; a camera has one stream")
         return tables
 
     def notify_rules(self) -> tuple[Rules, ...]:
@@ -97,7 +118,10 @@ def load_settings(folder: Path) -> Settings:
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    """Return where a setting stands: preset, or [[notify]] 2 (email): to."""
+    """Return where a setting stands: preset, [[record]] 1: url, or [[notify]] 2 (email): to."""
+    if location[0] == "record" and len(location) > 1:
+        rest = ".".join(str(part) for part in location[2:])
+        return f"[[record]] {int(location[1]) + 1}" + (f": {rest}" if rest else "")
     if location[0] != "notify" or len(location) < 2:
         return ".".join(str(part) for part in location)
     kind = f" ({location[2]})" if len(location) > 2 else ""

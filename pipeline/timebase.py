@@ -5,8 +5,17 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
-__all__ = ["Clock", "SystemClock", "microseconds", "require_utc", "seconds", "shift_utc"]
+__all__ = [
+    "Clock",
+    "SystemClock",
+    "microseconds",
+    "moment_in",
+    "require_utc",
+    "seconds",
+    "shift_utc",
+]
 
 MICROSECONDS_PER_SECOND = 1_000_000
 
@@ -52,3 +61,12 @@ def require_utc(value: datetime) -> datetime:
 def shift_utc(start_utc: datetime, offset_us: int) -> datetime:
     """Return the wall time `offset_us` microseconds after `start_utc`."""
     return require_utc(start_utc) + timedelta(microseconds=offset_us)
+
+
+def moment_in(timezone: str, text: str) -> datetime:
+    """Return a moment of ISO 8601 in UTC; without an offset it is meant in `timezone`. ValueError
+    when it is none."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(timezone))
+    return moment.astimezone(UTC)

@@ -23,11 +23,24 @@ from pipeline.accounts.passwords import hash_password
 from pipeline.alerts.alerts import Alert
 from pipeline.alerts.evidence import Evidence, PeakPicture, write_evidence
 from pipeline.assembly import Site
+from pipeline.clips.reader import Stretch
+from pipeline.synthesis.samples import make_samples
+from pipeline.trial.trial_file import start_trial
 from tests.alerts_makers import NOON, camera, footage, segment
 from tests.reports_makers import add_alerts, fill_morning, model, open_small_site
 from tests.synthesis_makers import camera_model
+from tests.trial_makers import morning_trial
 
-__all__ = ["LATER", "PASSWORD", "PEOPLE", "add_people", "client_of", "filled_site", "signed_in"]
+__all__ = [
+    "LATER",
+    "PASSWORD",
+    "PEOPLE",
+    "add_people",
+    "client_of",
+    "filled_site",
+    "signed_in",
+    "stretch_of",
+]
 
 PASSWORD = "fits-nobody-else"
 PEOPLE = {
@@ -57,7 +70,8 @@ class TickingClock:
 
 @contextmanager
 def filled_site(folder: Path, *, pictures: bool = True) -> Iterator[Site]:
-    """Yield a site with line-1 and its three alerts, press-9 without anything, and four people."""
+    """Yield a site with line-1, its three alerts and its trial `small`, press-9 without anything,
+    and four people."""
     site = replace(open_small_site(folder), clock=TickingClock())
     alerts = fill_morning(site)
     (folder / "footage" / "line-1").mkdir(parents=True)
@@ -72,10 +86,14 @@ def filled_site(folder: Path, *, pictures: bool = True) -> Iterator[Site]:
         evidence = [file for alert in alerts for file in _evidence(site, alert, clip)]
     add_alerts(site, alerts, evidence)
     steps = [{"step": float(n), "critic_loss": 1.0 / n, "seconds": 0.4 * n} for n in range(1, 40)]
-    digest = camera_model().save(folder / "models" / "line-1" / LATER)
+    drawing = camera_model()
+    digest = drawing.save(folder / "models" / "line-1" / LATER)
     later = model(model_id=LATER, digest=digest, path=f"models/line-1/{LATER}")
     site.store.add_model(later, steps)
+    if pictures:
+        assert make_samples(site, later, drawing, camera(), [stretch_of(clip)])
     site.store.put_camera(camera(name="press-9", source=Path("footage/press-9")))
+    start_trial(site, morning_trial())
     add_people(site)
     try:
         yield site
@@ -117,6 +135,12 @@ def signed_in(site: Site, name: str) -> TestClient:
     client.cookies.set(Rules(secure=False).cookie, begun.token)
     client.headers["x-csrf-token"] = begun.session.csrf
     return client
+
+
+def stretch_of(clip: Path) -> Stretch:
+    """Return the whole film as footage of line-1."""
+    whole = replace(segment(), start_us=0, end_us=12_000_000)
+    return Stretch(source=clip, footage=footage(width_px=320, height_px=180), segment=whole)
 
 
 def _film(path: Path) -> None:

@@ -14,6 +14,7 @@ from pipeline.camera import Camera
 from pipeline.clips.windows import Clip
 from pipeline.footage.admission import Footage, Reason, Verdict
 from pipeline.footage.segments import Blind, Segment
+from pipeline.health.events import HealthEvent, Trouble, health_event
 from pipeline.identity import content_id, digest_of
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.scoring.anomaly import Anomaly, Place
@@ -232,6 +233,18 @@ def review(of: Alert, verdict: str = "anomaly", minutes: int = 0, **changes: Any
     return replace(said, **changes)
 
 
+def health(
+    of: Segment,
+    start_us: int = 10 * SECOND_US,
+    end_us: int = 20 * SECOND_US,
+    trouble: Trouble = Trouble.MOVED_SLIGHTLY,
+) -> HealthEvent:
+    """Return trouble in a segment; without more, one that does not blind."""
+    return health_event(
+        of, trouble, start_us, end_us, found_us=start_us + 3 * SECOND_US, detail="+2.0 px right"
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
     """Everything that `fill` recorded of one camera."""
@@ -275,6 +288,7 @@ def fill(store: Store, name: str = "press-1", *, reviewed: bool = True) -> Line:
     store.put_camera(one.camera)
     store.add_footage(one.footage, [one.segment], [one.blind])
     store.add_footage(refused(name), [], [])
+    store.put_health(one.segment.segment_id, [health(one.segment)])
     store.add_model(one.model, METRICS)
     store.promote(one.model.model_id, MORNING)
     store.add_anomalies(one.anomalies)

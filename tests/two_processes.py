@@ -130,7 +130,9 @@ def trained(
 class _Noise:
     """Stands in for a TileSource: the n-th batch depends on n alone."""
 
-    def batches(self, *, skip: int, pseudo: bool = True) -> Iterator[TrainingBatch]:
+    def batches(
+        self, *, skip: int, device: torch.device, pseudo: bool = True
+    ) -> Iterator[TrainingBatch]:
         for number in count(skip):
             real, other = (
                 random_clips(PRESET.tgan.geometry, CLIPS, 2 * number + which) for which in range(2)

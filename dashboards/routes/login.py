@@ -10,10 +10,10 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 
 from dashboards.access import Asking, SiteHere, check_origin, rules_of
 from dashboards.pages import LANGUAGE_COOKIE, page
-from pipeline.accounts.login import SESSION_LIFE, log_in, log_out
+from pipeline.accounts.login import SESSION_LIFE, NewSession, log_in, log_out
 from pipeline.errors import AccessRefused
 
-__all__ = ["router"]
+__all__ = ["inside_only", "login_form", "router", "set_session"]
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,7 +27,7 @@ def healthz() -> Response:
 @router.get("/login")
 def login_page(request: Request, next: str = "/") -> Response:
     """Show the form."""
-    return page(request, "login.html", next=_inside(next), problem="")
+    return login_form(request, next)
 
 
 @router.post("/login")
@@ -43,8 +43,26 @@ def login(
     try:
         begun = log_in(site, name, password)
     except AccessRefused as error:
-        return page(request, "login.html", next=_inside(next), problem=str(error), status=403)
-    answer = RedirectResponse(_inside(next), status_code=303)
+        return login_form(request, next, str(error), status=403)
+    answer = RedirectResponse(inside_only(next), status_code=303)
+    set_session(request, answer, begun)
+    return answer
+
+
+def login_form(request: Request, next: str, problem: str = "", *, status: int = 200) -> Response:
+    """Return the page to log in; `problem` is the end of the key of a text."""
+    return page(
+        request,
+        "login.html",
+        next=inside_only(next),
+        problem=problem,
+        provider=rules_of(request).provider,
+        status=status,
+    )
+
+
+def set_session(request: Request, answer: Response, begun: NewSession) -> None:
+    """Give the token of a new session to the browser, for this server alone."""
     rules = rules_of(request)
     answer.set_cookie(
         rules.cookie,
@@ -55,7 +73,6 @@ def login(
         httponly=True,
         samesite="strict",
     )
-    return answer
 
 
 @router.post("/logout")
@@ -71,12 +88,12 @@ def logout(request: Request, site: SiteHere, who: Asking) -> Response:
 @router.get("/language/{language}")
 def choose_language(language: Literal["en", "ja"], next: str = "/") -> Response:
     """Remember the language in the browser."""
-    answer = RedirectResponse(_inside(next), status_code=303)
+    answer = RedirectResponse(inside_only(next), status_code=303)
     answer.set_cookie(LANGUAGE_COOKIE, language, max_age=31_536_000, samesite="lax", httponly=True)
     return answer
 
 
-def _inside(target: str) -> str:
+def inside_only(target: str) -> str:
     """Return a path of this server; the first page for anything else."""
     parts = urlsplit(target)
     leads_out = parts.scheme or parts.netloc or not target.startswith("/")

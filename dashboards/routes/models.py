@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from fastapi.responses import Response
+from fastapi.responses import FileResponse, Response
+from starlette.exceptions import HTTPException
 
 from dashboards.access import Admin, Asking, SiteHere, Who, seen_camera
 from dashboards.pages import page, words_for
@@ -13,6 +14,7 @@ from pipeline.assembly import Site
 from pipeline.errors import ModelError
 from pipeline.learning.promotion import find_model, promote_model
 from pipeline.learning.registry import ModelRecord
+from pipeline.synthesis.shelf import SampleKind, stored_samples
 
 __all__ = ["ModelId", "model_seen", "router"]
 
@@ -55,8 +57,33 @@ def model(request: Request, site: SiteHere, who: Asking, model_id: ModelId) -> R
     metrics = site.store.training_metrics(model_id)
     figures = sorted({name for step in metrics for name in step if name not in ("step", "seconds")})
     return page(
-        request, "model.html", who, words=words, camera=camera, record=record, figures=figures
+        request,
+        "model.html",
+        who,
+        words=words,
+        camera=camera,
+        record=record,
+        figures=figures,
+        samples=stored_samples(site, record, camera.privacy_masks),
     )
+
+
+@router.get("/models/{model_id}/samples/{kind}")
+def sample(
+    request: Request, site: SiteHere, who: Asking, model_id: ModelId, kind: SampleKind
+) -> Response:
+    """Return a film of what a model has learnt, or a part of it, and record who looked: footage is
+    in it."""
+    record = model_seen(site, who, model_id)
+    camera = seen_camera(site, who, record.camera)
+    stored = stored_samples(site, record, camera.privacy_masks)
+    path = stored.files.get(kind) if stored else None
+    if path is None:
+        raise HTTPException(404, f"model {record.model_id[:12]} has no samples of that kind")
+    if request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
+        said = {"camera": camera.name, "kind": kind.value}
+        site.store.audit(who.user.name, "saw samples", record.model_id, said)
+    return FileResponse(path, media_type="video/webm")
 
 
 @router.post("/models/{model_id}/promote")

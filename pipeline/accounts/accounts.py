@@ -41,7 +41,8 @@ class User:
     cameras: tuple[str, ...]
     """Names of cameras, or `*` for all of them, later ones too."""
     password_hash: str
-    """As `pipeline.accounts.passwords` makes it; empty when no password opens this account."""
+    """As `pipeline.accounts.passwords` makes it; empty, or `oidc$` and who a provider says it is,
+    when no password opens this account."""
     created_utc: datetime
     disabled: bool = False
     failed_logins: int = 0

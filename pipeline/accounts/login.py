@@ -13,7 +13,15 @@ from pipeline.accounts.passwords import hash_password, password_fits
 from pipeline.assembly import Site
 from pipeline.errors import AccessRefused, SettingsError
 
-__all__ = ["NewSession", "add_user", "change_user", "log_in", "log_out", "session_of"]
+__all__ = [
+    "NewSession",
+    "add_user",
+    "begin_session",
+    "change_user",
+    "log_in",
+    "log_out",
+    "session_of",
+]
 
 SESSION_LIFE = timedelta(hours=12)
 """A shift and what follows it."""
@@ -110,6 +118,12 @@ def log_in(site: Site, name: str, password: str) -> NewSession:
         raise AccessRefused("wrong")
     if user.failed_logins:
         site.store.put_user(replace(user, failed_logins=0, locked_until_utc=None))
+    return begin_session(site, user, by="password")
+
+
+def begin_session(site: Site, user: User, *, by: str) -> NewSession:
+    """Return a new session of a user who has shown who they are; `by` what, for the audit log."""
+    now = site.clock.now_utc()
     token = secrets.token_urlsafe(32)
     session = UserSession(
         token_sha256=_digest(token),
@@ -119,7 +133,7 @@ def log_in(site: Site, name: str, password: str) -> NewSession:
         expires_utc=now + SESSION_LIFE,
     )
     site.store.add_session(session)
-    site.store.audit(user.name, "login", user.name, {})
+    site.store.audit(user.name, "login", user.name, {"by": by})
     return NewSession(session=session, token=token)
 
 

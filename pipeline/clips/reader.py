@@ -22,6 +22,8 @@ from pipeline.clips.windows import Clip, Window, windows
 from pipeline.footage.admission import Footage
 from pipeline.footage.frames import View, WorkingFrame, working_frames
 from pipeline.footage.segments import Segment
+from pipeline.health.reference import HealthReference
+from pipeline.health.watch import HealthWatch
 from pipeline.timebase import shift_utc
 
 __all__ = ["ClipReader", "Moment", "Stretch", "WindowBatch", "view_for"]
@@ -96,10 +98,17 @@ class ClipReader:
     """How far back the history of a window goes; None: it has none."""
     folder_frame_rate: float = 10.0
     stall_seconds: float = 30.0
+    health: HealthWatch | None = None
+    """Leaves out what the camera could not see, and keeps what it found; None reads everything."""
 
     def with_masks(self, masks: tuple[tuple[tuple[float, float], ...], ...]) -> ClipReader:
         """Return the reader with privacy masks burnt into every frame."""
         return replace(self, view=replace(self.view, masks=masks))
+
+    def watching(self, known: HealthReference | None) -> ClipReader:
+        """Return the reader that leaves out what the camera could not see, beside what is known of
+        it."""
+        return replace(self, health=HealthWatch(self.background_HW, known, self.view))
 
     def clips(self, stretch: Stretch, *, stride: int) -> Iterator[tuple[Clip, Window]]:
         """Yield (clip, window) in order of time; grey windows have their lighting aligned.
@@ -127,7 +136,7 @@ class ClipReader:
                 yield Moment(stretch.segment.segment_id, frame.pts_us), frame.history_SGW2
 
     def _frames(self, stretch: Stretch) -> Iterator[WorkingFrame]:
-        return working_frames(
+        frames = working_frames(
             stretch.source,
             self.view,
             start_us=stretch.segment.start_us,
@@ -135,6 +144,7 @@ class ClipReader:
             folder_frame_rate=self.folder_frame_rate,
             stall_seconds=self.stall_seconds,
         )
+        return self.health.watched(frames, stretch.segment) if self.health else frames
 
     def _with_history(self, frames: Iterator[WorkingFrame]) -> Iterator[WorkingFrame]:
         if self.history is None:

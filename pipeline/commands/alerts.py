@@ -20,7 +20,7 @@ from pipeline.commands.shell import opened_site, parse_moment, user_name
 if TYPE_CHECKING:
     from pipeline.alerts.alerts import Alert
     from pipeline.assembly import Site
-    from pipeline.scoring.what_if import WhatIf
+    from pipeline.reports.what_if import WhatIf
 
 __all__ = ["alerts", "review", "sql", "what_if"]
 
@@ -133,17 +133,16 @@ def what_if(
     model's scores are in the store; another model scores the footage again, which takes as long as
     scoring does. Of the alerts that there are: kept, and silent by their verdicts; new ones beside.
     """
-    from pipeline.scoring.what_if import what_if as compare
+    from pipeline.reports.what_if import what_if as compare
 
     with opened_site(context) as site, progress_lines() as progress:
         known, now = site.store.camera(camera), site.clock.now_utc()
-        chosen = budget or [factor * known.budget_per_day for factor in (0.5, 1.0, 2.0, 4.0)]
         start, end = (
             parse_moment(text, timezone=known.timezone, now_utc=now) if text else None
             for text in (since, until)
         )
         found = compare(
-            site, camera, chosen, model=model, since=start, until=end, progress=progress
+            site, camera, budget or (), model=model, since=start, until=end, progress=progress
         )
     print_rows(_WHAT_IF_COLUMNS, [_what_if_row(one) for one in found], format)
 

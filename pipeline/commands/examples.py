@@ -45,6 +45,11 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "kizashi camera mask press-1 --polygon '0,0 0.3,0 0.3,0.5'",
         "kizashi camera mask press-1 --clear",
     ),
+    "record": (
+        "kizashi record",
+        "kizashi record press-1 --for 10m",
+        "kizashi record --status",
+    ),
     "ingest": ("kizashi ingest", "kizashi ingest press-1 press-2"),
     "train": (
         "kizashi train press-1",
@@ -84,6 +89,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "model show": ("kizashi model show 3e397345aabb",),
     "model promote": ("kizashi model promote 3e397345aabb",),
     "model rollback": ("kizashi model rollback press-1",),
+    "model samples": ("kizashi model samples 3e397345aabb",),
     "model distil": ("kizashi model distil 3e397345aabb --effort 0.1",),
     "model export": ("kizashi model export 3e397345aabb --out press-1.onnx --eight-bits",),
     "generate": (
@@ -123,6 +129,7 @@ _SHORT: Mapping[str, str] = {
     "camera show": "Show what is registered of one.",
     "camera set": "Change it.",
     "camera mask": "Add privacy masks.",
+    "record": "Record live cameras into files.",
     "ingest": "Take in the footage that arrived.",
     "train": "Learn what is normal.",
     "score": "Score what is new; events, alerts, evidence.",
@@ -143,6 +150,7 @@ _SHORT: Mapping[str, str] = {
     "model show": "Show what is known of one.",
     "model promote": "Make one the active one.",
     "model rollback": "Go back to the one before.",
+    "model samples": "Make the films of its page again.",
     "model distil": "Make a small, fast student of one.",
     "model export": "Write a student to one file.",
     "generate": "Draw synthetic normal clips.",

@@ -99,6 +99,20 @@ def rollback(
     print_line(f"model {record.model_id[:12]} is active for camera {record.camera} again")
 
 
+@models_app.command("samples", **texts_of("model samples"))
+def samples(context: typer.Context, model: Model) -> None:
+    """Make the films again that show on its page what a model has learnt.
+
+    Training makes them: clips that the generator draws, and held-out footage beside what the model
+    makes of it. After a change of privacy masks they are shown no more until made again.
+    """
+    from pipeline.synthesis.remake import remake_samples
+
+    with opened_site(context) as site, progress_lines() as progress:
+        record = remake_samples(site, model, progress=progress)
+    print_line(f"{record.camera}: the samples of model {record.model_id[:12]} are made")
+
+
 @models_app.command("distil", **texts_of("model distil"))
 def distil(
     context: typer.Context,

@@ -9,7 +9,7 @@ import typer
 from pipeline.commands.examples import texts_of
 from pipeline.commands.output import Format, in_utc, print_line, print_rows
 from pipeline.commands.shell import opened_site
-from pipeline.errors import NotificationError, SettingsError
+from pipeline.errors import KizashiError, NotificationError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def try_sinks(
         for channel in chosen:
             try:
                 channel.sink.send(compose_test(site, channel.name))
-            except NotificationError as error:
+            except KizashiError as error:
                 failed += 1
                 print_line(f"{channel.name} ({channel.kind}): not delivered: {masked(str(error))}")
             else:

@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import typer
 
 from pipeline.errors import SettingsError
+from pipeline.timebase import moment_in
 
 if TYPE_CHECKING:
     from pipeline.assembly import Site
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["Shell", "chosen_cameras", "opened_site", "parse_moment", "site_folder", "user_name"]
 
 _SITE_FILES = ("kizashi.toml", "kizashi.db")
-_AGO = re.compile(r"(\d{1,6})([mhd])")
-_AGO_UNIT = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_LENGTH = re.compile(r"(\d{1,6})([smhd])")
+_UNIT = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,17 +79,20 @@ def chosen_cameras(site: Site, names: list[str] | None) -> list[str]:
 def parse_moment(text: str, *, timezone: str, now_utc: datetime) -> datetime:
     """Return a moment in UTC from `2026-01-31`, `2026-01-31T08:00[:05][Z or +09:00]`, or `90m`,
     `24h`, `7d` (that long ago). Without an offset it is meant in `timezone`."""
-    if ago := _AGO.fullmatch(text):
-        return now_utc - int(ago[1]) * _AGO_UNIT[ago[2]]
+    if (ago := length_of(text)) is not None:
+        return now_utc - ago
     try:
-        moment = datetime.fromisoformat(text)
+        return moment_in(timezone, text)
     except ValueError as error:
         raise SettingsError(
             f"{text!r} is no moment; give 2026-01-31, 2026-01-31T08:00Z, 90m, 24h or 7d (ago)"
         ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(timezone))
-    return moment.astimezone(UTC)
+
+
+def length_of(text: str) -> timedelta | None:
+    """Return the length that `30s`, `90m`, `24h` or `7d` says; None for anything else."""
+    found = _LENGTH.fullmatch(text)
+    return None if found is None else int(found[1]) * _UNIT[found[2]]
 
 
 def user_name() -> str:

@@ -95,7 +95,8 @@ def score(
     """Score what was not scored yet, and bring events and alerts up to date.
 
     Uses the active model of each camera. Alerts get their evidence: a clip, a heat map, what the
-    model expected. Scored footage is left out, so it can be called at any time.
+    model expected. Scored footage is left out, so it can be called at any time. Where the camera
+    was frozen, black, covered, out of focus, moved or slow, nothing is scored, and that is said.
     """
     from pipeline.scoring.score_camera import score_camera
 
@@ -107,9 +108,10 @@ def score(
             zone, now = site.store.camera(name).timezone, site.clock.now_utc()
             start = parse_moment(since, timezone=zone, now_utc=now) if since else None
             done = score_camera(site, name, since=start, exported=model, progress=progress)
+            unwell = f"; {done.health_events} health events" if done.health_events else ""
             print_line(
                 f"{name}: {done.segments} segments, {done.clips} clips scored; "
-                f"{done.events} new events, {done.alerts} new alerts"
+                f"{done.events} new events, {done.alerts} new alerts{unwell}"
             )
 
 

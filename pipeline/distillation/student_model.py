@@ -24,6 +24,7 @@ from pipeline.clips.flow import FlowQuality
 from pipeline.clips.reader import ClipReader, WindowBatch
 from pipeline.errors import ModelDamaged, ModelError, TrainingDiverged
 from pipeline.footage.frames import View
+from pipeline.health.reference import HealthReference, health_from_manifest
 from pipeline.learning.camera_model import CameraModel, choose_device
 from pipeline.scoring.calibration import TailModel
 from pipeline.scoring.fusion import CalibratedClips, joined_statistic
@@ -80,6 +81,8 @@ class StudentModel:
     held_out_seconds: float
     teacher: str
     """Digest of the model it learnt from; in a site, the name of that model, which begins it."""
+    health: HealthReference | None = None
+    """What the camera looks like when it is well: the teacher's."""
     figures: Mapping[str, Any] = field(default_factory=dict)
     """Of training: seed, windows, steps, the loss of the last ones, how much footage and which."""
     digest: str = ""
@@ -165,6 +168,7 @@ class StudentModel:
             "statistic_tail": self.statistic_tail.to_dict(),
             "calibration": self.calibration_summary(),
             "teacher": self.teacher,
+            "health": self.health.to_dict() if self.health else None,
             "figures": dict(self.figures),
         }
 
@@ -228,6 +232,7 @@ def model_from_manifest(
         budget_per_day=summary["budget_per_day"],
         held_out_seconds=summary["held_out_seconds"],
         teacher=manifest["teacher"],
+        health=health_from_manifest(manifest),
         figures=manifest["figures"],
         digest=digest,
         network=network,
@@ -279,5 +284,6 @@ def uncalibrated(network: Student, teacher: CameraModel) -> StudentModel:
         budget_per_day=teacher.budget_per_day,
         held_out_seconds=0.0,
         teacher=teacher.digest,
+        health=teacher.health,
         network=network,
     )

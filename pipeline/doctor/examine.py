@@ -28,6 +28,7 @@ _OF_THE_SITE: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
     place.check_disk,
     program.check_gpu,
     program.check_scheduler,
+    program.check_recorder,
 )
 _OF_A_CAMERA: tuple[Callable[[Machine, Camera, Path], Iterator[Finding]], ...] = (
     footage.check_folder,

@@ -12,6 +12,7 @@ __all__ = [
     "check_gpu",
     "check_libraries",
     "check_python",
+    "check_recorder",
     "check_scheduler",
     "library_problems",
     "python_finding",
@@ -104,6 +105,38 @@ def check_gpu(machine: Machine) -> Iterator[Finding]:
         )
     else:
         yield ok("gpu", f"{there[0]}, torch uses it")
+
+
+def check_recorder(machine: Machine) -> Iterator[Finding]:
+    """The program that live cameras are recorded with, where there are any; and their recorders."""
+    from pipeline.recording.ffmpeg import OLDEST_VERSION, ffmpeg_version
+    from pipeline.recording.state import read_state
+
+    live = [table.camera for table in machine.settings.record] if machine.settings else []
+    if not live:
+        yield ok("recorder", "no live camera is configured; nothing else needs ffmpeg")
+        return
+    version = ffmpeg_version()
+    if version is None or version < OLDEST_VERSION:
+        found = "is not there" if version is None else f"{version} is too old"
+        yield problem(
+            "recorder",
+            f"kizashi record needs the program ffmpeg, which {found}",
+            f"install version {OLDEST_VERSION} or newer: apt-get install ffmpeg",
+        )
+        return
+    states = {name: read_state(machine.folder, name) for name in live}
+    idle = [name for name, state in states.items() if not state or not state.runs(machine.now_utc)]
+    if idle:
+        yield warning(
+            "recorder", f"nobody records {', '.join(idle)} now", "keep kizashi record running"
+        )
+        return
+    blind = [f"{name} ({state.cause})" for name, state in states.items() if state and state.cause]
+    if blind:
+        yield warning("recorder", f"no frames of {', '.join(blind)}", "see docs/recording.md")
+    else:
+        yield ok("recorder", f"ffmpeg {version} records {len(live)} live cameras")
 
 
 def check_scheduler(machine: Machine) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from pipeline.footage.examine import (
     probe_footage,
     refused,
 )
+from pipeline.footage.gaps import forget_gaps, noted_gaps, recording_folder
 from pipeline.footage.hash_cache import HashCache
 from pipeline.footage.names import shown_name, stored_path
 from pipeline.footage.segments import Blind, Segment
@@ -85,7 +86,24 @@ def ingest_camera(
                 summary = intake.take_in(path, summary, progress)
         finally:
             intake.cache.save()
-    return summary
+        unseen = _take_in_gaps(site, camera_name, progress)
+    return replace(summary, blind_seconds=summary.blind_seconds + unseen)
+
+
+def _take_in_gaps(site: Site, camera_name: str, progress: Callable[[str], None]) -> float:
+    """Record the blind time that the recorder of a live camera noted; return its seconds."""
+    gaps, broken = noted_gaps(recording_folder(site.folder, camera_name), camera_name)
+    for path in broken:
+        progress(f"waiting {path}: not a gap as the recorder notes it; correct or remove it")
+    blind = [gap for _, gap in gaps]
+    if not blind:
+        return 0.0
+    site.store.add_blind(blind)
+    for gap in blind:
+        length = (gap.end_utc - gap.start_utc).total_seconds()
+        progress(f"blind {gap.start_utc:%Y-%m-%d %H:%M:%S} UTC for {length:.1f} s, {gap.detail}")
+    forget_gaps([path for path, _ in gaps])
+    return sum((gap.end_utc - gap.start_utc).total_seconds() for gap in blind)
 
 
 class _Intake:

@@ -20,6 +20,7 @@ from pipeline.clips.tensors import pictures_of
 from pipeline.clips.tiles import TileGrid
 from pipeline.errors import ModelDamaged, ModelError, TrainingDiverged
 from pipeline.footage.frames import View
+from pipeline.health.reference import HealthReference, health_from_manifest
 from pipeline.learning.presets import Preset, preset_from_dict
 from pipeline.scoring.calibration import PlaceStatistics
 from pipeline.scoring.clip_batch import ClipBatch, LatentStatistics, Networks
@@ -105,6 +106,8 @@ class CameraModel:
     held_out_seconds: float
     figures: Mapping[str, Any]
     """Of training: seconds a stage, losses at the end, seed, how much footage."""
+    health: HealthReference | None = None
+    """What the camera looks like when it is well; None in models that were made without it."""
     digest: str = ""
     """Of the stored files; empty until saved."""
 
@@ -177,6 +180,7 @@ class CameraModel:
             "tails": self.calibration.to_dict(),
             "two_sided": {t: place.two_sided for t, place in self.calibration.places.items()},
             "calibration": self.calibration_summary(),
+            "health": self.health.to_dict() if self.health else None,
             # Without wall times: the same footage and seed give the same digest, so that a training
             # that was killed at its very end and done again ends in one model and not in two.
             "figures": {k: v for k, v in self.figures.items() if k != "stage_seconds"},
@@ -318,5 +322,6 @@ def _assemble(
         budget_per_day=summary["budget_per_day"],
         held_out_seconds=summary["held_out_seconds"],
         figures=manifest["figures"],
+        health=health_from_manifest(manifest),
         digest=digest,
     )

@@ -21,10 +21,12 @@ from pipeline.clips.windows import Clip
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.frames import View, WorkingFrame, working_frames
+from pipeline.health.reference import HealthReference
 from pipeline.identity import digest_of
 from pipeline.learning.adversarial import TileSource, train_networks
 from pipeline.learning.background import learn_background
 from pipeline.learning.camera_model import CameraModel, Sight, choose_device
+from pipeline.learning.health import health_line, health_warnings, healthy_footage
 from pipeline.learning.normality import calibrate_on_held_out, learn_looks, learn_places
 from pipeline.learning.presets import Preset
 from pipeline.learning.pseudo_anomalies import FAST_FACTORS, PseudoAnomalies
@@ -50,7 +52,7 @@ _LEAST_FULL_SPEED_PX = 1.0
 _MOST_WINDOWS = 4_000
 """Windows of footage that tiles are taken from: twice what fills the reservoir. Days have more."""
 _MOST_PSEUDO_TILES = 8_000
-_RECIPE = 5
+_RECIPE = 6
 """Raise it when the same footage, preset and seed would give another model than before."""
 
 
@@ -114,6 +116,8 @@ def learn(
     split = split_held_out(stretches)
     reader = _reader(split, preset, masks)
     stages.done("background", f"median of {reader.view.width_px} x {reader.view.height_px} px")
+    split, reader, health = _without_trouble(split, reader, preset, masks, progress)
+    stages.done("health", health_line(health))
     source, windows = _tile_source(split, reader, preset, seed)
     reader = replace(reader, full_speed_px=source.full_speed_px)
     stages.done("tiles", f"{len(source.reservoir):,} tiles of {windows:,} windows")
@@ -147,7 +151,23 @@ def learn(
         "metrics": metrics,
         "device": where.type,
     }
-    return replace(model, figures=figures)
+    return replace(model, figures=figures, health=health)
+
+
+def _without_trouble(
+    split: Split, reader: ClipReader, preset: Preset, masks: tuple[Polygon, ...], progress: Progress
+) -> tuple[Split, ClipReader, HealthReference | None]:
+    """Return the footage without what its camera could not see, and what it looks like when it is
+    well; the background is learnt again where something was left out."""
+    training = healthy_footage(split.training, reader)
+    known = training.reference
+    held_out = healthy_footage(split.held_out, reader, known) if known else None
+    for line in health_warnings(training, *([held_out] if held_out else [])):
+        progress(line)
+    healthy = Split(
+        training=training.stretches, held_out=held_out.stretches if held_out else split.held_out
+    )
+    return healthy, reader if healthy == split else _reader(healthy, preset, masks), known
 
 
 def _calibrated(

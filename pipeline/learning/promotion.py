@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pipeline.assembly import Site
-from pipeline.distillation.stored_models import load_model
 from pipeline.errors import ModelError
 from pipeline.learning.registry import ModelRecord
 
@@ -58,6 +57,9 @@ def roll_back(site: Site, camera: str, *, who: str) -> ModelRecord:
 
 
 def _promote(site: Site, model: ModelRecord, *, who: str, by: str) -> ModelRecord:
+    # The dashboard lists models, and has no need of torch until somebody promotes one.
+    from pipeline.distillation.stored_models import load_model
+
     load_model(site.folder / model.path, model.digest, device="cpu")
     site.store.promote(model.model_id, site.clock.now_utc(), who=who, by=by)
     return model

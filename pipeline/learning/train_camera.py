@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from pipeline.assembly import Site
-from pipeline.camera import check_camera
+from pipeline.camera import Camera, check_camera
 from pipeline.clips.reader import Stretch
 from pipeline.distillation.stored_models import AnyModel, load_model
 from pipeline.errors import CameraError, FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.names import footage_path
 from pipeline.identity import content_id
-from pipeline.learning.learn import learn, training_job
+from pipeline.learning.camera_model import CameraModel
+from pipeline.learning.learn import learn, split_held_out, training_job
 from pipeline.learning.presets import preset_named
 from pipeline.learning.registration import made_before, register
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.store.contract import Store
 from pipeline.store.leases import lease_kept
+from pipeline.synthesis.samples import make_samples
+from pipeline.synthesis.shelf import masks_digest, stored_samples
 
 __all__ = ["load_active_model", "stretches_of", "train_camera"]
 
@@ -51,6 +54,7 @@ def train_camera(
     chosen_seed = site.settings.seed if seed is None else seed
     name = training_job(stretches, chosen, chosen_seed, camera.privacy_masks)
     job = content_id("training", name, repr(camera.budget_per_day))
+    masks = masks_digest(camera.privacy_masks)
     workspace = site.models_folder / camera_name / "training"
     with lease_kept(site.store, f"train/{camera_name}", _LEASE_SECONDS):
         record = made_before(site, camera_name, job)
@@ -72,16 +76,34 @@ def train_camera(
                 model,
                 workspace / "model",
                 preset=model.preset.name,
-                manifest={"preset": model.preset.to_dict(), **figures, "job": job},
+                manifest={"preset": model.preset.to_dict(), **figures, "job": job, "masks": masks},
                 metrics=model.figures["metrics"],
             )
         else:
             progress(f"model {record.model_id[:12]} was learnt from the same footage already")
+        _with_samples(site, record, camera, stretches, progress)
         record = _activate(site, record)
         # Only now: until the model is registered, the checkpoints are what a restart goes on from.
         shutil.rmtree(workspace, ignore_errors=True)
     progress(f"model {record.model_id[:12]} of camera {camera_name} is active")
     return record
+
+
+def _with_samples(
+    site: Site,
+    record: ModelRecord,
+    camera: Camera,
+    stretches: Sequence[Stretch],
+    progress: Callable[[str], None],
+) -> None:
+    """Make the samples of a model unless they are there; after a kill they may not be."""
+    if stored_samples(site, record, camera.privacy_masks) is not None:
+        return
+    path = site.folder / record.path
+    model = load_model(path, record.digest, device=site.settings.device)
+    if isinstance(model, CameraModel):
+        held_out = split_held_out(stretches).held_out
+        make_samples(site, record, model, camera, held_out, progress=progress)
 
 
 def _activate(site: Site, record: ModelRecord) -> ModelRecord:

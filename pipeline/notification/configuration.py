@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pipeline.alerts.alerts import Severity
 from pipeline.loopback import is_loopback
 from pipeline.masking import is_secret_name
+from pipeline.named_secret import at_most_one, refuse_written
 from pipeline.notification.quiet import QuietHours, parse_quiet
 from pipeline.notification.rules import Rules
-from pipeline.notification.secret import Secret
+from pipeline.urls import check_https_url
 
 __all__ = [
     "EmailTable",
@@ -24,8 +25,6 @@ __all__ = [
     "NotifyTable",
     "PrefectTable",
     "WebhookTable",
-    "check_webhook_url",
-    "secret_of",
 ]
 
 _NEVER_WRITTEN = ("secret", "password", "token")
@@ -49,12 +48,7 @@ class _Table(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _no_plain_secrets(cls, values: Any) -> Any:
-        for name in _NEVER_WRITTEN:
-            if isinstance(values, dict) and name in values:
-                raise ValueError(
-                    f"{name} is never written here; name an environment variable"
-                    " (secret_env, password_env) or a file (secret_file, password_file)"
-                )
+        refuse_written(values, *_NEVER_WRITTEN)
         return values
 
     @field_validator("quiet", mode="before")
@@ -110,9 +104,9 @@ class WebhookTable(_Table):
     def _checked(self) -> WebhookTable:
         if sum(one is not None for one in (self.url, self.url_env, self.url_file)) != 1:
             raise ValueError("give exactly one of url, url_env, url_file")
-        _at_most_one(self, "secret")
+        at_most_one(self, "secret")
         if self.url is not None:
-            check_webhook_url(self.url)
+            check_https_url(self.url)
             parts = urlsplit(self.url)
             if parts.username is not None or any(
                 is_secret_name(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)
@@ -134,7 +128,7 @@ class _ServerTable(_Table):
 
     @model_validator(mode="after")
     def _user_with_password(self) -> Self:
-        if (self.user is None) == _at_most_one(self, "password"):
+        if (self.user is None) == at_most_one(self, "password"):
             raise ValueError("give user together with password_env or password_file")
         return self
 
@@ -180,31 +174,3 @@ NotifyTable = Annotated[
     FileTable | WebhookTable | EmailTable | MqttTable | PrefectTable,
     Field(discriminator="kind"),
 ]
-
-
-def secret_of(env: str | None, file: Path | None, folder: Path) -> Secret | None:
-    """Return where a secret lies, a relative file meant from the site's `folder`."""
-    if env is None and file is None:
-        return None
-    return Secret(env=env, file=folder / file if file is not None else None)
-
-
-def check_webhook_url(url: str) -> None:
-    """Raise ValueError, without the URL in it, unless it is https, or http on this machine."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError("the url is none; write https://host/path") from None
-    if not host or not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError("the url is none; write https://host/path")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
-        raise ValueError("the url must begin with https://; http:// only on this machine")
-
-
-def _at_most_one(table: Any, what: str) -> bool:
-    """Return whether WHAT_env or WHAT_file is given; ValueError when both are."""
-    env, file = getattr(table, f"{what}_env"), getattr(table, f"{what}_file")
-    if env is not None and file is not None:
-        raise ValueError(f"give {what}_env or {what}_file, not both")
-    return env is not None or file is not None

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pipeline.errors import NotificationError
 from pipeline.masking import masked
+from pipeline.named_secret import Secret, without_secrets
 from pipeline.notification.configuration import EmailTable
 from pipeline.notification.message import Message
-from pipeline.notification.secret import Secret, without_secrets
 from pipeline.notification.tls import trusting
 
 __all__ = ["EmailSink", "mail_of"]

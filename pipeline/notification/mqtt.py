@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import NotificationError
+from pipeline.named_secret import Secret
 from pipeline.notification.configuration import MqttTable
 from pipeline.notification.message import Message, MessageKind, json_of
-from pipeline.notification.secret import Secret
 from pipeline.notification.tls import trusting
 
 if TYPE_CHECKING:

@@ -10,19 +10,18 @@ from typing import Protocol
 from pipeline.assembly import Site
 from pipeline.errors import NotificationError
 from pipeline.files import write_json
+from pipeline.named_secret import Secret, secret_of
 from pipeline.notification.configuration import (
     EmailTable,
     FileTable,
     MqttTable,
     NotifyTable,
     WebhookTable,
-    secret_of,
 )
 from pipeline.notification.mail import EmailSink
 from pipeline.notification.message import Message
 from pipeline.notification.mqtt import MqttSink
 from pipeline.notification.rules import DEFAULT_RULES, Rules
-from pipeline.notification.secret import Secret
 from pipeline.notification.webhook import WebhookSink
 
 __all__ = ["Channel", "FileSink", "Sink", "SinkMaker", "channels_of", "sink_kinds"]

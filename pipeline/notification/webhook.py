@@ -14,10 +14,10 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from pipeline.errors import NotificationError
-from pipeline.notification.configuration import check_webhook_url
+from pipeline.named_secret import Secret
 from pipeline.notification.message import Message, json_of
-from pipeline.notification.secret import Secret
 from pipeline.notification.tls import trusting
+from pipeline.urls import check_https_url
 
 __all__ = ["SIGNATURE_HEADER", "WebhookSink", "signature"]
 
@@ -54,7 +54,7 @@ class WebhookSink:
         """See `Sink`."""
         url = self._url if isinstance(self._url, str) else self._url.read()
         try:
-            check_webhook_url(url)
+            check_https_url(url)
         except ValueError as error:
             raise NotificationError(f"webhook: {error}") from None
         parts = urlsplit(url)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pipeline.footage.admission import Reason
 from pipeline.footage.segments import Blind, Segment
+from pipeline.health.events import HealthEvent, Trouble
 
 __all__ = ["NO_FOOTAGE", "TOO_SHORT", "WAITING", "WATCHED", "CoverageSpan", "coverage"]
 
@@ -22,7 +23,12 @@ TOO_SHORT = "too_short_to_score"
 NO_FOOTAGE = "no_footage"
 """Nothing is known of it."""
 
-_PRIORITY = {WATCHED: 0, WAITING: 1, TOO_SHORT: 2, **{reason.value: 3 for reason in Reason}}
+_PRIORITY = {
+    WATCHED: 0,
+    WAITING: 1,
+    TOO_SHORT: 2,
+    **{state.value: 3 for state in (*Reason, *Trouble)},
+}
 """Where footage overlaps, the better one counts; no moment is counted twice."""
 
 
@@ -31,7 +37,8 @@ class CoverageSpan:
     """A stretch of wall time in one state."""
 
     state: str
-    """WATCHED, WAITING, TOO_SHORT, NO_FOOTAGE, or the Reason for which the camera was blind."""
+    """WATCHED, WAITING, TOO_SHORT, NO_FOOTAGE, or the Reason or Trouble for which the camera was
+    blind."""
     start_utc: datetime
     end_utc: datetime
     """Half-open."""
@@ -50,14 +57,30 @@ def coverage(
     *,
     unscored: AbstractSet[str],
     last_clip_utc: Mapping[str, datetime],
+    health: Sequence[HealthEvent] = (),
 ) -> list[CoverageSpan]:
     """Return spans in order of time that together are exactly [since, until).
 
     `unscored`: ids of segments that are not scored to their end. `last_clip_utc`: segment id -> end
-    of its last scored clip in the range. A segment counts as watched as far as it is scored.
+    of its last scored clip in the range. A segment counts as watched as far as it is scored, but
+    for the parts in which the camera was in trouble (`health`).
     """
+    troubles: dict[str, list[CoverageSpan]] = {}
+    for event in health:
+        if event.trouble.blinds:
+            troubles.setdefault(event.segment_id, []).append(
+                CoverageSpan(
+                    state=event.trouble.value, start_utc=event.start_utc, end_utc=event.end_utc
+                )
+            )
     spans = [
-        *(span for one in segments for span in _spans_of(one, unscored, last_clip_utc)),
+        *(
+            part
+            for one in segments
+            for span in _spans_of(one, unscored, last_clip_utc)
+            for part in _outside(span, troubles.get(one.segment_id, []))
+        ),
+        *(span for spans in troubles.values() for span in spans),
         *(
             CoverageSpan(state=one.reason.value, start_utc=one.start_utc, end_utc=one.end_utc)
             for one in blind
@@ -80,6 +103,17 @@ def _spans_of(
         CoverageSpan(state=WATCHED, start_utc=start, end_utc=last),
         CoverageSpan(state=WAITING, start_utc=last, end_utc=end),
     ]
+
+
+def _outside(span: CoverageSpan, cuts: Sequence[CoverageSpan]) -> Iterator[CoverageSpan]:
+    """Yield the parts of a span that lie outside of others."""
+    start = span.start_utc
+    for cut in sorted(cuts, key=lambda one: one.start_utc):
+        if start < cut.start_utc:
+            yield replace(span, start_utc=start, end_utc=min(cut.start_utc, span.end_utc))
+        start = max(start, cut.end_utc)
+    if start < span.end_utc:
+        yield replace(span, start_utc=start)
 
 
 def _flattened(

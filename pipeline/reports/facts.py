@@ -17,7 +17,15 @@ from pipeline.reports.coverage import NO_FOOTAGE, WAITING, WATCHED, CoverageSpan
 from pipeline.reports.figures import Axis, CurvePoint, ScoreCurve, drawn_axis
 from pipeline.store.contract import Review
 
-__all__ = ["AlertFacts", "ReportFacts", "gather_facts", "policy_of"]
+__all__ = [
+    "AlertFacts",
+    "ReportFacts",
+    "alert_facts",
+    "gather_facts",
+    "policy_of",
+    "seconds_by_state",
+    "watched_spans",
+]
 
 _SECONDS_PER_DAY = 86_400.0
 
@@ -67,12 +75,7 @@ class ReportFacts:
 
     def seconds_by_state(self) -> dict[str, float]:
         """Return the time of every state that occurs: watched, waiting, then the longest first."""
-        states = {span.state for span in self.spans} | {WATCHED}
-        first = {WATCHED: 0, WAITING: 1, NO_FOOTAGE: 3}
-        lengths = {state: self.seconds_of(state) for state in states}
-        return dict(
-            sorted(lengths.items(), key=lambda item: (first.get(item[0], 2), -item[1], item[0]))
-        )
+        return seconds_by_state(self.spans)
 
     @property
     def allowed(self) -> float:
@@ -88,18 +91,50 @@ class ReportFacts:
         return counts
 
 
+def seconds_by_state(spans: Sequence[CoverageSpan]) -> dict[str, float]:
+    """Return the time of every state that occurs: watched, waiting, then the longest first."""
+    lengths = {WATCHED: 0.0}
+    for span in spans:
+        lengths[span.state] = lengths.get(span.state, 0.0) + span.seconds
+    first = {WATCHED: 0, WAITING: 1, NO_FOOTAGE: 3}
+    return dict(
+        sorted(lengths.items(), key=lambda item: (first.get(item[0], 2), -item[1], item[0]))
+    )
+
+
+def watched_spans(
+    site: Site, camera_name: str, since: datetime, until: datetime
+) -> list[CoverageSpan]:
+    """Return what a camera's time in [since, until) was, without reading its scores one by one."""
+    store = site.store
+    return coverage(
+        since,
+        until,
+        store.segments(camera_name, since, until),
+        store.blind(camera_name, since, until),
+        unscored=_unscored(site, camera_name, store.models(camera_name)),
+        last_clip_utc=store.last_clips(camera_name, since, until),
+        health=store.health(camera_name, since, until),
+    )
+
+
+def alert_facts(site: Site, camera_name: str, since: datetime, until: datetime) -> list[AlertFacts]:
+    """Return the alerts of a camera in [since, until) with evidence and verdicts, by time."""
+    return [_alert_facts(site, alert) for alert in site.store.alerts(camera_name, since, until)]
+
+
 def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime) -> ReportFacts:
     """Return the facts of [since, until); memory does not grow with the number of clips."""
     store = site.store
     camera = store.camera(camera_name)
     segments = store.segments(camera_name, since, until)
     blind = store.blind(camera_name, since, until)
+    health = store.health(camera_name, since, until)
     records = store.models(camera_name)
     model = store.active_model(camera_name)
     # What is known of the time does not depend on scores; so the axis is there before they stream.
-    axis = drawn_axis(
-        since, until, coverage(since, until, segments, blind, unscored=set(), last_clip_utc={})
-    )
+    known = coverage(since, until, segments, blind, unscored=set(), last_clip_utc={}, health=health)
+    axis = drawn_axis(since, until, known)
     policies = {record.model_id: policy_of(record) for record in records}
     curve = ScoreCurve(axis, model.model_id if model else None)
     last_clip_utc: dict[str, datetime] = {}
@@ -113,6 +148,7 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         blind,
         unscored=_unscored(site, camera_name, records),
         last_clip_utc=last_clip_utc,
+        health=health,
     )
     return ReportFacts(
         camera=camera,
@@ -121,7 +157,7 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         spans=spans,
         axis=axis,
         curve=curve.runs(),
-        alerts=[_alert_facts(site, alert) for alert in store.alerts(camera_name, since, until)],
+        alerts=alert_facts(site, camera_name, since, until),
         model=model,
         refused=[item for item in store.footage_of(camera_name) if item.verdict is Verdict.REFUSED],
     )

@@ -9,7 +9,6 @@ from statistics import median
 
 from pipeline.alerts.budget import (
     NATURAL_SCALE,
-    NATURAL_WEIGHT,
     EventTail,
     fit_event_tail,
     score_at_rate,
@@ -37,6 +36,9 @@ _PROBE_GAP_SECONDS = 1.0
 """Peaks nearer than this are one. Shorter than the merge gap of real events: with more peaks
 counted the threshold errs to the safe side, and a minute of footage has enough of them to fit a
 tail."""
+_NATURAL_SUMS = 5.0
+"""The natural scale of sums counts as much as this many observed ones: nature knows less of them
+than of single clips."""
 
 
 def fit_policy(
@@ -56,9 +58,10 @@ def fit_policy(
         minimum_seconds=0.0,
     )
     alone = fit_event_tail(_peaks(parts, probe), days)
-    probe = _with_sequential_test(probe, parts, alone, days)
-    tail = fit_event_tail(_peaks(parts, probe), days)
-    return policy_within(tail, budget_per_day, like=probe), tail
+    like = _with_sequential_test(probe, parts, alone, days)
+    # Either of two tests, each of which normal operation reaches as often.
+    tail = replace(alone, events_per_day=2.0 * alone.events_per_day)
+    return policy_within(tail, budget_per_day, like=like), tail
 
 
 def _peaks(parts: Iterable[Sequence[Anomaly]], policy: EventPolicy) -> list[float]:
@@ -71,16 +74,18 @@ def _with_sequential_test(
     """Return the policy with what sums are worth: the score that the peaks of single clips reach as
     often as normal operation reaches the sum.
 
-    Excursions of a sum have an exponential tail. What it is from nature, when the score of one clip
-    is a true -log10 p, is that score lasting as long as a clip, since clips overlap; it decides
-    where there is little footage.
+    Excursions of a sum have an exponential tail. Its scale is their mean, together with what it is
+    from nature where the score of one clip is a true -log10 p (such a score, as long as a clip
+    lasts, since clips overlap), or what the largest of them says, if that is more: of so many
+    exponential numbers the largest is a harmonic number of scales. Some scenes have a loiterer, and
+    a sum there means little.
     """
-    found = [
-        size for part in parts for size in excursions(_steps_of(part, probe), probe) if size > 0.0
-    ]
+    found = [size for part in parts for size in excursions(_steps_of(part, probe), probe)]
     lengths = [in_seconds(a.clip.end_us - a.clip.start_us) for part in parts for a in part]
     natural = NATURAL_SCALE * (median(lengths) if lengths else 1.0)
-    scale = (sum(found) + NATURAL_WEIGHT * natural) / (len(found) + NATURAL_WEIGHT)
+    mean = (sum(found) + _NATURAL_SUMS * natural) / (len(found) + _NATURAL_SUMS)
+    harmonic = sum(1.0 / number for number in range(1, len(found) + 1))
+    scale = max(mean, max(found) / harmonic if found else 0.0)
     per_day = (len(found) + 3.0 / (1.0 + len(found) / 3.0)) / days
     return replace(
         probe,

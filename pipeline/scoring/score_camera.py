@@ -20,6 +20,7 @@ from pipeline.distillation.stored_models import AnyModel, load_model
 from pipeline.errors import FootageError
 from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
+from pipeline.health.events import HealthEvent
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import load_active_model
 from pipeline.notification.rules import sinks_for
@@ -47,6 +48,8 @@ class ScoreSummary:
     """New ones."""
     alerts: int
     """New ones."""
+    health_events: int
+    """New ones: stretches in which the camera could not see, or had moved a little."""
     unreadable: int
     """Segments whose file is gone or cannot be decoded any more; tried again next time."""
 
@@ -72,14 +75,20 @@ def score_camera(
     keep_freed_memory()
     run = _ScoringRun(site, camera, record, model)
     totals = ScoreSummary(
-        segments=0, clips=0, footage_seconds=0.0, events=0, alerts=0, unreadable=0
+        segments=0,
+        clips=0,
+        footage_seconds=0.0,
+        events=0,
+        alerts=0,
+        health_events=0,
+        unreadable=0,
     )
     with lease_kept(site.store, f"score/{camera_name}", _LEASE_SECONDS):
         for segment in site.store.unscored_segments(camera_name, record.model_id):
             if since is not None and segment.end_utc <= since:
                 continue
             try:
-                clips = run.score(segment)
+                clips, health, new_health = run.score(segment)
                 events, alerts = run.join_around(segment)
             except FootageError as error:
                 totals = replace(totals, unreadable=totals.unreadable + 1)
@@ -96,9 +105,12 @@ def score_camera(
                 footage_seconds=totals.footage_seconds + length,
                 events=totals.events + events,
                 alerts=totals.alerts + alerts,
+                health_events=totals.health_events + new_health,
             )
             path = run.stretch(segment).footage.path
             progress(f"scored {path} {length:.1f} s, {clips} clips, {alerts} new alerts")
+            for event in health:
+                progress(event.line())
     return totals
 
 
@@ -117,7 +129,7 @@ class _ScoringRun:
         self.camera = camera
         self.record = record
         self.model = model
-        self.reader = model.reader(camera.privacy_masks)
+        self.reader = model.reader(camera.privacy_masks).watching(model.health)
         self.root = site.source_of(camera)
 
     def stretch(self, segment: Segment) -> Stretch:
@@ -127,8 +139,12 @@ class _ScoringRun:
             source=footage_path(self.root, footage.path), footage=footage, segment=segment
         )
 
-    def score(self, segment: Segment) -> int:
-        """Store the anomalies of a segment; return how many clips it has."""
+    def score(self, segment: Segment) -> tuple[int, Sequence[HealthEvent], int]:
+        """Store the anomalies of a segment, and what was found of the camera's health in it; return
+        how many clips were scored, the health events, and how many of these are new.
+
+        Where the camera could not see there is no clip, so there is no alert either.
+        """
         count = 0
         scored = score_stretch(
             self.model,
@@ -140,7 +156,8 @@ class _ScoringRun:
         while group := list(islice(rows, _ROWS_AT_ONCE)):
             self.site.store.add_anomalies(group)
             count += len(group)
-        return count
+        health = self.reader.health.take() if self.reader.health else []
+        return count, health, self.site.store.put_health(segment.segment_id, health)
 
     def join_around(self, segment: Segment) -> tuple[int, int]:
         """Bring events and alerts around a segment up to date; return how many are new."""

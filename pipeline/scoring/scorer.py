@@ -13,6 +13,7 @@ from scipy.ndimage import find_objects, label
 from pipeline.camera import Polygon
 from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
 from pipeline.clips.windows import Clip
+from pipeline.health.reference import HealthReference
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly, Place
 from pipeline.scoring.fusion import CalibratedClips
@@ -29,6 +30,10 @@ class ScoringModel(Protocol):
     @property
     def clip_stride(self) -> int:
         """Frames between the ends of two scored clips."""
+
+    @property
+    def health(self) -> HealthReference | None:
+        """What the camera looks like when it is well."""
 
     def reader(self, masks: tuple[Polygon, ...] = ()) -> ClipReader:
         """Return what reads clips for it, with privacy masks burnt in."""

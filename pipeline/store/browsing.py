@@ -77,6 +77,19 @@ class BrowsingTable(StorePart):
 
         return self._sessions.read(work)
 
+    def last_clips(self, camera: str, since: datetime, until: datetime) -> Mapping[str, datetime]:
+        """See `Store`."""
+        query = (
+            select(AnomalyRow.segment_id, func.max(AnomalyRow.end_utc))
+            .where(
+                AnomalyRow.camera == camera,
+                AnomalyRow.end_utc >= since,
+                AnomalyRow.end_utc < until,
+            )
+            .group_by(AnomalyRow.segment_id)
+        )
+        return self._sessions.read(lambda session: dict(session.execute(query).tuples().all()))
+
 
 def _alerts(wanted: AlertFilter) -> Select[Any]:
     """Return alerts beside the verdict that counts, NULL where there is none."""

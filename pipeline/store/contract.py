@@ -12,8 +12,7 @@ and returns how many rows were new. Adding the same things again returns 0 and c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -24,6 +23,7 @@ from pipeline.alerts.evidence import Evidence
 from pipeline.camera import Camera
 from pipeline.footage.admission import Footage
 from pipeline.footage.segments import Blind, Segment
+from pipeline.health.events import HealthEvent
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.notification.outbox import (
     DEFAULT_SINK,
@@ -34,6 +34,14 @@ from pipeline.notification.outbox import (
     SinkState,
 )
 from pipeline.scoring.anomaly import Anomaly
+from pipeline.store.nouns import (
+    AlertFilter,
+    Lease,
+    Review,
+    ReviewedAlert,
+    ScorePeak,
+    ViewColumn,
+)
 
 __all__ = [
     "AlertFilter",
@@ -44,70 +52,6 @@ __all__ = [
     "Store",
     "ViewColumn",
 ]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Review:
-    """A person's verdict on an alert. The latest one counts."""
-
-    review_id: str
-    """content_id("review", alert_id, reviewer, verdict, at_utc)."""
-    alert_id: str
-    verdict: str
-    """anomaly | known_harmless | false_alarm."""
-    reviewer: str
-    note: str
-    at_utc: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReviewedAlert:
-    """An alert with the verdict that counts."""
-
-    alert: Alert
-    review: Review | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AlertFilter:
-    """Which alerts; None means all."""
-
-    cameras: Collection[str] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    """Those that overlap [since, until)."""
-    severity: str | None = None
-    verdict: str | None = None
-    """One of the verdicts, or `none` for those without."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScorePeak:
-    """The largest score of one model in a step of time."""
-
-    from_utc: datetime
-    """Where the step begins."""
-    model_id: str
-    score: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lease:
-    """The right to do one piece of work, until it expires. `fence` grows with every grant."""
-
-    name: str
-    owner: str
-    fence: int
-    expires_utc: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ViewColumn:
-    """A column of a public view."""
-
-    name: str
-    kind: str
-    """text | time | whole | real."""
 
 
 class Store(Protocol):
@@ -131,6 +75,9 @@ class Store(Protocol):
 
         Returns the new rows. A footage whose id is known adds nothing, whatever its path.
         """
+
+    def add_blind(self, blind: Sequence[Blind]) -> int:
+        """Record blind time that no footage tells of; return how much of it was new."""
 
     def footage_ids(self, camera: str) -> set[str]:
         """Return the ids of all footage that was ever recorded for a camera."""
@@ -159,6 +106,15 @@ class Store(Protocol):
         self, camera: str, since: datetime | None = None, until: datetime | None = None
     ) -> Sequence[Blind]:
         """Return blind intervals that overlap [since, until)."""
+
+    def put_health(self, segment_id: str, events: Sequence[HealthEvent]) -> int:
+        """Record what was found of a camera's health in a segment, instead of what was found
+        before, in one transaction; return how many are new."""
+
+    def health(
+        self, camera: str, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[HealthEvent]:
+        """Return health events that overlap [since, until)."""
 
     # models ------------------------------------------------------------------
     def add_model(self, model: ModelRecord, metrics: Sequence[Mapping[str, float]]) -> int:
@@ -314,6 +270,10 @@ class Store(Protocol):
         """Return the largest score of each model in each step of [since, until) that has clips, by
         time. Steps begin at whole multiples since 1970."""
 
+    def last_clips(self, camera: str, since: datetime, until: datetime) -> Mapping[str, datetime]:
+        """Return by segment the end of its last scored clip, of any model, that ends in
+        [since, until)."""
+
     # accounts ------------------------------------------------------------------
     def put_user(self, user: User) -> None:
         """Register a user, or change one."""
@@ -377,9 +337,9 @@ class Store(Protocol):
         """Stream a public view in batches of rows, by time where it has one; memory stays bounded
         by a batch. Times are aware datetimes, text is as it is stored.
 
-        [since, until) is of the begin of an alert, of the hour, of the making of a model, of the
-        end of a run; StoreError for another view, or for a range of camera_health, which is of
-        now."""
+        [since, until) is of the begin of an alert or a trouble, of the hour, of the making of a
+        model, of the end of a run; StoreError for another view, or for a range of camera_health,
+        which is of now."""
 
     def row_counts(self) -> Mapping[str, int]:
         """Return the number of rows of every table, for tests of "again changes nothing"."""

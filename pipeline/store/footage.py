@@ -46,6 +46,11 @@ class FootageTable(StorePart):
 
         return self._sessions.write(work)
 
+    def add_blind(self, blind: Sequence[Blind]) -> int:
+        """See `Store`."""
+        rows = [plain_row(interval) for interval in blind]
+        return self._sessions.write(lambda session: insert_new(session, BlindRow, rows))
+
     def footage_ids(self, camera: str) -> set[str]:
         """See `Store`."""
         query = select(FootageRow.footage_id).where(FootageRow.camera == camera)

@@ -17,6 +17,7 @@ Interval = (
     type[schema.FootageRow]
     | type[schema.SegmentRow]
     | type[schema.BlindRow]
+    | type[schema.HealthRow]
     | type[schema.EventRow]
     | type[schema.AlertRow]
 )
@@ -34,8 +35,8 @@ def overlapping(
 ) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions for rows that overlap [since, until).
 
-    Footage, segments and blind intervals are half-open. Events and alerts hold their last moment:
-    one of a single clip begins and ends at once.
+    Footage, segments, blind intervals and health events are half-open. Events and alerts hold
+    their last moment: one of a single clip begins and ends at once.
     """
     if until is not None:
         yield kind.start_utc < until

@@ -3,6 +3,7 @@
 cameras <- purposes                                  footage <- segments, blind_intervals
 cameras <- models -> calibrations                    models <- training_runs <- training_metrics
 segments, models <- anomalies, scored_segments       anomalies <- events <- alerts
+segments <- health_events
 alerts <- evidence, reviews, deliveries              reviews <- withdrawn_reviews
 cameras <- digests <- deliveries                     users <- sessions
 leases, audit_log stand alone
@@ -37,6 +38,7 @@ from pipeline.store.base import (
     SegmentKey,
     one_of,
 )
+from pipeline.store.health_rows import HealthRow
 from pipeline.store.outbox_rows import DeliveryRow, DigestRow
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "EventRow",
     "EvidenceRow",
     "FootageRow",
+    "HealthRow",
     "LeaseRow",
     "ModelRow",
     "PurposeRow",
@@ -67,7 +70,7 @@ __all__ = [
     "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0003"
+SCHEMA_REVISION = "r0004"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 REVIEW_VERDICTS = ("anomaly", "known_harmless", "false_alarm")

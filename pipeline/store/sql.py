@@ -15,6 +15,7 @@ from pipeline.store.browsing import BrowsingTable
 from pipeline.store.cameras import CameraTable
 from pipeline.store.engine import make_engine
 from pipeline.store.footage import FootageTable
+from pipeline.store.health import HealthTable
 from pipeline.store.migrate import Upgrade, bring_up_to_date
 from pipeline.store.models import ModelTable
 from pipeline.store.outbox import OutboxTable
@@ -31,6 +32,7 @@ __all__ = ["SqlStore", "open_store", "upgrade_store"]
 class SqlStore(
     CameraTable,
     FootageTable,
+    HealthTable,
     ModelTable,
     ScoreTable,
     AlertTable,

@@ -52,6 +52,10 @@ _COLUMNS: Mapping[str, str] = {
         "logged_steps:whole last_step:real last_figures:text held_out_seconds:real "
         "budget_per_day:real"
     ),
+    "camera_troubles": (
+        "camera:text trouble:text blind:whole start_utc:time end_utc:time duration_seconds:real "
+        "detail:text footage_path:text"
+    ),
 }
 _TIME: Mapping[str, str] = {
     "flagged_clips": "start_utc",
@@ -59,6 +63,7 @@ _TIME: Mapping[str, str] = {
     "camera_hours": "hour_utc",
     "model_performance": "created_utc",
     "runs": "finished_utc",
+    "camera_troubles": "start_utc",
 }
 """View -> the column that --since and --until mean; camera_health is of now and has none."""
 _TYPES: Mapping[str, TypeEngine[Any]] = {

@@ -102,6 +102,10 @@ WITH RECURSIVE kz_inner_stretches(camera, seen, from_us, until_us) AS (
     UNION ALL
     SELECT camera, 0, EPOCH_US[start_utc], EPOCH_US[end_utc] FROM blind_intervals
     UNION ALL
+    -- A part of a segment that was not seen after all.
+    SELECT camera, -1, EPOCH_US[start_utc], EPOCH_US[end_utc] FROM health_events
+    WHERE trouble <> 'moved_slightly'
+    UNION ALL
     SELECT camera, seen, (from_us / 3600000000 + 1) * 3600000000, until_us
     FROM kz_inner_stretches
     WHERE until_us > (from_us / 3600000000 + 1) * 3600000000
@@ -117,8 +121,8 @@ FROM (
     SELECT
         cut.camera,
         UTC_OF_US[cut.hour * 3600000000] AS hour_utc,
-        sum(CASE WHEN cut.seen = 1 THEN cut.length_us ELSE 0 END) AS seen_us,
-        sum(CASE WHEN cut.seen = 0 THEN cut.length_us ELSE 0 END) AS blind_us,
+        sum(cut.seen * cut.length_us) AS seen_us,
+        sum(CASE WHEN cut.seen < 1 THEN cut.length_us ELSE 0 END) AS blind_us,
         0 AS clips,
         0 AS alerts
     FROM (
@@ -171,10 +175,11 @@ SELECT
     COALESCE(d.refused, 0) AS footage_refused,
     COALESCE(open_counts.alerts, 0) AS open_alerts,
     COALESCE(day_alerts.alerts, 0) AS alerts_last_day,
-    COALESCE(seen.seconds, 0) AS seen_seconds_last_day,
-    COALESCE(blind.seconds, 0) AS blind_seconds_last_day,
+    COALESCE(seen.seconds, 0) - COALESCE(unwell.seconds, 0) AS seen_seconds_last_day,
+    COALESCE(blind.seconds, 0) + COALESCE(unwell.seconds, 0) AS blind_seconds_last_day,
     CASE WHEN COALESCE(seen.seconds, 0) + COALESCE(blind.seconds, 0) > 0
-        THEN COALESCE(blind.seconds, 0) / (COALESCE(seen.seconds, 0) + COALESCE(blind.seconds, 0))
+        THEN (COALESCE(blind.seconds, 0) + COALESCE(unwell.seconds, 0))
+            / (COALESCE(seen.seconds, 0) + COALESCE(blind.seconds, 0))
     END AS blind_share_last_day
 FROM cameras AS c
 LEFT JOIN kz_inner_days AS d ON d.camera = c.name
@@ -217,6 +222,17 @@ LEFT JOIN (
     JOIN kz_inner_days AS t ON t.camera = b.camera AND b.end_utc > t.day_utc
     GROUP BY b.camera
 ) AS blind ON blind.camera = c.name
+LEFT JOIN (
+    SELECT h.camera, CAST(sum(
+        EPOCH_US[h.end_utc] - CASE
+            WHEN h.start_utc < t.day_utc THEN EPOCH_US[t.day_utc] ELSE EPOCH_US[h.start_utc]
+        END
+    ) AS DOUBLE PRECISION) / 1000000 AS seconds
+    FROM health_events AS h
+    JOIN kz_inner_days AS t ON t.camera = h.camera AND h.end_utc > t.day_utc
+    WHERE h.trouble <> 'moved_slightly'
+    GROUP BY h.camera
+) AS unwell ON unwell.camera = c.name
 -- Names are never empty. Asked for count(*) only, SQLite would read no column of `cameras`
 -- otherwise, and then asks its authorizer about it without saying for which view.
 WHERE c.name <> ''
@@ -290,6 +306,21 @@ JOIN models AS m ON m.model_id = r.model_id
 JOIN calibrations AS k ON k.calibration_id = m.calibration_id
 """
 
+_CAMERA_TROUBLES = """
+SELECT
+    h.camera,
+    h.trouble,
+    CASE WHEN h.trouble = 'moved_slightly' THEN 0 ELSE 1 END AS blind,
+    h.start_utc,
+    h.end_utc,
+    CAST(EPOCH_US[h.end_utc] - EPOCH_US[h.start_utc] AS DOUBLE PRECISION) / 1000000
+        AS duration_seconds,
+    h.detail,
+    f.path AS footage_path
+FROM health_events AS h
+JOIN footage AS f ON f.footage_id = h.footage_id
+"""
+
 PUBLIC_VIEWS: Mapping[str, str] = {
     "flagged_clips": _FLAGGED_CLIPS,
     "open_alerts": _OPEN_ALERTS,
@@ -297,6 +328,7 @@ PUBLIC_VIEWS: Mapping[str, str] = {
     "camera_health": _CAMERA_HEALTH,
     "model_performance": _MODEL_PERFORMANCE,
     "runs": _RUNS,
+    "camera_troubles": _CAMERA_TROUBLES,
 }
 """Name -> text, before the words above are replaced; a view comes after those it reads."""
 

@@ -26,7 +26,14 @@ from pipeline.learning.learn import split_held_out
 from pipeline.learning.train_camera import load_active_model, stretches_of
 from pipeline.synthesis.between import Run
 
-__all__ = ["Source", "normal_runs", "runs_of_video", "source_of_camera", "source_of_folder"]
+__all__ = [
+    "Source",
+    "normal_runs",
+    "runs_of_video",
+    "source_of_camera",
+    "source_of_folder",
+    "that_draws",
+]
 
 _MEDIA_ZERO_UTC = datetime(2000, 1, 1, tzinfo=UTC)
 _MOST_PARTS = 24
@@ -55,7 +62,7 @@ def source_of_camera(
     record, model = load_active_model(site, site.store, camera_name)
     return Source(
         name=camera_name,
-        model=_that_draws(model),
+        model=that_draws(model),
         masks=camera.privacy_masks,
         out=site.folder / "synthetic" / camera_name / record.model_id[:12],
         # As in training: what was held out stays unseen.
@@ -65,7 +72,7 @@ def source_of_camera(
 
 def source_of_folder(folder: Path, train: Path | None = None) -> Source:
     """Return a stored model; `train` is a folder of normal videos. ModelDamaged when it is none."""
-    model = _that_draws(load_model(folder))
+    model = that_draws(load_model(folder))
 
     def normal() -> Sequence[Stretch]:
         if train is None:
@@ -78,7 +85,8 @@ def source_of_folder(folder: Path, train: Path | None = None) -> Source:
     return Source(name="model", model=model, masks=(), out=Path("synthetic"), normal=normal)
 
 
-def _that_draws(model: AnyModel) -> CameraModel:
+def that_draws(model: AnyModel) -> CameraModel:
+    """Return a model that has a generator; ModelError for a student, which has none."""
     if isinstance(model, StudentModel):
         raise ModelError(
             "this model is a student, which draws nothing; promote the model that it came from, "

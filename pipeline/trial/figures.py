@@ -14,7 +14,7 @@ from pipeline.camera import Camera
 from pipeline.learning.registry import ModelRecord
 from pipeline.rates import poisson_interval
 from pipeline.reports.coverage import NO_FOOTAGE, WAITING, WATCHED
-from pipeline.reports.facts import AlertFacts, gather_facts
+from pipeline.reports.facts import AlertFacts, alert_facts, seconds_by_state, watched_spans
 from pipeline.trial.trial import Trial
 
 __all__ = ["Estimate", "TrialFigures", "precision_estimate", "rate_estimate", "trial_figures"]
@@ -186,9 +186,10 @@ def trial_figures(site: Site, trial: Trial) -> TrialFigures:
     seconds: Mapping[str, float] = {}
     alarms: Sequence[AlertFacts] = ()
     if since < until:
-        facts = gather_facts(site, camera.name, since, until)
-        seconds = facts.seconds_by_state()
-        alarms = [item for item in facts.alerts if item.alert.start_utc >= since]
+        # Not the facts of a report: those read every score, and a page asks for this often.
+        seconds = seconds_by_state(watched_spans(site, camera.name, since, until))
+        found = alert_facts(site, camera.name, since, until)
+        alarms = [item for item in found if item.alert.start_utc >= since]
     return TrialFigures(
         trial=trial,
         camera=camera,

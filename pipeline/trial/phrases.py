@@ -13,6 +13,7 @@ from pipeline.trial.trial import Assumptions
 __all__ = [
     "amount",
     "asked",
+    "assumption_unit",
     "assumption_value",
     "interval",
     "measured",
@@ -115,6 +116,15 @@ def assumption_value(name: str, given: Assumptions, words: Words) -> str:
     if name == "years":
         return _counted("years", value, words)
     return words(f"unit.{_UNITS[name]}", value=_plain(value))
+
+
+def assumption_unit(name: str, given: Assumptions, words: Words) -> str:
+    """Return the unit of an assumption; empty where it has none."""
+    if name in _MONEY:
+        return given.currency
+    if name == "years":
+        return words("payback.years", count="").strip()
+    return words(f"unit.{_UNITS[name]}", value="").strip() if name in _UNITS else ""
 
 
 _MONEY = {"stop_cost_per_hour", "wage_per_hour", "hardware_price", "power_price_per_kwh"}

@@ -10,7 +10,16 @@ from pipeline.assembly import Site
 from pipeline.trial.figures import SECONDS_PER_DAY, TrialFigures, trial_figures
 from pipeline.trial.trial import Trial
 
-__all__ = ["Stage", "TrialStatus", "trial_status"]
+__all__ = [
+    "Stage",
+    "Step",
+    "TrialStatus",
+    "command_of",
+    "seen_days",
+    "stage_of",
+    "step_of",
+    "trial_status",
+]
 
 
 class Stage(StrEnum):
@@ -22,6 +31,19 @@ class Stage(StrEnum):
     TO_SCORE = "to be scored"
     WAITING_FOR_VERDICTS = "waiting for verdicts"
     COMPLETE = "complete"
+
+
+class Step(StrEnum):
+    """The one thing to do next."""
+
+    GATHER = "gather"
+    """Let footage arrive, to learn from."""
+    TRAIN = "train"
+    SCORE = "score"
+    REVIEW = "review"
+    WATCH = "watch"
+    """Let footage arrive and be scored."""
+    REPORT = "report"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,18 +58,18 @@ class TrialStatus:
 def trial_status(site: Site, trial: Trial) -> TrialStatus:
     """Return where the trial stands by now and what to do next."""
     figures = trial_figures(site, trial)
-    stage = _stage(figures)
+    stage = stage_of(figures)
     if stage is Stage.LEARNING:
         stands = (
             f"learning until {_moment(trial.watch_start_utc)}; "
-            f"{_seen_days(site, trial):.2f} of {trial.learn_days:g} days seen so far"
+            f"{seen_days(site, trial):.2f} of {trial.learn_days:g} days seen so far"
         )
     elif stage is Stage.TO_TRAIN:
         reason = (
             f"the active model learnt from {figures.footage_learnt_from_watch} files of the time "
             "it is to be judged by"
             if figures.model
-            else f"{_seen_days(site, trial):.2f} days to learn from, no active model yet"
+            else f"{seen_days(site, trial):.2f} days to learn from, no active model yet"
         )
         stands = f"{stage}: {reason}"
     else:
@@ -55,10 +77,11 @@ def trial_status(site: Site, trial: Trial) -> TrialStatus:
             f"{stage}; {figures.watched_days:.2f} of {trial.watch_days:g} days watched, "
             f"{len(figures.alarms)} alarms, {len(figures.unreviewed)} without a verdict"
         )
-    return TrialStatus(stage=stage, stands=stands, next=_next(figures, stage))
+    return TrialStatus(stage=stage, stands=stands, next=_next(figures, step_of(figures)))
 
 
-def _stage(figures: TrialFigures) -> Stage:
+def stage_of(figures: TrialFigures) -> Stage:
+    """Return where a trial stands by its figures."""
     if figures.as_of_utc < figures.trial.watch_start_utc:
         return Stage.LEARNING
     if figures.model is None or figures.footage_learnt_from_watch:
@@ -70,27 +93,47 @@ def _stage(figures: TrialFigures) -> Stage:
     return Stage.WAITING_FOR_VERDICTS if figures.unreviewed else Stage.COMPLETE
 
 
-def _next(figures: TrialFigures, stage: Stage) -> str:
+def step_of(figures: TrialFigures) -> Step:
+    """Return what to do next by the figures of a trial."""
+    stage = stage_of(figures)
+    if stage is Stage.LEARNING:
+        return Step.GATHER
+    if stage is Stage.TO_TRAIN:
+        return Step.TRAIN
+    if stage is Stage.TO_SCORE or (stage is Stage.WATCHING and figures.waiting_seconds > 0):
+        return Step.SCORE
+    if figures.unreviewed:
+        return Step.REVIEW
+    return Step.WATCH if stage is Stage.WATCHING else Step.REPORT
+
+
+def command_of(figures: TrialFigures, step: Step) -> str:
+    """Return the command that a step takes."""
     trial = figures.trial
     since, until = _moment(trial.learn_start_utc), _moment(trial.watch_start_utc)
-    if stage is Stage.LEARNING:
-        return f"kizashi ingest {trial.camera} as footage arrives; after {until}, train"
-    if stage is Stage.TO_TRAIN:
-        return f"kizashi train {trial.camera} --since {since} --until {until}"
-    if stage is Stage.TO_SCORE or (stage is Stage.WATCHING and figures.waiting_seconds > 0):
-        return f"kizashi score {trial.camera} --since {until}"
-    if figures.unreviewed:
+    score = f"kizashi score {trial.camera} --since {until}"
+    if step is Step.REVIEW:
         first = figures.unreviewed[0].alert.alert_id[:12]
         return f"kizashi review {first} anomaly|known_harmless|false_alarm"
-    if stage is Stage.WATCHING:
-        return (
-            f"kizashi ingest {trial.camera} && kizashi score {trial.camera} --since {until} "
-            f"as footage arrives, until {_moment(trial.watch_end_utc)}"
-        )
-    return f"kizashi trial report {trial.name}"
+    return {
+        Step.GATHER: f"kizashi ingest {trial.camera}",
+        Step.TRAIN: f"kizashi train {trial.camera} --since {since} --until {until}",
+        Step.SCORE: score,
+        Step.WATCH: f"kizashi ingest {trial.camera} && {score}",
+        Step.REPORT: f"kizashi trial report {trial.name}",
+    }[step]
 
 
-def _seen_days(site: Site, trial: Trial) -> float:
+def _next(figures: TrialFigures, step: Step) -> str:
+    trial, command = figures.trial, command_of(figures, step)
+    if step is Step.GATHER:
+        return f"{command} as footage arrives; after {_moment(trial.watch_start_utc)}, train"
+    if step is Step.WATCH:
+        return f"{command} as footage arrives, until {_moment(trial.watch_end_utc)}"
+    return command
+
+
+def seen_days(site: Site, trial: Trial) -> float:
     """Return how much footage to learn from there is, in days."""
     since, until = trial.learn_start_utc, trial.watch_start_utc
     seen = sum(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import textwrap
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import tomlkit
 from pydantic import BaseModel, ValidationError
+from tomlkit.exceptions import TOMLKitError
 
 from pipeline.assembly import Site
 from pipeline.errors import SettingsError
@@ -20,6 +25,7 @@ from pipeline.trial.trial import Assumptions, Noticed, QualityBar, Trial
 
 __all__ = [
     "add_noticed",
+    "change_assumptions",
     "load_trial",
     "new_trial",
     "start_trial",
@@ -113,9 +119,51 @@ def add_noticed(site: Site, trial: Trial, alert_id: str, noticed_utc: datetime) 
     path = trial_path(site, trial.name)
     item = Noticed(alert_id=alert_id, noticed_utc=require_utc(noticed_utc))
     lines = ("", "[[noticed]]", *_values(item))
-    before = path.read_text(encoding="utf-8").rstrip("\n")
-    write_bytes(path, ("\n".join((before, *lines)) + "\n").encode("utf-8"))
+    with _alone(path):
+        before = path.read_text(encoding="utf-8").rstrip("\n")
+        write_bytes(path, ("\n".join((before, *lines)) + "\n").encode("utf-8"))
     return load_trial(site, trial.name)
+
+
+def change_assumptions(
+    site: Site, trial: Trial, changes: Mapping[str, bool | float | str]
+) -> Trial:
+    """Write other assumptions into the file of a trial and return the trial as it is then.
+
+    Only the values that `changes` names are written: comments and everything else stay as a person
+    left them. Raises SettingsError, with the file as it was, when a value is out of range or the
+    file cannot be written so.
+    """
+    path = trial_path(site, trial.name)
+    with _alone(path):
+        now = load_trial(site, trial.name)
+        values = {**now.assumptions.model_dump(), **changes}
+        wanted = _checked({**now.model_dump(), "assumptions": values}, path)
+        try:
+            document = tomlkit.parse(path.read_text(encoding="utf-8"))
+            table: Any = document.setdefault("assumptions", tomlkit.table())
+            for name in changes:
+                table[name] = getattr(wanted.assumptions, name)
+            text = tomlkit.dumps(document)
+            read = _checked({"name": trial.name, **tomllib.loads(text)}, path)
+        except (TOMLKitError, tomllib.TOMLDecodeError, TypeError) as error:
+            raise SettingsError(f"{path}: cannot be changed from here; edit it by hand") from error
+        if read != wanted:
+            raise SettingsError(f"{path}: cannot be changed from here; edit it by hand")
+        write_bytes(path, text.encode("utf-8"))
+    return wanted
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep others, in this process and others, from changing a file of the same folder meanwhile:
+    what two people write at once must both be there afterwards."""
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def trial_of_alert(site: Site, camera: str, at_utc: datetime, name: str | None) -> Trial:

@@ -36,9 +36,9 @@ def trial_view(
     money: Mapping[str, Case],
     outcomes: Sequence[BarOutcome],
     words: Words,
-    site_folder: Path,
+    site_folder: Path | None,
 ) -> dict[str, Any]:
-    """Return everything that the template needs."""
+    """Return everything that the templates need; without `site_folder` no pictures."""
     trial, known = figures.trial, bool(money)
     unmet = [outcome for outcome in outcomes if not outcome.met]
     times = {
@@ -182,9 +182,11 @@ def _lead(figures: TrialFigures, words: Words) -> str:
     )
 
 
-def _picture(figures: TrialFigures, words: Words, site_folder: Path) -> dict[str, str] | None:
+def _picture(
+    figures: TrialFigures, words: Words, site_folder: Path | None
+) -> dict[str, str] | None:
     item = figures.strongest_fault
-    if item is None:
+    if item is None or site_folder is None:
         return None
     media, missing = embedded_media(item.evidence, words, site_folder)
     return {

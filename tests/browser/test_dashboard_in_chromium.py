@@ -18,6 +18,7 @@ from dashboards.access import Rules
 from dashboards.app import create_app
 from pipeline.alerts.reviews import review_alert
 from pipeline.assembly import Site
+from pipeline.trial.trial_file import load_trial, trial_path
 from tests.chromium import chromium
 from tests.dashboard_site import HOST, PASSWORD, filled_site
 
@@ -29,6 +30,8 @@ PAGES = {
     "camera": "/cameras/line-1?hours=4&until=2026-03-02T06:30:00Z",
     "alerts": "/alerts",
     "review": "/review",
+    "trials": "/trials",
+    "trial": "/trials/small",
     "reports": "/reports",
     "models": "/models",
     "model": "/models/" + "f" * 32,
@@ -373,6 +376,42 @@ def test_an_administrator_changes_a_camera_and_others_only_look(visit, site: Sit
     expect(other.get_by_label("Alarm budget")).to_be_disabled()
 
 
+def test_a_trial_is_begun_read_and_given_costs_in_the_page(visit, site: Site) -> None:  # type: ignore[no-untyped-def]
+    alert = site.store.alerts("line-1")[0]
+    review_alert(site, alert.alert_id, "anomaly", "sato")
+    page = visit("/trials")
+    page.get_by_label("Name (empty").fill("small")
+    page.get_by_role("button", name="Begin a trial").click()
+    expect(page.locator("#problem")).to_contain_text("is there already")
+    assert all("422" in text for text in visit.complaints)
+    visit.complaints.clear()
+    page.get_by_label("Name (empty").fill("by-hand")
+    page.get_by_role("button", name="Begin a trial").click()
+    page.wait_for_url("**/trials/by-hand")
+    page.goto("/trials/small")
+    expect(page.locator("h2.decision")).to_have_text("Not yet, because")
+    page.get_by_label("Cost of a person's hour").fill("62.5")
+    page.get_by_label("Cost of a person's hour").press("Enter")
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_label("Cost of a person's hour")).to_have_value("62.5")
+    assert load_trial(site, "small").assumptions.wage_per_hour == 62.5
+    page.get_by_label("When they noticed it").fill("2026-03-02T12:31:50")
+    page.get_by_role("button", name="Note it").click()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("main")).to_contain_text("10 min 0 s earlier")
+    page.get_by_role("button", name="Write the report now").click()
+    page.wait_for_url("**/reports/line-1/trial-small.en.html")
+    trial_path(site, "by-hand").unlink()
+
+
+def test_who_may_only_look_changes_nothing_of_a_trial(visit) -> None:  # type: ignore[no-untyped-def]
+    page = visit("/trials/small", "vic")
+    expect(page.get_by_label("Cost of a person's hour")).to_be_disabled()
+    assert page.locator("main button").count() == 0
+    page.goto("/trials")
+    assert page.locator("main form").count() == 0
+
+
 def test_a_model_shows_its_training_and_is_promoted(visit, site: Site) -> None:  # type: ignore[no-untyped-def]
     active = site.store.active_model("line-1")
     assert active is not None
@@ -386,6 +425,16 @@ def test_a_model_shows_its_training_and_is_promoted(visit, site: Site) -> None: 
     assert promoted is not None
     assert promoted.model_id == "f" * 32
     site.store.promote(active.model_id, replace(active).created_utc)
+
+
+def test_a_model_plays_what_it_has_learnt(visit) -> None:  # type: ignore[no-untyped-def]
+    page = visit(PAGES["model"], "vic")
+    films = page.locator(".samples video")
+    expect(films).to_have_count(2)
+    for number in range(2):
+        film = films.nth(number)
+        film.evaluate("video => video.play()")
+        assert film.evaluate(PLAYS)
 
 
 def test_what_footage_calls_itself_is_shown_and_not_run(visit, site: Site) -> None:  # type: ignore[no-untyped-def]

@@ -165,6 +165,18 @@ def test_peaks_are_the_largest_scores_of_their_steps(store: Store, step: int) ->
     assert store.score_peaks("press-1", last + HOUR, until + HOUR, step) == []
 
 
+def test_the_last_clip_of_each_segment_is_that_of_the_range(store: Store) -> None:
+    one = fill(store)
+    since, until = MORNING - HOUR, MORNING + 9 * HOUR
+    ends = [(item.clip.segment_id, item.clip.end_utc) for item in one.anomalies]
+    expected = {segment: max(end for s, end in ends if s == segment) for segment, _ in ends}
+    assert store.last_clips("press-1", since, until) == expected
+    last = max(end for _, end in ends)
+    assert all(end < last for end in store.last_clips("press-1", since, last).values())
+    assert store.last_clips("press-1", last + HOUR, until + HOUR) == {}
+    assert store.last_clips("press-2", since, until) == {}
+
+
 def test_the_newest_segment_and_since_when_models_are_active(store: Store) -> None:
     assert store.newest_segment("press-1") is None
     fill(store)

@@ -13,6 +13,7 @@ from sqlalchemy import event
 from pipeline.camera import ClockSource
 from pipeline.errors import CameraError, StoreError
 from pipeline.footage.admission import Reason
+from pipeline.health.events import Trouble
 from pipeline.learning.registry import ModelState
 from pipeline.store.contract import Store
 from pipeline.store.sql import SqlStore
@@ -26,6 +27,7 @@ from tests.store_samples import (
     camera,
     fill,
     footage,
+    health,
     line,
     model,
     refused,
@@ -70,6 +72,9 @@ def test_recording_a_whole_line_again_adds_no_row(store: SqlStore) -> None:
 
 ADDING: dict[str, tuple[int, Callable[[Store], int]]] = {
     "footage": (3, lambda s: s.add_footage(line().footage, [line().segment], [line().blind])),
+    "health": (
+        1, lambda s: s.put_health(line().segment.segment_id, [health(line().segment)]),
+    ),
     "model": (5, lambda s: s.add_model(line().model, METRICS)),
     "anomalies": (20, lambda s: s.add_anomalies(iter(line().anomalies))),
     "scored": (
@@ -196,6 +201,26 @@ def test_footage_comes_by_time_and_refused_footage_last_without_bounds(store: St
     assert store.footage_of("press-1", MORNING) == by_time
     assert store.footage_of("press-1", until=MORNING + HOUR) == [by_time[0]]
     assert store.footage_ids("press-1") == {film.footage_id for film in [refused(), *films]}
+
+
+def test_health_of_a_segment_is_what_was_found_last(store: Store) -> None:
+    store.put_camera(camera())
+    film = footage()
+    good, other = segment(film), segment(film, 70_000_000, 80_000_000)
+    store.add_footage(film, [good, other], [])
+    covered = health(good, 0, 5_000_000, Trouble.COVERED)
+    black = health(good, 5_000_000, 9_000_000, Trouble.BLACK)
+    beside = health(other, 71_000_000, 75_000_000, Trouble.FROZEN)
+    assert store.put_health(good.segment_id, [covered]) == 1
+    assert store.put_health(other.segment_id, [beside]) == 1
+    assert store.health("press-1") == [covered, beside]
+    # Scored again, by another model: what it says counts, of this segment alone.
+    assert store.put_health(good.segment_id, [covered, black]) == 1
+    assert store.health("press-1") == [covered, black, beside]
+    assert store.health("press-1", since=black.end_utc) == [beside]
+    assert store.health("press-1", until=black.start_utc) == [covered]
+    assert store.put_health(good.segment_id, []) == 0
+    assert store.health("press-1") == [beside]
 
 
 def test_half_open_stretches_overlap_only_where_they_share_time(store: Store) -> None:

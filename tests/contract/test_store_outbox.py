@@ -20,7 +20,7 @@ from pipeline.store.contract import Store
 from pipeline.store.engine import make_engine
 from pipeline.store.migrate import MIGRATIONS, bring_up_to_date
 from pipeline.store.rows import alert_row
-from pipeline.store.schema import AlertRow
+from pipeline.store.schema import SCHEMA_REVISION, AlertRow
 from pipeline.store.sessions import Sessions
 from pipeline.store.sql import SqlStore, open_store, upgrade_store
 from pipeline.store.types import UtcDateTime
@@ -191,14 +191,21 @@ def test_an_unknown_delivery_or_digest_is_refused(store: Store) -> None:
         store.record_digest("0" * 32, MORNING, None)
 
 
-def test_deliveries_of_the_first_schema_are_carried_over(database_url: str, tmp_path: Path) -> None:
+def test_deliveries_of_the_first_schema_are_carried_over(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = copytree(MIGRATIONS, tmp_path / "first")
-    (first / "versions" / "r0003_deliveries_to_several_sinks.py").unlink()
+    for later in (first / "versions").glob("r000[3-9]_*.py"):
+        later.unlink()
     address = parse_address(database_url)
-    bring_up_to_date(address, head="r0002", migrations=first)
+    with monkeypatch.context() as patch:
+        # The views of today ask tables that the first schema does not have.
+        some = {"camera_hours": "SELECT 1 AS hour"}
+        patch.setattr("pipeline.store.migrate.view_texts", lambda dialect: some)
+        bring_up_to_date(address, head="r0002", migrations=first)
     alerts = fill_first_schema(address)
     done = upgrade_store(database_url)
-    assert (done.before, done.after) == ("r0002", "r0003")
+    assert (done.before, done.after) == ("r0002", SCHEMA_REVISION)
     store = open_store(database_url)
     assert fresh(store, "file") == alerts[:2]
     assert [item.attempts for item in store.fresh_deliveries("file", "press-1", 9)] == [0, 3]

@@ -73,6 +73,14 @@ def test_a_student_is_made_promoted_exported_and_scores(plant: Plant, tmp_path: 
     assert clips == 160 - 8 + 1
     assert load_active_model(plant.open.site, store, CAMERA)[0].model_id == student.model_id
 
+    # What the teacher would have raised is told by scoring again, and nothing is kept of it.
+    before = store.row_counts()
+    asked = ("what-if", CAMERA, "--model", teacher.model_id[:8], "--format", "json")
+    code, said = plant.run(*asked, "--budget", "20000")
+    assert (code, f'"model": "{teacher.model_id[:12]}"' in said) == (0, True), said
+    assert f"{clips} clips" in said
+    assert store.row_counts() == before
+
     for name, options in (("a.onnx", ()), ("b.onnx", ("--eight-bits",)), ("c.pt2", ())):
         out = tmp_path / name
         code, said = plant.run("model", "export", student.model_id, "--out", str(out), *options)

@@ -14,14 +14,16 @@ from httpx import Response
 
 from dashboards.access import Rules
 from dashboards.app import create_app
+from dashboards.trials import assumptions_seen
 from pipeline.accounts.accounts import Role, User
 from pipeline.accounts.login import SESSION_LIFE, change_user, log_in
 from pipeline.assembly import Site
 from pipeline.timebase import Clock
+from pipeline.trial.trial_file import load_trial
 from tests.alerts_makers import MODEL, NOON
 from tests.dashboard_site import LATER, PASSWORD, client_of, filled_site, signed_in
 
-OPEN = {"/healthz", "/login", "/language/{language}"}
+OPEN = {"/healthz", "/login", "/login/oidc", "/login/oidc/callback", "/language/{language}"}
 REPORT = "20260302.en.html"
 RANGE = {"since": "2026-03-02T03:00:00Z", "until": "2026-03-02T06:00:00Z"}
 
@@ -38,8 +40,15 @@ EXPECTED = {
     "GET /media/{alert_id}/{kind}": (303, 403, 200, 200, 200),
     "GET /models": (303, 200, 200, 200, 200),
     "GET /models/{model_id}": (303, 404, 200, 200, 200),
+    "GET /models/{model_id}/samples/{kind}": (303, 404, 200, 200, 200),
     "POST /models/{model_id}/promote": (303, 403, 403, 403, 204),
     "GET /runs": (303, 200, 200, 200, 200),
+    "GET /trials": (303, 200, 200, 200, 200),
+    "POST /trials": (303, 403, 403, 403, 204),
+    "GET /trials/{trial}": (303, 404, 200, 200, 200),
+    "POST /trials/{trial}/assumptions": (303, 403, 403, 204, 204),
+    "POST /trials/{trial}/noticed": (303, 403, 403, 204, 204),
+    "POST /trials/{trial}/report": (303, 403, 403, 204, 204),
     "GET /reports": (303, 200, 200, 200, 200),
     "GET /reports/{name}/{file}": (303, 403, 200, 200, 200),
     "GET /sql": (303, 403, 403, 403, 200),
@@ -115,6 +124,7 @@ def ask(client: TestClient, site: Site, route: str, **more: object) -> Response:
         "{kind}": "clip",
         "{model_id}": MODEL,
         "{file}": REPORT,
+        "{trial}": "small",
     }
     for name, value in places.items():
         path = path.replace(name, value)
@@ -122,14 +132,22 @@ def ask(client: TestClient, site: Site, route: str, **more: object) -> Response:
         more["params"] = RANGE
     if path.endswith("/still"):
         more["params"] = {"at": "2026-03-02T03:00:02Z"}
-    if path.endswith("/promote"):
-        path = path.replace(MODEL, LATER)
+    if path.endswith("/promote") or "/samples/" in path:
+        path = path.replace(MODEL, LATER).replace("/samples/clip", "/samples/rebuilt")
     if path.endswith("/reviews"):
         more["json"] = {"verdict": "anomaly"}
     if path.endswith("/settings") and method == "POST":
         more["data"] = {
             "purpose": "p", "owner": "o", "retention_days": "30", "budget_per_day": "1",
         }  # fmt: skip
+    if path == "/trials" and method == "POST":
+        more["data"] = {"camera": "line-1", "name": "again"}
+    if path.endswith("/noticed"):
+        more["data"] = {"alert": alert, "at": "2026-03-02T12:31:50"}
+    if path.endswith("/assumptions"):
+        trial = load_trial(site, "small")
+        given = {key: str(value) for key, value in trial.assumptions.model_dump().items()}
+        more["data"] = {**given, "seen": assumptions_seen(trial)}
     return client.request(method, path, **more)  # type: ignore[arg-type]
 
 
@@ -353,7 +371,15 @@ def test_a_viewer_of_one_camera_reads_nothing_of_the_others(site: Site) -> None:
     client = signed_in(site, "oto")
     everything = "".join(
         client.get(path).text
-        for path in ("/", "/alerts", "/models", "/runs", "/api/v1/cameras", "/api/v1/alerts")
+        for path in (
+            "/",
+            "/alerts",
+            "/models",
+            "/runs",
+            "/trials",
+            "/api/v1/cameras",
+            "/api/v1/alerts",
+        )
     )
     assert "press-9" in everything
     assert "line-1" not in everything
@@ -378,6 +404,7 @@ def test_names_lead_to_no_file(site: Site, name: str) -> None:
         f"/media/{name}/clip",
         f"/static/{name}",
         f"/reports/line-1/{name}",
+        f"/trials/{name}",
         f"/reports/{name}/{REPORT}",
     ):
         assert client.get(path).status_code in (400, 404, 405), path

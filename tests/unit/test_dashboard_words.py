@@ -13,6 +13,8 @@ import dashboards
 from pipeline.accounts.accounts import Role
 from pipeline.learning.registry import ModelState
 from pipeline.reports.words import LANGUAGES, catalogue
+from pipeline.synthesis.shelf import SampleKind
+from pipeline.trial.status import Stage, Step
 from pipeline.watching import Watching
 
 HOME = Path(dashboards.__file__).parent
@@ -25,7 +27,14 @@ SOURCES = "".join(path.read_text(encoding="utf-8") for path in HOME.rglob("*.py"
 
 # Keys that are put together from a name: prefix -> the names.
 BUILT = {
-    "nav.": ["overview", "review", "alerts", "reports", "models", "runs", "sql"],
+    "nav.": ["overview", "review", "alerts", "reports", "models", "runs", "sql", "trials"],
+    "login.": [
+        *("wrong", "locked"),
+        *(
+            f"oidc.{why}"
+            for why in ("state", "provider", "token", "group", "domain", "closed", "taken", "name")
+        ),
+    ],
     "role.": [role.value for role in Role],
     "error.": ["403", "404", "409", "422", "500", "503"],
     "watching.": [
@@ -33,6 +42,9 @@ BUILT = {
         *(f"{state.value}.since" for state in Watching if state not in ("watching", "empty")),
     ],
     "camera.": ["hour", "day", "week", "month"],
+    "trials.stage.": [stage.name.lower() for stage in Stage],
+    "trials.step.": [step.value for step in Step],
+    "samples.": [kind.value for kind in SampleKind],
     "models.state.": [state.value for state in ModelState],
 }
 BUILT_KEYS = {prefix + name for prefix, names in BUILT.items() for name in names}
@@ -57,7 +69,7 @@ def test_every_text_is_used_and_every_text_used_is_there() -> None:
     asked |= set(re.findall(r"""words\(\s*"([a-z_.]+)\"""", SOURCES))
     asked |= set(re.findall(r"""key = "([a-z_.]+)" if [^\n]+ else "([a-z_.]+)\"""", SOURCES)[0])
     asked = {key for key in asked if not key.endswith(".")}
-    known = set(TEXTS["en"]) | set(catalogue("en"))
+    known = set(TEXTS["en"]) | set(catalogue("en")) | set(catalogue("en", "pipeline.trial.text"))
     assert asked - known == set()
     assert set(TEXTS["en"]) - asked - BUILT_KEYS == set()
 

@@ -21,6 +21,8 @@ from pipeline.doctor import models, place, program
 from pipeline.doctor.examine import examine, this_machine
 from pipeline.doctor.findings import Finding, Level, Machine
 from pipeline.doctor.footage import expected_within, steady_shift
+from pipeline.recording.configuration import RecordTable
+from pipeline.recording.state import Activity, RecordingState, write_state
 from pipeline.settings import Settings
 from pipeline.store.owners import new_owner
 from tests.fakes import FakeClock
@@ -139,6 +141,30 @@ def test_a_prefect_server_that_is_configured_must_answer(machine: Machine) -> No
     assert found.level is PROBLEM
     assert url in found.found
     assert "prefect server start" in found.fix
+
+
+def test_a_live_camera_needs_ffmpeg_and_a_recorder_that_runs(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = only(program.check_recorder(machine))
+    assert (found.level, "nothing else needs ffmpeg" in found.found) == (OK, True)
+    table = RecordTable(camera="press-1", url="rtsp://h/s")
+    live = replace(machine, settings=Settings(record=[table]))
+    found = only(program.check_recorder(live))
+    assert (found.level, found.found) == (WARNING, "nobody records press-1 now")
+    (machine.folder / "recording" / "press-1").mkdir(parents=True)
+    state = RecordingState(
+        activity=Activity.RECORDING, since_utc=NOW, beat_utc=NOW, known_until_utc=NOW
+    )
+    write_state(machine.folder, "press-1", state)
+    assert only(program.check_recorder(live)).level is OK
+    write_state(machine.folder, "press-1", replace(state, activity=Activity.BLIND, cause="stalled"))
+    found = only(program.check_recorder(live))
+    assert (found.level, found.found) == (WARNING, "no frames of press-1 (stalled)")
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    found = only(program.check_recorder(live))
+    assert found.level is PROBLEM
+    assert "apt-get install ffmpeg" in found.fix
 
 
 # the place ---------------------------------------------------------------------------------

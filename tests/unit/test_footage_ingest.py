@@ -12,6 +12,8 @@ import pytest
 
 from pipeline.camera import ClockSource
 from pipeline.errors import CameraError, LeaseHeld
+from pipeline.footage.admission import Reason
+from pipeline.footage.gaps import blind_without_footage, note_gap, recording_folder
 from pipeline.footage.ingest import ingest_camera, probe_footage
 from tests import footage_maker as make
 from tests.footage_site import CAMERA, FootageSite, footage_site
@@ -268,3 +270,23 @@ def test_footage_is_probed_without_a_store(tmp_path: Path, video: bytes) -> None
     refused, none, nothing = probe_footage(tmp_path / "b.mp4", **args)  # type: ignore[arg-type]
     assert (refused.reason, none, nothing) == ("not_video", [], [])
     assert refused.detail == "b.mp4: not a video but text; give video"
+
+
+def test_gaps_of_a_live_camera_are_taken_in_once(opened: FootageSite, video: bytes) -> None:
+    (opened.source / "a.mp4").write_bytes(video)
+    folder = recording_folder(opened.site.folder, CAMERA)
+    start_utc = datetime(2026, 1, 31, 8, tzinfo=UTC)
+    gap = blind_without_footage(
+        CAMERA, start_utc, start_utc + timedelta(seconds=90), Reason.STALLED, "stalled: no frame"
+    )
+    note_gap(folder, gap)
+    (folder / "blind-broken.json").write_text("{")
+    summary = opened.ingest()
+    assert (summary.admitted, summary.blind_seconds) == (1, 90.0)
+    assert opened.site.store.blind(CAMERA) == [gap]
+    assert any("blind-broken.json: not a gap" in line for line in opened.lines)
+    assert "blind 2026-01-31 08:00:00 UTC for 90.0 s, stalled: no frame" in opened.lines
+    assert [path.name for path in folder.iterdir()] == ["blind-broken.json"]
+    note_gap(folder, gap)  # as after a crash between the database and the file
+    assert opened.ingest().blind_seconds == 90.0
+    assert opened.site.store.blind(CAMERA) == [gap]

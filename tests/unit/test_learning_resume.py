@@ -190,9 +190,11 @@ class StoppingSource(TileSource):
 
     stop_at: int | None = None
 
-    def batches(self, *, skip: int, pseudo: bool = True) -> Iterator[TrainingBatch]:
+    def batches(
+        self, *, skip: int, device: torch.device, pseudo: bool = True
+    ) -> Iterator[TrainingBatch]:
         for number, batch in enumerate(
-            TileSource.batches(self, skip=skip, pseudo=pseudo), start=skip
+            TileSource.batches(self, skip=skip, device=device, pseudo=pseudo), start=skip
         ):
             if number == self.stop_at:
                 raise Stopped

@@ -18,9 +18,9 @@ import pytest
 
 from pipeline.alerts.alerts import Severity
 from pipeline.errors import NotificationError
+from pipeline.named_secret import Secret
 from pipeline.notification.deliver import deliver_pending, pause_seconds
 from pipeline.notification.message import Message, MessageKind
-from pipeline.notification.secret import Secret
 from pipeline.notification.sinks import channels_of
 from pipeline.notification.webhook import SIGNATURE_HEADER, WebhookSink
 from tests.certificates import make_certificate, server_context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.footage.admission import Reason
+from pipeline.health.events import Trouble, health_event
 from pipeline.reports.coverage import coverage
 from pipeline.reports.figures import Axis, ScoreCurve, ScoreLevels, drawn_axis
 from tests.alerts_makers import MODEL, NOON, anomaly, policy, segment
@@ -30,6 +32,7 @@ def states(
     *,
     unscored: tuple[int, ...] = (),
     last: dict[int, float] | None = None,
+    unwell: Sequence[tuple[int, float, float]] = (),
 ) -> list[tuple[str, float, float]]:
     """Return (state, start, end) of [0, 100) s; without `last` a segment is scored to its end."""
     made = [segment(round(s * 1e6), round(e * 1e6)) for s, e in segments]
@@ -41,6 +44,11 @@ def states(
         [blind_at(s, e, Reason.DAMAGED) for s, e in blind],
         unscored={made[n].segment_id for n in unscored},
         last_clip_utc={made[n].segment_id: at(end) for n, end in ends.items()},
+        health=[
+            health_event(made[n], kind, round(s * 1e6), round(e * 1e6), found_us=0)
+            for n, s, e in unwell
+            for kind in (Trouble.COVERED, Trouble.MOVED_SLIGHTLY)
+        ],
     )
     return [
         (s.state, (s.start_utc - NOON).total_seconds(), (s.end_utc - NOON).total_seconds())
@@ -75,6 +83,25 @@ def test_a_segment_too_short_for_a_clip_is_not_watched() -> None:
 
 def test_overlapping_footage_counts_once_and_the_better_state_wins() -> None:
     assert states([(0, 60), (40, 100)], [(30, 50)]) == [("watched", 0, 100)]
+
+
+def test_the_part_of_a_segment_in_which_the_camera_was_covered_is_not_watched() -> None:
+    assert states([(0, 100)], [], unwell=[(0, 20, 30), (0, 80, 100)]) == [
+        ("watched", 0, 20),
+        ("covered", 20, 30),
+        ("watched", 30, 80),
+        ("covered", 80, 100),
+    ]
+    # Not scored to its end, and seen by other footage at the same time.
+    found = states(
+        [(0, 100), (25, 60)], [], unscored=(0,), last={0: 50, 1: 60}, unwell=[(0, 20, 30)]
+    )
+    assert found == [
+        ("watched", 0, 20),
+        ("covered", 20, 25),
+        ("watched", 25, 60),
+        ("waiting", 60, 100),
+    ]
 
 
 def test_what_lies_outside_the_range_is_cut_off() -> None:

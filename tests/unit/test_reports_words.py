@@ -16,6 +16,7 @@ from pipeline.alerts.reviews import VERDICTS
 from pipeline.distillation.student_model import STUDENT
 from pipeline.errors import SettingsError
 from pipeline.footage.admission import Reason
+from pipeline.health.events import Trouble
 from pipeline.reports import words as words_module
 from pipeline.reports.words import LANGUAGES, Words, catalogue
 from pipeline.scoring.anomaly import Place
@@ -26,7 +27,10 @@ AT = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
 
 # Keys that are put together from a name: prefix -> the names.
 BUILT = {
-    "reason.": [reason.value for reason in Reason],
+    "reason.": [
+        *(reason.value for reason in Reason),
+        *(trouble.value for trouble in Trouble if trouble.blinds),
+    ],
     "alert.severity.": [severity.value for severity in Severity],
     "verdict.": [*VERDICTS, "none"],
     "evidence.": [kind.value for kind in EvidenceKind],

@@ -4,19 +4,17 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from pipeline.alerts.budget import EventTail
 from pipeline.assembly import Site, open_site
 from pipeline.cli import main
 from pipeline.errors import ModelError, SettingsError
 from pipeline.learning.promotion import find_model
 from pipeline.reports.span import report_span
-from pipeline.scoring.policy import policy_within
 from tests.store_samples import MORNING, Line, fill
 
 Run = Callable[..., tuple[int, str, str]]
@@ -139,8 +137,7 @@ def test_a_model_without_its_files_is_not_promoted(kizashi: Run, line: Line, sit
 def test_what_another_budget_would_raise_is_a_table(kizashi: Run, line: Line, site: Site) -> None:
     tail = {"threshold": 1.0, "events_per_day": 10.0, "scale": 0.1, "shape": 0.0}
     newer = replace(line.model, model_id="f" * 32, digest="f" * 64, calibration_id="tail")
-    told = {"tail": tail, "policy": asdict(policy_within(EventTail(**tail), 5.0))}
-    newer = replace(newer, calibration={**newer.calibration, **told})
+    newer = replace(newer, calibration={**newer.calibration, "tail": tail})
     site.store.add_model(newer, [])
     site.store.promote(newer.model_id, MORNING)
     scored = (

@@ -38,6 +38,7 @@ CORE_MAY_IMPORT = {"torch", "safetensors", "tgan_core"} | sys.stdlib_module_name
 ONLY_IN = {
     "cv2": (
         "pipeline/footage/",
+        "pipeline/health/look.py",
         "pipeline/clips/tensors.py",
         "pipeline/clips/masks.py",
         "pipeline/clips/flow.py",
@@ -50,6 +51,7 @@ ONLY_IN = {
         *(
             f"pipeline/evaluation/{name}.py"
             for name in (
+                "camera_troubles",
                 "faults",
                 "injection",
                 "moments",
@@ -68,7 +70,8 @@ ONLY_IN = {
     "structlog": ("pipeline/logs.py", "pipeline/alerts/", "dashboards/"),
 }
 PURE_ROOMS = tuple(
-    f"pipeline/{room}/" for room in ("evaluation", "learning", "scoring", "clips", "footage")
+    f"pipeline/{room}/"
+    for room in ("evaluation", "learning", "scoring", "clips", "footage", "health")
 )
 NOT_IN_PURE_ROOMS = {"sqlalchemy", "prefect", "pydantic", "structlog"}
 NO_TORCH_AT_IMPORT = (
@@ -77,6 +80,7 @@ NO_TORCH_AT_IMPORT = (
     "pipeline/store/",
     "pipeline/alerts/",
     "pipeline/notification/",
+    "pipeline/recording/",
     "pipeline/reports/",
     "pipeline/trial/",
 )
@@ -193,6 +197,17 @@ def test_importing_the_command_line_loads_nothing_heavy() -> None:
         "import sys, pipeline.cli\n"
         "heavy = {'torch', 'prefect', 'sqlalchemy', 'pydantic', 'pandas', 'cv2', 'numpy'}\n"
         "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_dashboard_starts_without_torch() -> None:
+    code = (
+        "import sys, dashboards.app, dashboards.serving\n"
+        "print(sorted({'torch', 'prefect'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.footage.admission import Reason
+from pipeline.health.events import Trouble
 from pipeline.store.schema import SCHEMA_REVISION
 from pipeline.store.sql import SqlStore
 from pipeline.store.views import PUBLIC_VIEWS, view_texts
@@ -25,6 +26,7 @@ from tests.store_samples import (
     event,
     fill,
     footage,
+    health,
     model,
     review,
     segment,
@@ -56,7 +58,7 @@ def test_the_views_change_only_with_a_new_revision() -> None:
     # empty one; then put the new revision and digest here.
     texts = "\n".join(f"{name}: {text}" for name, text in sorted(PUBLIC_VIEWS.items()))
     digest = hashlib.sha256(texts.encode()).hexdigest()[:16]
-    assert (SCHEMA_REVISION, digest) == ("r0003", "62823338bb49e3d1")
+    assert (SCHEMA_REVISION, digest) == ("r0004", "d4e9df79edc3a8e2")
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
@@ -131,6 +133,32 @@ def test_hours_are_cut_at_their_borders_and_add_up(store: SqlStore) -> None:
         ("2026-02-01 00:00:00.000000", 3600.0, 0.0, 0, 0),
         ("2026-02-01 01:00:00.000000", 2700.25, 899.75, 0, 0),
         ("2026-02-01 02:00:00.000000", 0.0, 1800.0, 0, 0),
+    ]
+
+
+def test_time_in_which_a_camera_could_not_see_is_blind_and_not_seen(store: SqlStore) -> None:
+    store.put_camera(camera())
+    film = footage(
+        start_utc=datetime(2026, 1, 31, 23, 30, tzinfo=UTC), duration_us=3600 * SECOND_US
+    )
+    good = segment(film, 0, 3600 * SECOND_US)
+    store.add_footage(film, [good], [])
+    covered = health(good, 1700 * SECOND_US, 1900 * SECOND_US, Trouble.COVERED)
+    store.put_health(good.segment_id, [covered, health(good)])
+    rows = ask(store, "SELECT seen_seconds, blind_seconds FROM camera_hours ORDER BY hour_utc")
+    assert rows == [
+        {"seen_seconds": 1700.0, "blind_seconds": 100.0},
+        {"seen_seconds": 1700.0, "blind_seconds": 100.0},
+    ]
+    (row,) = ask(store, "SELECT * FROM camera_health")
+    assert (row["seen_seconds_last_day"], row["blind_seconds_last_day"]) == (3400.0, 200.0)
+    assert row["blind_share_last_day"] == pytest.approx(200 / 3600)
+    found = ask(
+        store, "SELECT trouble, blind, duration_seconds FROM camera_troubles ORDER BY trouble"
+    )
+    assert found == [
+        {"trouble": "covered", "blind": 1, "duration_seconds": 200.0},
+        {"trouble": "moved_slightly", "blind": 0, "duration_seconds": 10.0},
     ]
 
 

@@ -14,6 +14,7 @@ from safetensors import safe_open
 
 from pipeline.assembly import open_site
 from pipeline.cli import main
+from pipeline.learning.presets import preset_named
 from pipeline.learning.registry import ModelRecord, ModelState
 from tests import footage_maker as make
 from tests.store_samples import MORNING
@@ -133,12 +134,12 @@ def test_the_tensors_are_as_documented(kizashi: Run, stored: Path, tmp_path: Pat
         "pictures_BTHW": ((3, 8, 32, 32), "uint8"),
         "place_B2": ((3, 2), "int64"),
     }
-    assert about["planes"] == ["background_difference", "speed"]
+    assert about["planes"] == list(preset_named("compact").planes)
     assert (about["frame_rate"], about["frames"], about["seed"]) == (10.0, 8, 5)
     for name in ("latent_BZ", "frame_latents_BZT", "video_BCTHW"):
         assert np.abs(tensors[name]).max() <= 1.0
-    # What people see is the difference on its scale of 96 grey levels, added to the background.
-    levels = tensors["video_BCTHW"][:, 0] * 96.0 + tensors["background_BHW"][:, None]
+    # What people see is the first plane in grey levels, the middle of them at 0.
+    levels = tensors["video_BCTHW"][:, 0] * 128.0 + 128.0
     shown = tensors["pictures_BTHW"].astype(float)
     assert np.abs(shown - levels.clip(0, 255)).max() <= 0.51
     tops, lefts = tensors["place_B2"].T

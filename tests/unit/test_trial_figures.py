@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.alerts.reviews import review_alert
 from pipeline.assembly import Site
+from pipeline.health.events import Trouble, health_event
 from pipeline.trial.figures import precision_estimate, rate_estimate, trial_figures
 from pipeline.trial.trial_file import add_noticed, load_trial
 from tests.alerts_makers import NOON
@@ -81,6 +82,20 @@ def test_precision_and_time_are_those_of_the_views(site: Site) -> None:
     rate = f"SELECT count(*) * 86400.0 / 9780 FROM flagged_clips WHERE {RANGE}"  # noqa: S608
     assert figures.alarms_per_day is not None
     assert figures.alarms_per_day.value == pytest.approx(asked(site, rate), rel=1e-12)
+
+
+def test_time_in_which_the_camera_saw_nothing_was_not_watched(tmp_path: Path) -> None:
+    site, _ = site_of_a_morning(tmp_path)
+    before = trial_figures(site, load_trial(site, "small"))
+    *_, newest = site.store.segments("line-1")
+    start_us = newest.end_us - 60_000_000
+    event = health_event(newest, Trouble.COVERED, start_us, newest.end_us, found_us=newest.end_us)
+    site.store.put_health(newest.segment_id, [event])
+    figures = trial_figures(site, load_trial(site, "small"))
+    assert figures.watched_seconds == before.watched_seconds - 60.0
+    hours = f"FROM camera_hours WHERE camera = 'line-1' AND hour_utc >= '{NOON:%Y-%m-%d %H:%M}'"
+    assert figures.watched_seconds == asked(site, f"SELECT sum(seen_seconds) {hours}")
+    site.close()
 
 
 def test_intervals_are_the_exact_ones() -> None:

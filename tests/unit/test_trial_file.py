@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.errors import CameraError, SettingsError
 from pipeline.trial.trial import Assumptions, QualityBar
 from pipeline.trial.trial_file import (
     add_noticed,
+    change_assumptions,
     load_trial,
     start_trial,
     trial_names,
@@ -143,3 +145,39 @@ def test_the_trial_of_an_alert_is_the_one_that_watched_then(site: Site) -> None:
     with pytest.raises(SettingsError, match="small, twin"):
         trial_of_alert(site, "line-1", NOON, None)
     assert trial_of_alert(site, "line-1", NOON, "twin").name == "twin"
+
+
+def test_assumptions_are_changed_in_a_file_that_a_person_has_cut_down(site: Site) -> None:
+    trial = morning_trial()
+    path = start_trial(site, trial)
+    text = path.read_text(encoding="utf-8").split("\n# The quality bar")[0]
+    path.write_text(
+        text + '\n[[noticed]] # by Sato\nalert_id = "abcdef"\nnoticed_utc = 2026-03-02T03:31:50Z\n',
+        encoding="utf-8",
+    )
+    changed = change_assumptions(site, trial, {"years": 5.0, "currency": "円"})
+    assert changed == load_trial(site, "small")
+    assert changed.assumptions == Assumptions(years=5.0, currency="円")
+    assert len(changed.noticed) == 1
+    assert "[[noticed]] # by Sato" in path.read_text(encoding="utf-8")
+
+
+def test_a_wrong_assumption_leaves_the_file_as_it_was(site: Site) -> None:
+    path = start_trial(site, morning_trial())
+    before = path.read_bytes()
+    with pytest.raises(SettingsError, match=r"small\.toml: assumptions\.wage_per_hour"):
+        change_assumptions(site, morning_trial(), {"wage_per_hour": -1.0})
+    assert path.read_bytes() == before
+
+
+def test_notes_and_costs_written_at_once_are_all_there(site: Site) -> None:
+    start_trial(site, morning_trial())
+
+    def note(number: int) -> None:
+        add_noticed(site, morning_trial(), f"alert-{number:02}", NOON)
+        change_assumptions(site, morning_trial(), {"setup_hours": float(number)})
+
+    with ThreadPoolExecutor(8) as people:
+        list(people.map(note, range(24)))
+    found = load_trial(site, "small")
+    assert {item.alert_id for item in found.noticed} == {f"alert-{n:02}" for n in range(24)}

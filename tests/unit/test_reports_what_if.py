@@ -1,6 +1,6 @@
 """Promise: what another budget would have raised is told from stored scores; nothing changes."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,10 +12,11 @@ from pipeline.assembly import Site, open_site
 from pipeline.errors import ModelError
 from pipeline.learning.promotion import roll_back
 from pipeline.learning.registry import ModelRecord
+from pipeline.reports.facts import AlertFacts
+from pipeline.reports.what_if import WhatIf, compared, what_if
 from pipeline.scoring.policy import policy_within
-from pipeline.scoring.what_if import WhatIf, compared, what_if
 from tests.alerts_makers import MODEL, NOON, alert, clips
-from tests.store_samples import METRICS, MORNING, camera, fill, model
+from tests.store_samples import METRICS, MORNING, camera, fill, model, review
 from tests.synthesis_makers import camera_model
 
 TAIL = EventTail(threshold=1.0, events_per_day=10.0, scale=0.5, shape=0.0)
@@ -25,7 +26,11 @@ PEAK = score_at_rate(TAIL, LOOSE) + 0.2
 QUIET = [0.1] * 10
 
 
-def found(budget: float, *raised: Alert, **verdicts: str) -> WhatIf:
+def found(budget: float, raised: Alert | None = None, verdict: str | None = None) -> WhatIf:
+    there = []
+    if raised is not None:
+        said = verdict and review(raised, verdict)
+        there = [AlertFacts(alert=raised, evidence=[], review=said or None)]
     return compared(
         clips([*QUIET, *[PEAK] * 5, *QUIET]),
         TAIL,
@@ -33,8 +38,7 @@ def found(budget: float, *raised: Alert, **verdicts: str) -> WhatIf:
         budget,
         86_400.0 / 2.0,
         MODEL,
-        raised,
-        verdicts,
+        there,
     )
 
 
@@ -48,11 +52,12 @@ def test_a_strict_budget_is_silent_where_a_loose_one_alerts() -> None:
 
 def test_alerts_of_the_store_are_kept_or_silent_by_their_verdict() -> None:
     there = alert(start_utc=NOON + timedelta(seconds=12), end_utc=NOON + timedelta(seconds=13))
-    loose = found(LOOSE, there, **{there.alert_id: "anomaly"})
+    loose = found(LOOSE, there, "anomaly")
     assert (loose.kept, loose.silent, loose.new) == (1, (), ())
-    strict = found(STRICT, there, **{there.alert_id: "anomaly"})
+    strict = found(STRICT, there, "anomaly")
     assert (strict.kept, strict.silent) == (0, (there,))
     assert strict.silent_verdicts == {"anomaly": 1}
+    assert found(STRICT, there).silent_verdicts == {"unreviewed": 1}
 
 
 def test_nothing_watched_has_no_rate() -> None:
@@ -81,8 +86,7 @@ def stored(site: Site, seed: int, *, name: str = "press-1") -> ModelRecord:
     folder = site.folder / "models" / name / str(seed)
     digest = camera_model(seed).save(folder)
     record = model(name, seed, digest=digest, model_id=digest[:32], path=f"models/{name}/{seed}")
-    told = {"tail": TAIL.to_dict(), "policy": asdict(policy_within(TAIL, 1.0))}
-    record = replace(record, calibration={**record.calibration, **told})
+    record = replace(record, calibration={**record.calibration, "tail": TAIL.to_dict()})
     site.store.add_model(record, METRICS)
     return record
 
@@ -103,9 +107,9 @@ def test_the_scores_of_the_store_are_joined_again_and_nothing_is_stored(site: Si
     assert site.store.row_counts() == before
     assert now.watched_seconds == (line.segment.end_utc - line.segment.start_utc).total_seconds()
     assert (len(now.alerts), now.kept, now.new) == (1, 1, ())
-    late = line.segment.end_utc - timedelta(seconds=1)
+    late = line.segment.start_utc + timedelta(seconds=5)
     (rest,) = what_if(site, "press-1", [2.0], since=late)
-    assert rest.watched_seconds == pytest.approx(1.0)
+    assert rest.watched_seconds == pytest.approx(now.watched_seconds - 5.0)
 
 
 def test_a_model_of_another_camera_is_refused_by_name(site: Site) -> None:

@@ -9,26 +9,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pipeline.alerts.alerts import Alert, alerts_from_events
 from pipeline.alerts.budget import EventTail
 from pipeline.alerts.events import EventPolicy, join_anomalies
 from pipeline.assembly import Site
-from pipeline.clips.reader import Stretch
-from pipeline.distillation.stored_models import load_model
 from pipeline.errors import FootageError, ModelError
-from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
+from pipeline.health.events import HealthEvent
 from pipeline.learning.promotion import find_model
 from pipeline.learning.registry import ModelRecord
+from pipeline.reports.coverage import WATCHED
+from pipeline.reports.facts import AlertFacts, alert_facts, seconds_by_state, watched_spans
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.policy import policy_within
-from pipeline.scoring.scorer import score_stretch
 
-__all__ = ["WhatIf", "compared", "what_if"]
+__all__ = ["UNREVIEWED", "WhatIf", "compared", "what_if"]
+
+UNREVIEWED = "unreviewed"
 
 _DAY_SECONDS = 86_400.0
+_FACTORS = (0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +51,7 @@ class WhatIf:
     new: tuple[Alert, ...]
     """Alerts that would be raised where the store has none."""
     silent_verdicts: Mapping[str, int]
-    """Verdict -> how many of the silent ones have it; those without one are "unreviewed"."""
+    """Verdict -> how many of the silent ones have it; those without one are UNREVIEWED."""
 
     @property
     def per_day(self) -> float | None:
@@ -62,7 +64,7 @@ class WhatIf:
 def what_if(
     site: Site,
     camera: str,
-    budgets_per_day: Sequence[float],
+    budgets_per_day: Sequence[float] = (),
     *,
     model: str | None = None,
     since: datetime | None = None,
@@ -72,8 +74,9 @@ def what_if(
     """Return what each budget would have raised in [since, until), with the active model or
     another of the camera.
 
-    `model`: the beginning of its id. Raises ModelError for a model of another camera, and when the
-    camera has none; ValueError for a budget <= 0.
+    Without a budget: half, once, twice and four times the camera's own. `model`: the beginning of
+    its id. Raises ModelError for a model of another camera, and when the camera has none;
+    ValueError for a budget <= 0.
     """
     active = site.store.active_model(camera)
     record = active if model is None else find_model(site, model)
@@ -81,22 +84,24 @@ def what_if(
         raise ModelError(f"{camera} has no model yet; train one first: kizashi train {camera}")
     if record.camera != camera:
         raise ModelError(f"model {record.model_id[:12]} is of camera {record.camera}, not {camera}")
-    raised = site.store.alerts(camera, since, until)
-    verdicts = {alert.alert_id: _verdict(site, alert) for alert in raised}
-    if not {"tail", "policy"} <= set(record.calibration):
+    if "tail" not in record.calibration:
         raise ModelError(
             f"model {record.model_id[:12]} of {camera} does not say how often normal operation "
             "reaches a score; train again"
         )
     tail = EventTail.from_dict(record.calibration["tail"])
-    like = EventPolicy(**record.calibration["policy"])
+    like = EventPolicy(**record.calibration["policy"]) if "policy" in record.calibration else None
+    own = site.store.camera(camera).budget_per_day
+    chosen = budgets_per_day or [factor * own for factor in _FACTORS]
+    start, end = _range(site, camera, since, until)
+    raised = alert_facts(site, camera, start, end)
     if active is not None and record.model_id == active.model_id:
-        watched = _watched_seconds(site, record, since, until)
+        watched = seconds_by_state(watched_spans(site, camera, start, end))[WATCHED]
 
         def anomalies() -> Iterable[Anomaly]:
-            return site.store.anomalies(camera, record.model_id, since, until)
+            return site.store.anomalies(camera, record.model_id, start, end)
     else:
-        scored, watched = _scored_again(site, record, since, until, progress)
+        scored, watched = _scored_again(site, record, start, end, progress)
 
         def anomalies() -> Iterable[Anomaly]:
             return scored
@@ -110,9 +115,8 @@ def what_if(
             watched,
             record.model_id,
             raised,
-            verdicts,
         )
-        for budget in budgets_per_day
+        for budget in chosen
     ]
 
 
@@ -123,14 +127,14 @@ def compared(
     budget_per_day: float,
     watched_seconds: float,
     model_id: str,
-    raised: Sequence[Alert],
-    verdicts: Mapping[str, str],
+    raised: Sequence[AlertFacts],
 ) -> WhatIf:
     """Return what the policy of a budget would have raised from clips in order of time, beside the
-    alerts of the store and their latest verdicts ("unreviewed" where there is none)."""
+    alerts of the store."""
     events = join_anomalies(anomalies, policy)
     alerts = alerts_from_events(events, policy, tail, budget_per_day)
-    silent = tuple(alert for alert in raised if not _meets(alert, alerts))
+    silent = [one for one in raised if not _meets(one.alert, alerts)]
+    there = [one.alert for one in raised]
     return WhatIf(
         model_id=model_id,
         budget_per_day=budget_per_day,
@@ -138,9 +142,9 @@ def compared(
         watched_seconds=watched_seconds,
         alerts=tuple(alerts),
         kept=len(raised) - len(silent),
-        silent=silent,
-        new=tuple(alert for alert in alerts if not _meets(alert, raised)),
-        silent_verdicts=Counter(verdicts[alert.alert_id] for alert in silent),
+        silent=tuple(one.alert for one in silent),
+        new=tuple(alert for alert in alerts if not _meets(alert, there)),
+        silent_verdicts=Counter(one.review.verdict if one.review else UNREVIEWED for one in silent),
     )
 
 
@@ -150,54 +154,51 @@ def _meets(alert: Alert, others: Iterable[Alert]) -> bool:
     )
 
 
-def _verdict(site: Site, alert: Alert) -> str:
-    reviews = site.store.reviews(alert.alert_id)
-    return str(reviews[-1].verdict) if reviews else "unreviewed"
-
-
-def _watched_seconds(
-    site: Site, record: ModelRecord, since: datetime | None, until: datetime | None
-) -> float:
-    unscored = {s.segment_id for s in site.store.unscored_segments(record.camera, record.model_id)}
-    return sum(
-        _seconds_within(segment, since, until)
-        for segment in site.store.segments(record.camera, since, until)
-        if segment.segment_id not in unscored
-    )
-
-
-def _seconds_within(segment: Segment, since: datetime | None, until: datetime | None) -> float:
-    start, end = segment.start_utc, segment.end_utc
-    return (min(end, until or end) - max(start, since or start)).total_seconds()
+def _range(
+    site: Site, camera: str, since: datetime | None, until: datetime | None
+) -> tuple[datetime, datetime]:
+    """Return the range asked for, as far as there is footage where it has no bound."""
+    now = site.clock.now_utc()
+    first = min((s.start_utc for s in site.store.segments(camera)), default=now)
+    newest = site.store.newest_segment(camera)
+    # Half-open: the last clip ends with the last segment.
+    last = newest.end_utc + timedelta(microseconds=1) if newest else now
+    start, end = since or first, until or last
+    return start, max(start, end)
 
 
 def _scored_again(
     site: Site,
     record: ModelRecord,
-    since: datetime | None,
-    until: datetime | None,
+    since: datetime,
+    until: datetime,
     progress: Callable[[str], None],
 ) -> tuple[list[Anomaly], float]:
+    # Scores of the store are joined without torch.
+    from pipeline.distillation.stored_models import load_model
+    from pipeline.learning.train_camera import stretches_of
+    from pipeline.scoring.scorer import score_stretch
+
     camera = site.store.camera(record.camera)
     model = load_model(site.folder / record.path, record.digest)
-    reader, root = model.reader(camera.privacy_masks), site.source_of(camera)
+    reader = model.reader(camera.privacy_masks).watching(model.health)
     found: list[Anomaly] = []
     watched = 0.0
-    for segment in site.store.segments(record.camera, since, until):
-        footage = site.store.footage(segment.footage_id)
-        whole = Stretch(source=footage_path(root, footage.path), footage=footage, segment=segment)
+    for stretch in stretches_of(site, camera.name, since=since, until=until, progress=progress):
         try:
-            scored = score_stretch(model, whole, model_id=record.model_id, reader=reader)
+            scored = score_stretch(model, stretch, model_id=record.model_id, reader=reader)
             clips = [clip.anomaly for clip in scored]
         except FootageError as error:
             progress(f"not scored: {error}")
             continue
-        found += [
-            anomaly
-            for anomaly in clips
-            if (since is None or anomaly.clip.end_utc >= since)
-            and (until is None or anomaly.clip.end_utc < until)
-        ]
-        watched += _seconds_within(segment, since, until)
-        progress(f"scored {footage.path}, {len(clips)} clips")
+        found += [anomaly for anomaly in clips if since <= anomaly.clip.end_utc < until]
+        watched += _length(stretch.segment, since, until)
+        unseen = reader.health.take() if reader.health else []
+        watched -= sum(_length(event, since, until) for event in unseen if event.trouble.blinds)
+        progress(f"scored {stretch.footage.path}, {len(clips)} clips")
     return found, watched
+
+
+def _length(of: Segment | HealthEvent, since: datetime, until: datetime) -> float:
+    """Return how many seconds of it lie in a range."""
+    return max(0.0, (min(of.end_utc, until) - max(of.start_utc, since)).total_seconds())

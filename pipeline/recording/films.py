@@ -1,0 +1,79 @@
+"""Films: finished files get their side-car, their name, and their place where ingest looks."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.files import sync_folder, write_json
+from pipeline.footage.start_time import sidecar_of
+from pipeline.recording.ffmpeg import SUFFIX, cut_file
+from pipeline.recording.session import Film
+from pipeline.recording.state import OpenFile
+
+__all__ = ["publish", "salvage", "work_folder"]
+
+
+def work_folder(source: Path) -> Path:
+    """Return where files are written; ingest passes over names with a dot."""
+    return source / ".recording"
+
+
+def publish(source: Path, film: Film) -> Path | None:
+    """Put a written file where ingest looks, durably: first its side-car, then the film in one
+    step. Returns its new path; None when the child has written nothing.
+
+    Raises OSError, for example when the disk is full; the file then lies where it was.
+    """
+    written = work_folder(source) / film.name
+    if film.cut_seconds is not None and not cut_file(written, film.cut_seconds):
+        return None
+    try:
+        if written.stat().st_size == 0:
+            written.unlink()
+            return None
+    except FileNotFoundError:
+        return None
+    with written.open("rb") as opened:
+        os.fsync(opened.fileno())
+    written.chmod(0o640)
+    path = _free_path(source, film.start_utc)
+    told = {
+        "start_utc": _text(film.start_utc),
+        "end_utc": _text(film.end_utc),
+        "frames": film.frames,
+        # What the times are worth: nobody asked the camera for its own.
+        "clock": "arrival of the frames at this machine",
+    }
+    write_json(sidecar_of(path), told)
+    written.replace(path)
+    sync_folder(source)
+    return path
+
+
+def _free_path(source: Path, start_utc: datetime) -> Path:
+    name = f"{start_utc:%Y-%m-%dT%H-%M-%S}.{start_utc.microsecond // 1000:03d}Z"
+    path, number = source / f"{name}{SUFFIX}", 1
+    while path.exists():
+        number += 1
+        path = source / f"{name}_{number}{SUFFIX}"
+    return path
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def salvage(source: Path, open_file: OpenFile | None, end_utc: datetime) -> tuple[int, list[str]]:
+    """Publish what a killed recorder left open; return how many films that were, and the names of
+    files whose time is not known, which stay where they are."""
+    unknown: list[str] = []
+    saved = 0
+    for path in sorted(work_folder(source).glob(f"*{SUFFIX}")):
+        if open_file is None or path.name != open_file.name or end_utc <= open_file.start_utc:
+            unknown.append(path.name)
+            continue
+        film = Film(name=path.name, start_utc=open_file.start_utc, end_utc=end_utc, frames=0)
+        saved += publish(source, film) is not None
+    return saved, unknown
