@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.alerts.budget import NATURAL_WEIGHT
+from pipeline.clips.windows import Clip
 from pipeline.scoring.calibration import (
     USUAL_SHARE,
     PlaceStatistics,
@@ -67,12 +68,21 @@ class LearntPlaces:
     statistics: Mapping[str, NDArray[np.float64]]
     """Term -> of training clips, judged by places that were learnt without them; a term is missing
     where that says nothing of footage to come."""
+    strangeness: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Term -> of training clips NGW, all terms; judged in the same way where a term depends on
+    places. What looks through the networks finds less in them than in other footage."""
+    parts: Sequence[Sequence[Clip]] = ()
+    """These clips, of each stretch of footage."""
+    foreign_N: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    """Training clips in which something happens that is no normal operation."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldOutScores:
-    """What held-out clips score themselves. N clips."""
+    """What the clips score themselves that the calibration was made from. N held-out clips."""
 
+    training_N: NDArray[np.float64]
+    """What training clips score, as far as they were judged without themselves."""
     fused_N: NDArray[np.float64]
     foreign_N: NDArray[np.bool_]
     """Clips that were left out, because something happened there that is no normal operation."""
@@ -101,15 +111,23 @@ def learn_place_statistics(
     }
     foreign_N = _foreign(known, pooled, clips_around=0)
     statistics = {name: values_N[~foreign_N] for name, values_N in pooled.items()}
+    strangeness = {}
     for name, term in known.items():
         if not term.pooled and (term.new_places or term.perspective):
-            statistics[name] = cross_fitted(
+            strangeness[name] = cross_fitted(
                 maps[name],
                 two_sided=term.two_sided,
                 perspective=term.perspective,
                 least_range=term.least_range,
             )
-    return LearntPlaces(places=places, statistics=statistics)
+            judged_N = ~np.isnan(maps[name]).any(axis=(1, 2))
+            if judged_N.sum() >= 2:
+                statistics[name] = clip_statistic(strangeness[name][judged_N])
+        else:
+            strangeness[name] = places[name].strangeness(maps[name])
+    return LearntPlaces(
+        places=places, statistics=statistics, strangeness=strangeness, foreign_N=foreign_N
+    )
 
 
 def calibrate(
@@ -154,7 +172,22 @@ def calibrate(
         groups={row: tails[row] for row in rows if row not in names},
     )
     fused_N = tails[FUSED].surprise(statistics[FUSED])
-    return calibration, HeldOutScores(fused_N=fused_N, foreign_N=foreign_N)
+    training_N = tails[FUSED].surprise(_training_statistic(experts, terms, learnt.strangeness))
+    return calibration, HeldOutScores(fused_N=fused_N, foreign_N=foreign_N, training_N=training_N)
+
+
+def _training_statistic(
+    experts: Sequence[Expert],
+    terms: Mapping[str, TailModel],
+    strangeness: Mapping[str, NDArray[np.float32]],
+) -> NDArray[np.float64]:
+    """Return the statistic over all experts of training clips, N."""
+    clips = len(next(iter(strangeness.values()), ()))
+    parts = [np.empty(0)]
+    for first in range(0, clips, _CLIPS_AT_ONCE):
+        some = {name: maps[first : first + _CLIPS_AT_ONCE] for name, maps in strangeness.items()}
+        parts.append(joined_statistic(join_surprises(experts, surprises_of(terms, some))))
+    return np.concatenate(parts)
 
 
 def _term_tail(

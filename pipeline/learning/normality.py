@@ -94,16 +94,20 @@ def learn_places(
     """
     shift_us = microseconds(stride / 2 / sight.view.frame_rate)
     collected = {term: _Stack() for expert in experts for term in expert.terms}
+    parts: list[list[Clip]] = []
     for whole in stretches:
         if whole.segment.start_us + shift_us >= whole.segment.end_us:
             continue
         stretch = whole.part(whole.segment.start_us + shift_us, whole.segment.end_us)
-        for _, maps in _maps(stretch, sight, reader, experts, stride, everywhere=True):
+        parts.append([])
+        for clips, maps in _maps(stretch, sight, reader, experts, stride, everywhere=True):
+            parts[-1].extend(clips)
             for term, values in maps.items():
                 collected[term].append(torch.from_numpy(values))
-    return learn_place_statistics(
+    learnt = learn_place_statistics(
         experts, {term: stack.values.numpy() for term, stack in collected.items()}
     )
+    return replace(learnt, parts=tuple(tuple(part) for part in parts))
 
 
 class _Stack:
@@ -183,6 +187,7 @@ def calibrate_on_held_out(
     length_seconds = sum(seconds(s.segment.end_us - s.segment.start_us) for s in stretches)
     policy, tail = fit_policy(
         anomalies_of_scores(parts, scores.fused_N, left_out_N=scores.foreign_N),
+        anomalies_of_scores(learnt.parts, scores.training_N, left_out_N=learnt.foreign_N),
         seconds=length_seconds,
         budget_per_day=budget_per_day,
     )
@@ -222,7 +227,7 @@ def anomalies_of_scores(
     *,
     left_out_N: NDArray[np.bool_] | None = None,
 ) -> Iterator[list[Anomaly]]:
-    """Yield the anomalies of the clips of each held-out stretch, without those that were left out;
+    """Yield the anomalies of the clips of each stretch, without those that were left out;
     only time and score matter to the policy. `scores_N`: of all clips, one after the other."""
     if left_out_N is None:
         left_out_N = np.zeros(len(scores_N), dtype=np.bool_)

@@ -182,30 +182,28 @@ def cross_fitted(
     two_sided: bool,
     perspective: bool = False,
     least_range: float = 0.0,
-) -> NDArray[np.float64]:
-    """Return the statistic of every window of training footage (N, or fewer), judged by places that
-    were learnt without it and what lies around it: five parts in order of time, each by the others.
+) -> NDArray[np.float32]:
+    """Return the strangeness (NGW) of every window of training footage, judged by places that were
+    learnt without it and what lies around it: five parts in order of time, each by the others.
+    0 for windows with a NaN in them, and where there are fewer than two others.
 
     Places are strange in footage that was not learnt even when nothing is wrong. Held-out footage
     of seconds shows too little of that; this shows it over all of the footage.
     """
-    values_NGW = values_NGW[~np.isnan(values_NGW).any(axis=(1, 2))]
-    parts = [part for part in np.array_split(values_NGW, _FOLDS) if len(part)]
+    strangeness_NGW = np.zeros_like(values_NGW)
+    known = np.flatnonzero(~np.isnan(values_NGW).any(axis=(1, 2)))
+    parts = [part for part in np.array_split(known, _FOLDS) if len(part)]
     if len(parts) < 2:
-        return np.empty(0)
-    return np.concatenate(
-        [
-            clip_statistic(
-                fit_places(
-                    np.concatenate(parts[:index] + parts[index + 1 :]),
-                    two_sided=two_sided,
-                    perspective=perspective,
-                    least_range=least_range,
-                ).strangeness(part)
-            )
-            for index, part in enumerate(parts)
-        ]
-    )
+        return strangeness_NGW
+    for index, part in enumerate(parts):
+        places = fit_places(
+            values_NGW[np.concatenate(parts[:index] + parts[index + 1 :])],
+            two_sided=two_sided,
+            perspective=perspective,
+            least_range=least_range,
+        )
+        strangeness_NGW[part] = places.strangeness(values_NGW[part])
+    return strangeness_NGW
 
 
 def _mean_excess(values: NDArray[np.float64]) -> float:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import median
 
+from scipy.special import gammaincinv
+
 from pipeline.alerts.budget import (
     NATURAL_SCALE,
     EventTail,
@@ -40,27 +42,43 @@ _NATURAL_SUMS = 5.0
 """The natural scale of sums counts as much as this many observed ones: nature knows less of them
 than of single clips."""
 
+_SUMS_SHARE = 0.1
+"""Of the alerts of single clips: how often normal operation may alert by a sum. Half of the budget
+for each raised the threshold of single clips by .3, and cost more faults than sums found."""
+_DOUBT = 0.05
+"""Chance that the scale of sums is larger than what it is taken for."""
+_LEAST_WATCHED_SECONDS = 120.0
+"""Below so much normal footage, training included, there is no sequential test: it is about what
+goes on for seconds, of which less than two minutes show too few. Ten held-out seconds of a street,
+and forty learnt ones, knew nobody who loiters; the half minute after them did."""
+
 
 def fit_policy(
-    held_out: Iterable[Sequence[Anomaly]], *, seconds: float, budget_per_day: float
+    held_out: Iterable[Sequence[Anomaly]],
+    training: Iterable[Sequence[Anomaly]] = (),
+    *,
+    seconds: float,
+    budget_per_day: float,
 ) -> tuple[EventPolicy, EventTail]:
     """Return the policy whose alerts stay within the budget in normal operation, and the tail of
     normal event peaks behind it.
 
     `held_out`: the anomalies of each stretch of held-out normal footage, in order of time;
-    `seconds`: how long these stretches are together. The same joining code finds the peaks here and
-    the events later, so smoothing, merging and the sequential test are accounted for.
+    `seconds`: how long these stretches are together. `training`: the same of training footage as
+    far as it was judged without itself, or nothing: it shows how long things go on. The same
+    joining code finds the peaks here and the events later, so smoothing, merging and the sequential
+    test are accounted for.
     """
-    parts, days = [list(part) for part in held_out], seconds / 86_400.0
+    parts = [list(part) for part in held_out]
     probe = replace(
         _policy(_PROBE_SCORE, _CLOSE_SHARE * _PROBE_SCORE, _PROBE_SCORE),
         merge_gap_seconds=_PROBE_GAP_SECONDS,
         minimum_seconds=0.0,
     )
-    alone = fit_event_tail(_peaks(parts, probe), days)
-    like = _with_sequential_test(probe, parts, alone, days)
-    # Either of two tests, each of which normal operation reaches as often.
-    tail = replace(alone, events_per_day=2.0 * alone.events_per_day)
+    alone = fit_event_tail(_peaks(parts, probe), seconds / 86_400.0)
+    like = _with_sequential_test(probe, [*parts, *training], alone)
+    both = 1.0 + (_SUMS_SHARE if like.sequential_gain else 0.0)
+    tail = replace(alone, events_per_day=both * alone.events_per_day)
     return policy_within(tail, budget_per_day, like=like), tail
 
 
@@ -69,27 +87,34 @@ def _peaks(parts: Iterable[Sequence[Anomaly]], policy: EventPolicy) -> list[floa
 
 
 def _with_sequential_test(
-    probe: EventPolicy, parts: Sequence[Sequence[Anomaly]], alone: EventTail, days: float
+    probe: EventPolicy, parts: Sequence[Sequence[Anomaly]], alone: EventTail
 ) -> EventPolicy:
-    """Return the policy with what sums are worth: the score that the peaks of single clips reach as
-    often as normal operation reaches the sum.
+    """Return the policy with what sums are worth: a score whose rate among the peaks of single
+    clips, times the share of sums, is the rate at which normal operation reaches the sum.
 
     Excursions of a sum have an exponential tail. Its scale is their mean, together with what it is
     from nature where the score of one clip is a true -log10 p (such a score, as long as a clip
-    lasts, since clips overlap), or what the largest of them says, if that is more: of so many
-    exponential numbers the largest is a harmonic number of scales. Some scenes have a loiterer, and
-    a sum there means little.
+    lasts, since clips overlap): the upper limit of it that so few excursions allow. Or what the
+    largest of them says, if that is more: of so many exponential numbers the largest is a harmonic
+    number of scales. Some scenes have a loiterer, and a sum there means little.
     """
-    found = [size for part in parts for size in excursions(_steps_of(part, probe), probe)]
+    steps = [list(_steps_of(part, probe)) for part in parts]
+    watched_seconds = sum(step_seconds or 0.0 for part in steps for _, step_seconds in part)
+    if watched_seconds < _LEAST_WATCHED_SECONDS:
+        return probe
+    found = [size for part in steps for size in excursions(part, probe)]
     lengths = [in_seconds(a.clip.end_us - a.clip.start_us) for part in parts for a in part]
     natural = NATURAL_SCALE * (median(lengths) if lengths else 1.0)
     mean = (sum(found) + _NATURAL_SUMS * natural) / (len(found) + _NATURAL_SUMS)
+    # A sum of exponential numbers has a gamma distribution.
+    limit = mean * (len(found) + 1) / float(gammaincinv(len(found) + 1, _DOUBT))
     harmonic = sum(1.0 / number for number in range(1, len(found) + 1))
-    scale = max(mean, max(found) / harmonic if found else 0.0)
-    per_day = (len(found) + 3.0 / (1.0 + len(found) / 3.0)) / days
+    scale = max(limit, max(found) / harmonic if found else 0.0)
+    per_day = (len(found) + 3.0 / (1.0 + len(found) / 3.0)) / (watched_seconds / 86_400.0)
+    allowed = _SUMS_SHARE * alone.events_per_day
     return replace(
         probe,
-        sequential_offset=alone.threshold + alone.scale * math.log(alone.events_per_day / per_day),
+        sequential_offset=alone.threshold + alone.scale * math.log(allowed / per_day),
         sequential_gain=alone.scale / scale,
     )
 

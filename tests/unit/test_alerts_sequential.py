@@ -102,3 +102,34 @@ def test_a_policy_of_another_budget_keeps_its_test() -> None:
     assert other.sequential_gain == chosen.sequential_gain
     assert other.policy_id != policy_within(tail, 5.0).policy_id
     assert replace(other, policy_id="") != replace(policy_within(tail, 5.0), policy_id="")
+
+
+QUIET, BRIEF = [0.3] * 40, [1.5] * 3
+ONCE = [*QUIET, *BRIEF, *QUIET]
+"""Scores of 8.3 seconds."""
+
+
+def gain(held_out: list[float], training: list[float] | None = None, *, step: float = 0.1) -> float:
+    """Return what a score-second is worth."""
+    parts = [clips(training, step_seconds=step)] if training else []
+    policy, _ = fit_policy(
+        [clips(held_out, step_seconds=0.1)], parts, seconds=60.0, budget_per_day=1.0
+    )
+    return policy.sequential_gain
+
+
+def test_who_loiters_in_training_footage_makes_a_sum_worth_less() -> None:
+    loiterer = [*QUIET, *[1.8] * 100, *QUIET]
+    assert 0.0 < gain(ONCE * 20, loiterer) < 0.5 * gain(ONCE * 20, ONCE)
+
+
+def test_a_sum_is_worth_more_the_more_was_seen_that_soon_ended() -> None:
+    rare = [*QUIET * 40, *BRIEF]  # 160 seconds
+    assert gain(ONCE * 100) > gain(rare * 5) > gain(rare) > 0.0
+
+
+def test_less_than_two_minutes_say_nothing_of_what_goes_on_for_long() -> None:
+    assert gain(ONCE * 14) == 0.0
+    assert gain(ONCE * 8, ONCE * 8) > 0.0
+    # Training clips that lie far apart are no footage that was watched.
+    assert gain(ONCE * 14, ONCE, step=30.0) == 0.0
