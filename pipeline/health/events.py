@@ -14,7 +14,7 @@ __all__ = ["HealthEvent", "Trouble", "health_event"]
 
 
 class Trouble(StrEnum):
-    """What can be wrong with a camera while its footage is in order."""
+    """Why nobody sees what a camera shows while its footage is in order."""
 
     FROZEN = "frozen"
     """The same picture again and again."""
@@ -30,6 +30,9 @@ class Trouble(StrEnum):
     """By so little that frames are shifted back and scored: the only one that does not blind."""
     FRAME_RATE_DOWN = "frame_rate_down"
     """Far fewer frames come than in normal operation."""
+    BACKLOG = "backlog"
+    """Nothing is wrong with the camera: more footage came than could be scored, and the oldest was
+    let go."""
 
     @property
     def words(self) -> str:
@@ -40,6 +43,11 @@ class Trouble(StrEnum):
     def blinds(self) -> bool:
         """Whether nothing is scored meanwhile."""
         return self is not Trouble.MOVED_SLIGHTLY
+
+    @property
+    def in_pictures(self) -> bool:
+        """Whether pictures show it: the rest is about who looks at them."""
+        return self is not Trouble.BACKLOG
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

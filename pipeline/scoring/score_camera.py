@@ -25,6 +25,7 @@ from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import load_active_model
 from pipeline.notification.rules import sinks_for
 from pipeline.scoring.anomaly import Anomaly
+from pipeline.scoring.backlog import let_go, waiting_segments
 from pipeline.scoring.joining import join_around
 from pipeline.scoring.peak import picture_of
 from pipeline.scoring.scorer import score_stretch
@@ -52,6 +53,10 @@ class ScoreSummary:
     """New ones: stretches in which the camera could not see, or had moved a little."""
     unreadable: int
     """Segments whose file is gone or cannot be decoded any more; tried again next time."""
+    waiting: int
+    """Segments that are left for the next turn."""
+    let_go_seconds: float
+    """Of footage that waited too long, and is blind time now."""
 
 
 def score_camera(
@@ -60,12 +65,15 @@ def score_camera(
     *,
     since: datetime | None = None,
     exported: Path | None = None,
+    turn_seconds: float | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ScoreSummary:
     """Score every segment that the camera's active model has not scored (and that ends after
     `since`), then bring events and alerts up to date.
 
     `exported`: by the student in this file instead, which becomes a candidate of the camera.
+    `turn_seconds`: stop once this much footage is scored; None: when nothing waits. Footage of a
+    live camera that waited longer than the setting `most_behind_seconds` is let go.
 
     Doing it again adds nothing. Killed in the middle, the next call scores what is missing. A file
     that was removed since it was taken in never stops its neighbours.
@@ -82,11 +90,19 @@ def score_camera(
         alerts=0,
         health_events=0,
         unreadable=0,
+        waiting=0,
+        let_go_seconds=0.0,
     )
     with lease_kept(site.store, f"score/{camera_name}", _LEASE_SECONDS):
-        for segment in site.store.unscored_segments(camera_name, record.model_id):
-            if since is not None and segment.end_utc <= since:
-                continue
+        totals = replace(totals, let_go_seconds=let_go(site, camera, record, progress))
+        waiting = [
+            segment
+            for segment in waiting_segments(site, camera, record)
+            if since is None or segment.end_utc > since
+        ]
+        for done, segment in enumerate(waiting):
+            if turn_seconds is not None and totals.footage_seconds >= turn_seconds:
+                return replace(totals, waiting=len(waiting) - done)
             try:
                 clips, health, new_health = run.score(segment)
                 events, alerts = run.join_around(segment)

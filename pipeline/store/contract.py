@@ -147,8 +147,9 @@ class Store(Protocol):
     def mark_scored(self, segment_id: str, model_id: str, clips: int, at_utc: datetime) -> int:
         """Record that a segment is scored to its end by a model; 1 when new."""
 
-    def unscored_segments(self, camera: str, model_id: str) -> Sequence[Segment]:
-        """Return the segments of a camera that this model has not scored to their end."""
+    def unscored_segments(self, camera: str, model_id: str | None) -> Sequence[Segment]:
+        """Return the segments of a camera that this model has not scored to their end; None: that
+        no model has."""
 
     def anomalies(
         self,

@@ -35,12 +35,13 @@ class ScoreTable(StorePart):
         row = {"segment_id": segment_id, "model_id": model_id, "clips": clips, "at_utc": at_utc}
         return self._sessions.write(lambda session: insert_new(session, ScoredSegmentRow, [row]))
 
-    def unscored_segments(self, camera: str, model_id: str) -> Sequence[Segment]:
+    def unscored_segments(self, camera: str, model_id: str | None) -> Sequence[Segment]:
         """See `Store`."""
         scored = select(ScoredSegmentRow.segment_id).where(
-            ScoredSegmentRow.segment_id == SegmentRow.segment_id,
-            ScoredSegmentRow.model_id == model_id,
+            ScoredSegmentRow.segment_id == SegmentRow.segment_id
         )
+        if model_id is not None:
+            scored = scored.where(ScoredSegmentRow.model_id == model_id)
         query = (
             select(SegmentRow)
             .where(SegmentRow.camera == camera, ~scored.exists())

@@ -370,6 +370,7 @@ def test_segments_stay_unscored_until_the_mark_of_that_model(store: Store) -> No
     assert store.mark_scored(good[1].segment_id, first.model_id, 9, MORNING) == 0
     assert store.unscored_segments("press-1", first.model_id) == [good[0], good[2]]
     assert store.unscored_segments("press-1", second.model_id) == good
+    assert store.unscored_segments("press-1", None) == [good[0], good[2]]
 
 
 def test_anomalies_stream_in_order_of_clip_end_within_their_bounds(store: Store) -> None:
