@@ -123,7 +123,7 @@ def main(
             faults.append(Fault(name=variant.name, of=of, how=how, alerts=alerts))
             say(f"{variant.name}: {len(alerts)} alerts {[round(a.score, 2) for a in alerts]}")
             wall = round((datetime.now(UTC) - started).total_seconds(), 1)
-            result = {**head, "wall_seconds": wall, "result": figures(faults)}
+            result: dict[str, Any] = {**head, "wall_seconds": wall, "result": figures(faults)}
             write_figures(out / "feedback.json", result)
     except KizashiError as error:
         stop(str(error))
@@ -241,7 +241,7 @@ def figures(faults: Sequence[Fault]) -> dict[str, Any]:
             {
                 "pattern": fault.name,
                 "score": pattern.score,
-                "places": len(pattern.looks),
+                "places": sum(look.tested for look in pattern.looks),
                 "repeats": [
                     _outcome(other, pattern)
                     for other in rest

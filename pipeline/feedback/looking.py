@@ -6,6 +6,7 @@ Shapes: N clips, grid of G x W cells, D principal components, M windows in the b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -28,7 +29,11 @@ from pipeline.scoring.peak import windows_of
 __all__ = ["looks_of_event", "normal_reach"]
 
 _MOST_CLIPS = 16
-"""Clips of an event that are looked at again: of 0.8 s each, thirteen seconds without a hole."""
+"""Clips of an event that must be known to a pattern: of 0.8 s each, thirteen seconds without a
+hole."""
+_MOST_KNOWN = 64
+"""Clips of an event that a pattern of it knows. More than are tested: the strongest clip of a
+repeat is another one, a few frames on, and what moves has moved on by then."""
 _MOST_PLACES = 12
 """Of a clip."""
 _AROUND_CELLS = 3
@@ -52,13 +57,22 @@ def looks_of_event(
     if not model.sight.feature_bank:
         return None
     reader = model.reader(masks)
-    chosen, whole = _strongest(anomalies, event, model.policy.open_score)
+    strange = _strange_clips(anomalies, event, model.policy.open_score)
+    strongest, whole = _strongest(strange)
+    tested = {anomaly.anomaly_id for anomaly in strongest}
+    known = {anomaly.anomaly_id for anomaly in _evenly(strange, _MOST_KNOWN)}
+    chosen = [one for one in strange if one.anomaly_id in tested | known]
     looks: list[Look] = []
     for segment_id, group in groupby(chosen, key=lambda anomaly: anomaly.clip.segment_id):
-        clips = [anomaly.clip for anomaly in group]
+        by_clip = {anomaly.clip.clip_id: anomaly for anomaly in group}
+        clips = [anomaly.clip for anomaly in by_clip.values()]
         for clip, windows in windows_of(reader, stretch_of(segment_id), clips):
             since = round((clip.end_utc - event.start_utc).total_seconds(), 3)
-            looks += _looks(model, reader, windows, since)
+            must_be_known = by_clip[clip.clip_id].anomaly_id in tested
+            looks += [
+                replace(look, tested=must_be_known)
+                for look in _looks(model, reader, windows, since)
+            ]
     rows, columns = model.sight.grid.cells
     return EventLooks(
         model_id=event.model_id,
@@ -72,28 +86,34 @@ def looks_of_event(
     )
 
 
-def _strongest(
-    anomalies: Sequence[Anomaly], event: Event, least_score: float
-) -> tuple[list[Anomaly], bool]:
-    """Return the strongest clip of every clip's length of the event that would open it, and whether
-    none of them had to be left out for its length."""
+def _strange_clips(anomalies: Sequence[Anomaly], event: Event, least_score: float) -> list[Anomaly]:
+    """Return the clips of an event that would open it by themselves, and its peak."""
+    return [
+        anomaly
+        for anomaly in anomalies
+        if event.start_utc <= anomaly.clip.end_utc <= event.end_utc
+        and (anomaly.score >= least_score or anomaly.anomaly_id == event.peak_anomaly_id)
+    ]
+
+
+def _strongest(strange: Sequence[Anomaly]) -> tuple[list[Anomaly], bool]:
+    """Return the strongest one of every clip's length, and whether none of these had to be left out
+    for their number."""
     slots: dict[tuple[str, int], Anomaly] = {}
-    for anomaly in anomalies:
+    for anomaly in strange:
         clip = anomaly.clip
-        if not event.start_utc <= clip.end_utc <= event.end_utc:
-            continue
-        is_peak = anomaly.anomaly_id == event.peak_anomaly_id
         slot = (clip.segment_id, clip.end_us // max(1, clip.end_us - clip.start_us))
-        known = slots.get(slot)
-        if (anomaly.score >= least_score or is_peak) and (
-            known is None or anomaly.score > known.score
-        ):
+        if slot not in slots or anomaly.score > slots[slot].score:
             slots[slot] = anomaly
     found = list(slots.values())
-    if len(found) <= _MOST_CLIPS:
-        return found, True
-    even = np.linspace(0, len(found) - 1, _MOST_CLIPS).round().astype(int)
-    return [found[index] for index in sorted(set(even.tolist()))], False
+    return _evenly(found, _MOST_CLIPS), len(found) <= _MOST_CLIPS
+
+
+def _evenly(clips: Sequence[Anomaly], most: int) -> list[Anomaly]:
+    if len(clips) <= most:
+        return list(clips)
+    even = np.linspace(0, len(clips) - 1, most).round().astype(int)
+    return [clips[index] for index in sorted(set(even.tolist()))]
 
 
 def _looks(

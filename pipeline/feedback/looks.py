@@ -25,6 +25,9 @@ class Look:
     first; terms that add nothing are missing."""
     features: tuple[float, ...]
     """Of the critic, in the coordinates of the model's bank of normal looks."""
+    tested: bool = True
+    """Whether it must be known to a pattern for the event to be suppressed. The others, from the
+    clips between the strongest, are what a pattern of this event knows besides."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

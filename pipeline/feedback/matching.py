@@ -67,7 +67,7 @@ def compare(seen: EventLooks, pattern: EventLooks) -> Comparison:
     if seen.score > pattern.score + _DECADES_STRANGER:
         return Comparison(unlike=Unlike.STRONGER)
     farthest = 0.0
-    for look in seen.looks:
+    for look in (look for look in seen.looks if look.tested):
         here = [known for known in pattern.looks if _about_the_same_place(look, known)]
         if not here:
             return Comparison(unlike=Unlike.PLACE, nearness=farthest, look=look)
