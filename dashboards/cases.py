@@ -10,6 +10,7 @@ from pipeline.alerts.alerts import Alert
 from pipeline.alerts.evidence import Evidence
 from pipeline.assembly import Site
 from pipeline.camera import Camera
+from pipeline.feedback.patterns import Pattern, Suppression
 from pipeline.reports.words import Words
 from pipeline.store.contract import AlertFilter, Review
 
@@ -30,6 +31,12 @@ class Case:
     evidence: Sequence[Evidence]
     reviews: Sequence[Review]
     """Oldest first, without those taken back."""
+    suppression: Suppression | None = None
+    """Also one that ended."""
+    pattern: Pattern | None = None
+    """What it is, or was, suppressed for."""
+    own_pattern: Pattern | None = None
+    """What stands on the verdict on this alert."""
 
     @property
     def latest(self) -> str:
@@ -54,12 +61,17 @@ def case_of(site: Site, who: Who, alert_id: str, words_in: Callable[[str], Words
     alert = alert_seen(site, who, alert_id)
     camera = site.store.camera(alert.camera)
     site.store.audit(who.user.name, "saw alert", alert.alert_id, {"camera": camera.name})
+    quiet = site.store.suppression(alert.alert_id)
+    own = [p for p in site.store.patterns(camera.name) if p.alert_id == alert.alert_id]
     return Case(
         alert=alert,
         camera=camera,
         words=words_in(camera.timezone),
         evidence=site.store.evidence(alert.alert_id),
         reviews=site.store.reviews(alert.alert_id),
+        suppression=quiet,
+        pattern=None if quiet is None else site.store.pattern(quiet.pattern_id),
+        own_pattern=own[-1] if own else None,
     )
 
 

@@ -101,6 +101,7 @@ def camera_facts(
         "later": min(end + timedelta(hours=hours), _end_of_range(site, state)),
         "alerts": alerts,
         "model": model,
+        "patterns": site.store.patterns(camera.name),
         "active_since": site.store.activations(camera.name)[model.model_id] if model else None,
     }
 

@@ -136,6 +136,18 @@ async function undo() {
   }
 }
 
+async function unquiet(button) {
+  const id = currentId();
+  try {
+    await ask("DELETE", `/api/v1/patterns/${button.dataset.pattern}`);
+    ready.clear();
+    await show(id, true);
+    tell(root.dataset.unquieted);
+  } catch (error) {
+    tell(root.dataset.failed.replace("{why}", error.message), true);
+  }
+}
+
 // the next one ---------------------------------------------------------------------------------
 
 async function fetchCase(id) {
@@ -178,7 +190,7 @@ function move(by) {
 // keys and buttons -----------------------------------------------------------------------------
 
 const DEEDS = {
-  play: togglePlay, back: () => step(-1), forward: () => step(1), slow: toggleSlow, heat: toggleHeat, undo,
+  play: togglePlay, back: () => step(-1), forward: () => step(1), slow: toggleSlow, heat: toggleHeat, undo, unquiet,
 };
 const KEYS = {
   1: () => judge("anomaly"), 2: () => judge("known_harmless"), 3: () => judge("false_alarm"),
@@ -190,7 +202,7 @@ root.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   if (button.dataset.verdict) judge(button.dataset.verdict);
-  else if (DEEDS[button.dataset.do]) DEEDS[button.dataset.do]();
+  else if (DEEDS[button.dataset.do]) DEEDS[button.dataset.do](button);
 });
 root.addEventListener("submit", (event) => event.preventDefault());
 document.addEventListener("keydown", (event) => {

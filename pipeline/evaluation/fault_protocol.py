@@ -39,7 +39,14 @@ from pipeline.timebase import seconds
 if TYPE_CHECKING:
     from pipeline.clips.reader import Stretch
 
-__all__ = ["BUDGET_PER_DAY", "KINDS", "TRAINING_SHARE", "evaluate_faults"]
+__all__ = [
+    "BUDGET_PER_DAY",
+    "KINDS",
+    "TRAINING_SHARE",
+    "evaluate_faults",
+    "longest_stretch",
+    "read_scene",
+]
 
 Progress = Callable[[str], None]
 
@@ -82,11 +89,11 @@ def evaluate_faults(
     if model is None and (not seeds or len(set(seeds)) != len(seeds)):
         raise EvaluationError(f"seeds {list(seeds)}: give at least one, and each only once")
     parts = parts or real_parts()
-    stretch = _longest_stretch(video, parts)
+    stretch = longest_stretch(video, parts)
     start_us, end_us = stretch.segment.start_us, stretch.segment.end_us
     cut_us = start_us + round((end_us - start_us) * TRAINING_SHARE)
     # Before hours of training: footage that does not do is refused here.
-    scene = _read_scene(video, cut_us, end_us, parts)
+    scene = read_scene(video, cut_us, end_us, parts)
     progress(f"{_WHAT}: {seconds(cut_us - start_us):.1f} s and {scene.seconds:.1f} s")
     training = stretch.part(start_us, cut_us)
     if model is not None:
@@ -149,14 +156,15 @@ def _figures(
     return {**figures_of(scored, base, rows), "left_out": left_out}
 
 
-def _longest_stretch(video: Path, parts: Parts) -> Stretch:
+def longest_stretch(video: Path, parts: Parts) -> Stretch:
+    """Return the longest run of good frames of a video; EvaluationError when there is none."""
     found = parts.stretches(video, video.parent)
     if not found:
         raise EvaluationError(f"{video}: holds no run of good frames; give other footage")
     return max(found, key=lambda stretch: stretch.segment.end_us - stretch.segment.start_us)
 
 
-def _read_scene(video: Path, start_us: int, end_us: int, parts: Parts) -> Scene:
+def read_scene(video: Path, start_us: int, end_us: int, parts: Parts) -> Scene:
     """Return the footage of a video between two times, as far as it fits into memory."""
     frames: list[NDArray[np.uint8]] = []
     times: list[int] = []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline.alerts.alerts import Alert
@@ -50,9 +51,11 @@ class ReportFacts:
     axis: Axis
     curve: Sequence[Sequence[CurvePoint]]
     alerts: Sequence[AlertFacts]
-    """By time."""
+    """By time, without those that are suppressed."""
     model: ModelRecord | None
     refused: Sequence[Footage]
+    suppressed: Mapping[str, int] = field(default_factory=dict)
+    """Who called what they look like harmless -> how many alerts are suppressed for it."""
 
     @property
     def range_seconds(self) -> float:
@@ -119,8 +122,14 @@ def watched_spans(
 
 
 def alert_facts(site: Site, camera_name: str, since: datetime, until: datetime) -> list[AlertFacts]:
-    """Return the alerts of a camera in [since, until) with evidence and verdicts, by time."""
-    return [_alert_facts(site, alert) for alert in site.store.alerts(camera_name, since, until)]
+    """Return the alerts of a camera in [since, until) with evidence and verdicts, by time; those
+    that are suppressed are not among them."""
+    quiet = {one.alert_id for one in site.store.suppressions(camera_name, since, until)}
+    return [
+        _alert_facts(site, alert)
+        for alert in site.store.alerts(camera_name, since, until)
+        if alert.alert_id not in quiet
+    ]
 
 
 def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime) -> ReportFacts:
@@ -160,7 +169,16 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         alerts=alert_facts(site, camera_name, since, until),
         model=model,
         refused=[item for item in store.footage_of(camera_name) if item.verdict is Verdict.REFUSED],
+        suppressed=_suppressed(site, camera_name, since, until),
     )
+
+
+def _suppressed(
+    site: Site, camera_name: str, since: datetime, until: datetime
+) -> Mapping[str, int]:
+    said_by = {one.pattern_id: one.reviewer for one in site.store.patterns(camera_name, ended=True)}
+    quiet = site.store.suppressions(camera_name, since, until)
+    return Counter(said_by[one.pattern_id] for one in quiet)
 
 
 def policy_of(record: ModelRecord) -> EventPolicy | None:

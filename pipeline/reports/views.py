@@ -15,7 +15,7 @@ from pipeline.reports.figures import Band, ScoreLevels, Tick
 from pipeline.reports.period import Period
 from pipeline.reports.words import Words
 
-__all__ = ["headline", "report_view"]
+__all__ = ["headline", "report_view", "suppressed_words"]
 
 _MOST_REFUSED = 50
 _SHORT_WATCH = 3.0
@@ -40,6 +40,7 @@ def report_view(
         "period": words.period(period) if period else "",
         "compared": compared_rows(facts, before, words) if before else [],
         "headline": headline(facts, words),
+        "suppressed": suppressed_words(facts, words),
         "tiles": _tiles(facts, words),
         "coverage": _coverage(facts, words),
         "curve": _curve(facts, words),
@@ -72,6 +73,16 @@ def headline(facts: ReportFacts, words: Words) -> str:
         share=words.share(facts.blind_seconds / facts.range_seconds),
     )
     return words("headline.both", first=first, second=second)
+
+
+def suppressed_words(facts: ReportFacts, words: Words) -> str:
+    """Return how many alerts are suppressed, and on whose verdicts; nothing when none is."""
+    if not facts.suppressed:
+        return ""
+    by = words("list.comma").join(
+        f"{name} {count}" for name, count in sorted(facts.suppressed.items())
+    )
+    return words("headline.suppressed", count=sum(facts.suppressed.values()), by=by)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,7 @@ from pipeline.footage.frames import View, working_frames
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.scorer import ScoringModel
 
-__all__ = ["picture_of"]
+__all__ = ["picture_of", "windows_of"]
 
 
 def picture_of(
@@ -27,7 +29,7 @@ def picture_of(
     are of the clip's last frame at working size.
     """
     reader = model.reader(masks)
-    windows = _windows_of(reader, stretch, peak.clip)
+    ((_, windows),) = windows_of(reader, stretch, [peak.clip])
     scored = model.look(reader, windows)
     drawn = model.expected_pictures(reader, windows)[0]
     seen = windows.pictures[0, -1]
@@ -42,22 +44,40 @@ def picture_of(
     )
 
 
-def _windows_of(reader: ClipReader, stretch: Stretch, clip: Clip) -> WindowBatch:
-    """Return the window of one clip with what went before it, decoded again."""
+def windows_of(
+    reader: ClipReader, stretch: Stretch, clips: Sequence[Clip]
+) -> Iterator[tuple[Clip, WindowBatch]]:
+    """Yield clips of a segment, in order of time, each with its window and what went before it,
+    decoded again. Those that lie near each other are decoded together. FootageError when one is not
+    there any more."""
     before_us = 0
     if reader.history is not None:
         # Whole frames back, so that a source that is thinned out gives the same ones.
         before_us = round(reader.history.frames * 1e6 / reader.view.frame_rate)
-    start_us = max(stretch.segment.start_us, clip.start_us - before_us)
-    short = stretch.part(start_us, clip.end_us + 1)
-    for (found,), windows in reader.batches(short, stride=1, size=1):
-        if found.end_us == clip.end_us:
-            return windows
-    raise FootageError(
-        f"{stretch.footage.path}: the clip of an alert cannot be decoded again; "
-        "was the file replaced since it was ingested?",
-        reason=Reason.UNREADABLE,
-    )
+    for run in _near_each_other(clips, before_us):
+        start_us = max(stretch.segment.start_us, run[0].start_us - before_us)
+        short = stretch.part(start_us, run[-1].end_us + 1)
+        wanted = {clip.end_us: clip for clip in run}
+        for (found,), windows in reader.batches(short, stride=1, size=1):
+            if found.end_us in wanted:
+                yield wanted.pop(found.end_us), windows
+        if wanted:
+            raise FootageError(
+                f"{stretch.footage.path}: the clip of an alert cannot be decoded again; "
+                "was the file replaced since it was ingested?",
+                reason=Reason.UNREADABLE,
+            )
+
+
+def _near_each_other(clips: Sequence[Clip], gap_us: int) -> Iterator[list[Clip]]:
+    run: list[Clip] = []
+    for clip in clips:
+        if run and clip.start_us - run[-1].end_us > gap_us:
+            yield run
+            run = []
+        run.append(clip)
+    if run:
+        yield run
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

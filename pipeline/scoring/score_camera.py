@@ -18,6 +18,8 @@ from pipeline.clips.reader import Stretch
 from pipeline.distillation.distil_camera import registered_export
 from pipeline.distillation.stored_models import AnyModel, load_model
 from pipeline.errors import FootageError
+from pipeline.feedback.judging import HarmlessJudge
+from pipeline.feedback.waking import wake_patterns
 from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent
@@ -42,20 +44,22 @@ _ROWS_AT_ONCE = 256
 class ScoreSummary:
     """What one scoring run did."""
 
-    segments: int
-    clips: int
-    footage_seconds: float
-    events: int
+    segments: int = 0
+    clips: int = 0
+    footage_seconds: float = 0.0
+    events: int = 0
     """New ones."""
-    alerts: int
-    """New ones."""
-    health_events: int
+    alerts: int = 0
+    """New ones that are told."""
+    suppressed: int = 0
+    """New ones that are not, for they look like something known and harmless."""
+    health_events: int = 0
     """New ones: stretches in which the camera could not see, or had moved a little."""
-    unreadable: int
+    unreadable: int = 0
     """Segments whose file is gone or cannot be decoded any more; tried again next time."""
-    waiting: int
+    waiting: int = 0
     """Segments that are left for the next turn."""
-    let_go_seconds: float
+    let_go_seconds: float = 0.0
     """Of footage that waited too long, and is blind time now."""
 
 
@@ -82,18 +86,9 @@ def score_camera(
     record, model = _model_for(site, camera_name, exported)
     keep_freed_memory()
     run = _ScoringRun(site, camera, record, model)
-    totals = ScoreSummary(
-        segments=0,
-        clips=0,
-        footage_seconds=0.0,
-        events=0,
-        alerts=0,
-        health_events=0,
-        unreadable=0,
-        waiting=0,
-        let_go_seconds=0.0,
-    )
+    totals = ScoreSummary()
     with lease_kept(site.store, f"score/{camera_name}", _LEASE_SECONDS):
+        wake_patterns(site, camera, record.model_id, model, run.stretch_of, progress)
         totals = replace(totals, let_go_seconds=let_go(site, camera, record, progress))
         waiting = [
             segment
@@ -105,7 +100,7 @@ def score_camera(
                 return replace(totals, waiting=len(waiting) - done)
             try:
                 clips, health, new_health = run.score(segment)
-                events, alerts = run.join_around(segment)
+                events, alerts, suppressed = run.join_around(segment)
             except FootageError as error:
                 totals = replace(totals, unreadable=totals.unreadable + 1)
                 progress(f"not scored: {error}")
@@ -121,10 +116,12 @@ def score_camera(
                 footage_seconds=totals.footage_seconds + length,
                 events=totals.events + events,
                 alerts=totals.alerts + alerts,
+                suppressed=totals.suppressed + suppressed,
                 health_events=totals.health_events + new_health,
             )
             path = run.stretch(segment).footage.path
-            progress(f"scored {path} {length:.1f} s, {clips} clips, {alerts} new alerts")
+            quiet = f", {suppressed} suppressed as known harmless" if suppressed else ""
+            progress(f"scored {path} {length:.1f} s, {clips} clips, {alerts} new alerts{quiet}")
             for event in health:
                 progress(event.line())
     return totals
@@ -147,6 +144,13 @@ class _ScoringRun:
         self.model = model
         self.reader = model.reader(camera.privacy_masks).watching(model.health)
         self.root = site.source_of(camera)
+        self.judge = HarmlessJudge(
+            site=site, camera=camera, model=model, stretch_of=self.stretch_of
+        )
+
+    def stretch_of(self, segment_id: str) -> Stretch:
+        """Return a segment with its file."""
+        return self.stretch(self.site.store.segment(segment_id))
 
     def stretch(self, segment: Segment) -> Stretch:
         """Return the segment with its file."""
@@ -175,8 +179,9 @@ class _ScoringRun:
         health = self.reader.health.take() if self.reader.health else []
         return count, health, self.site.store.put_health(segment.segment_id, health)
 
-    def join_around(self, segment: Segment) -> tuple[int, int]:
-        """Bring events and alerts around a segment up to date; return how many are new."""
+    def join_around(self, segment: Segment) -> tuple[int, int, int]:
+        """Bring events and alerts around a segment up to date; return how many events are new, how
+        many alerts that are told, and how many that are suppressed."""
         store, model_id = self.site.store, self.record.model_id
         events = join_around(store, model_id, self.model.policy, segment)
         new_events = store.put_events(events)
@@ -184,19 +189,24 @@ class _ScoringRun:
             events, self.model.policy, self.model.tail, self.camera.budget_per_day
         )
         by_id = {event.event_id: event for event in events}
-        new_alerts = 0
+        new_alerts = suppressed = 0
         for alert in alerts:
             evidence = self._evidence(alert, by_id[alert.event_id])
             told = sinks_for(self.site.settings.notify_rules(), alert.camera, alert.severity)
-            new_alerts += store.add_alert(alert, evidence, told)
-        return new_events, new_alerts
+            judged = self.judge.judge(alert, by_id[alert.event_id])
+            new = store.add_alert(
+                alert, evidence, told, looks=judged.looks, suppression=judged.suppression
+            )
+            quiet = new and judged.suppression and store.suppression(alert.alert_id)
+            new_alerts, suppressed = new_alerts + (0 if quiet else new), suppressed + bool(quiet)
+        return new_events, new_alerts, suppressed
 
     def _evidence(self, alert: Alert, event: Event) -> Sequence[Evidence]:
         known = self.site.store.evidence(alert.alert_id)
         if known:
             return known
         peak = self._peak_of(event)
-        stretch = self.stretch(self.site.store.segment(peak.clip.segment_id))
+        stretch = self.stretch_of(peak.clip.segment_id)
         return write_evidence(
             alert,
             camera=self.camera,

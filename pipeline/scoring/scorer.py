@@ -18,7 +18,14 @@ from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly, Place
 from pipeline.scoring.fusion import CalibratedClips
 
-__all__ = ["BATCH_CLIPS", "ScoredClip", "ScoringModel", "place_of", "score_stretch"]
+__all__ = [
+    "BATCH_CLIPS",
+    "ScoredClip",
+    "ScoringModel",
+    "place_of",
+    "score_stretch",
+    "scored_clip",
+]
 
 BATCH_CLIPS = 8
 """Clips that go through the networks together: more gain nothing on two cores, and memory grows."""
@@ -83,10 +90,11 @@ def score_stretch(
     for clips, windows in chosen.batches(stretch, stride=model.clip_stride, size=BATCH_CLIPS):
         calibrated = model.look(chosen, windows, leave_one_out=leave_one_out)
         for index, clip in enumerate(clips):
-            yield _scored(clip, index, calibrated, model_id)
+            yield scored_clip(clip, index, calibrated, model_id)
 
 
-def _scored(clip: Clip, index: int, calibrated: CalibratedClips, model_id: str) -> ScoredClip:
+def scored_clip(clip: Clip, index: int, calibrated: CalibratedClips, model_id: str) -> ScoredClip:
+    """Return what one clip of a batch scored: the clip `index` of `calibrated`."""
     scores = {name: round(float(values[index]), 6) for name, values in calibrated.experts.items()}
     expert = max(scores, key=lambda name: scores[name])
     score = round(float(calibrated.fused[index]), 6)

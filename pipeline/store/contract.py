@@ -21,6 +21,8 @@ from pipeline.alerts.alerts import Alert
 from pipeline.alerts.events import Event
 from pipeline.alerts.evidence import Evidence
 from pipeline.camera import Camera
+from pipeline.feedback.looks import EventLooks
+from pipeline.feedback.patterns import Suppression
 from pipeline.footage.admission import Footage
 from pipeline.footage.segments import Blind, Segment
 from pipeline.health.events import HealthEvent
@@ -34,6 +36,7 @@ from pipeline.notification.outbox import (
     SinkState,
 )
 from pipeline.scoring.anomaly import Anomaly
+from pipeline.store.feedback_contract import FeedbackStore
 from pipeline.store.nouns import (
     AlertFilter,
     Lease,
@@ -54,7 +57,7 @@ __all__ = [
 ]
 
 
-class Store(Protocol):
+class Store(FeedbackStore, Protocol):
     """Where everything is kept. Thread safe; processes may share one database."""
 
     # cameras -----------------------------------------------------------------
@@ -172,11 +175,20 @@ class Store(Protocol):
         """Return events that overlap [since, until)."""
 
     def add_alert(
-        self, alert: Alert, evidence: Sequence[Evidence], sinks: Sequence[str] = (DEFAULT_SINK,)
+        self,
+        alert: Alert,
+        evidence: Sequence[Evidence],
+        sinks: Sequence[str] = (DEFAULT_SINK,),
+        *,
+        looks: EventLooks | None = None,
+        suppression: Suppression | None = None,
     ) -> int:
         """Record an alert, its evidence and a pending delivery to each of `sinks`, in one
-        transaction; return 1. A known alert gets its end, peak, score, severity and evidence
-        brought up to date, a delivery to each sink that had none, and returns 0."""
+        transaction; return 1. A known alert gets its end, peak, score, severity, evidence and looks
+        brought up to date, a delivery to each sink that had none, and returns 0.
+
+        With `suppression` a new alert is suppressed: nothing of it is delivered. When it comes
+        again without, it opens and is delivered. What was open once is not suppressed any more."""
 
     def alert(self, alert_id: str) -> Alert:
         """Return one alert by id, or by a unique beginning of at least 6 characters of it."""

@@ -5,6 +5,8 @@ cameras <- models -> calibrations                    models <- training_runs <- 
 segments, models <- anomalies, scored_segments       anomalies <- events <- alerts
 segments <- health_events
 alerts <- evidence, reviews, deliveries              reviews <- withdrawn_reviews
+alerts, models <- alert_looks                        reviews <- harmless_patterns
+alerts, harmless_patterns <- alert_suppressions
 cameras <- digests <- deliveries                     users <- sessions
 leases, audit_log stand alone
 
@@ -38,6 +40,7 @@ from pipeline.store.base import (
     SegmentKey,
     one_of,
 )
+from pipeline.store.feedback_rows import LooksRow, PatternRow, SuppressionRow
 from pipeline.store.health_rows import HealthRow
 from pipeline.store.outbox_rows import DeliveryRow, DigestRow
 
@@ -58,19 +61,22 @@ __all__ = [
     "FootageRow",
     "HealthRow",
     "LeaseRow",
+    "LooksRow",
     "ModelRow",
+    "PatternRow",
     "PurposeRow",
     "ReviewRow",
     "ScoredSegmentRow",
     "SegmentRow",
     "SessionRow",
+    "SuppressionRow",
     "TrainingMetricRow",
     "TrainingRunRow",
     "UserRow",
     "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0005"
+SCHEMA_REVISION = "r0006"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 REVIEW_VERDICTS = ("anomaly", "known_harmless", "false_alarm")

@@ -14,6 +14,7 @@ from pipeline.store.alerts import AlertTable
 from pipeline.store.browsing import BrowsingTable
 from pipeline.store.cameras import CameraTable
 from pipeline.store.engine import make_engine
+from pipeline.store.feedback import FeedbackTable
 from pipeline.store.footage import FootageTable
 from pipeline.store.health import HealthTable
 from pipeline.store.migrate import Upgrade, bring_up_to_date
@@ -36,6 +37,7 @@ class SqlStore(
     ModelTable,
     ScoreTable,
     AlertTable,
+    FeedbackTable,
     OutboxTable,
     LeaseTable,
     AccountTable,

@@ -29,7 +29,7 @@ _ALERT = (
 )
 _MODEL = "model_id:text preset:text footage_path:text footage_sha256:text"
 _COLUMNS: Mapping[str, str] = {
-    "flagged_clips": f"{_ALERT} verdict:text reviewer:text {_MODEL}",
+    "flagged_clips": f"{_ALERT} verdict:text reviewer:text {_MODEL} suppressed_by:text",
     "open_alerts": f"{_ALERT} {_MODEL}",
     "camera_hours": (
         "camera:text hour_utc:time seen_seconds:real blind_seconds:real clips:whole alerts:whole"
@@ -56,6 +56,11 @@ _COLUMNS: Mapping[str, str] = {
         "camera:text trouble:text blind:whole start_utc:time end_utc:time duration_seconds:real "
         "detail:text footage_path:text"
     ),
+    "suppressions": (
+        "alert_id:text camera:text severity:text start_utc:time end_utc:time score:real "
+        "suppressed_utc:time pattern_id:text nearness:real pattern_alert_id:text model_id:text "
+        "reviewer:text note:text reviewed_utc:time ended_utc:time ended_by:text ended_why:text"
+    ),
 }
 _TIME: Mapping[str, str] = {
     "flagged_clips": "start_utc",
@@ -64,6 +69,7 @@ _TIME: Mapping[str, str] = {
     "model_performance": "created_utc",
     "runs": "finished_utc",
     "camera_troubles": "start_utc",
+    "suppressions": "start_utc",
 }
 """View -> the column that --since and --until mean; camera_health is of now and has none."""
 _TYPES: Mapping[str, TypeEngine[Any]] = {

@@ -64,7 +64,8 @@ SELECT
     a.model_id,
     m.preset,
     f.path AS footage_path,
-    f.sha256 AS footage_sha256
+    f.sha256 AS footage_sha256,
+    quiet.pattern_id AS suppressed_by
 FROM alerts AS a
 JOIN models AS m ON m.model_id = a.model_id
 JOIN events AS e ON e.event_id = a.event_id
@@ -77,6 +78,8 @@ LEFT JOIN evidence AS heat_map
 LEFT JOIN evidence AS strip ON strip.alert_id = a.alert_id AND strip.kind = 'strip'
 LEFT JOIN evidence AS peak_frame
     ON peak_frame.alert_id = a.alert_id AND peak_frame.kind = 'peak_frame'
+LEFT JOIN alert_suppressions AS quiet
+    ON quiet.alert_id = a.alert_id AND quiet.ended_utc IS NULL
 LEFT JOIN reviews AS review ON review.review_id = (
     SELECT r.review_id FROM reviews AS r
     WHERE r.alert_id = a.alert_id
@@ -92,7 +95,7 @@ SELECT
     expected_per_day, expert, place_x, place_y, place_width, place_height, clip_path,
     heat_map_path, strip_path, peak_frame_path, model_id, preset, footage_path, footage_sha256
 FROM flagged_clips
-WHERE verdict IS NULL
+WHERE verdict IS NULL AND suppressed_by IS NULL
 """
 
 # A stretch that crosses the end of an hour is cut there, again and again until its own end.
@@ -321,6 +324,31 @@ FROM health_events AS h
 JOIN footage AS f ON f.footage_id = h.footage_id
 """
 
+_SUPPRESSIONS = """
+SELECT
+    q.alert_id,
+    a.camera,
+    a.severity,
+    a.start_utc,
+    a.end_utc,
+    a.score,
+    q.at_utc AS suppressed_utc,
+    q.pattern_id,
+    q.nearness,
+    p.alert_id AS pattern_alert_id,
+    p.model_id,
+    r.reviewer,
+    r.note,
+    r.at_utc AS reviewed_utc,
+    q.ended_utc,
+    q.ended_by,
+    q.ended_why
+FROM alert_suppressions AS q
+JOIN alerts AS a ON a.alert_id = q.alert_id
+JOIN harmless_patterns AS p ON p.pattern_id = q.pattern_id
+JOIN reviews AS r ON r.review_id = p.review_id
+"""
+
 PUBLIC_VIEWS: Mapping[str, str] = {
     "flagged_clips": _FLAGGED_CLIPS,
     "open_alerts": _OPEN_ALERTS,
@@ -329,6 +357,7 @@ PUBLIC_VIEWS: Mapping[str, str] = {
     "model_performance": _MODEL_PERFORMANCE,
     "runs": _RUNS,
     "camera_troubles": _CAMERA_TROUBLES,
+    "suppressions": _SUPPRESSIONS,
 }
 """Name -> text, before the words above are replaced; a view comes after those it reads."""
 

@@ -62,6 +62,7 @@ EXPECTED = {
     # The reviewer's verdict was given before the administrator's, who takes back their own: then
     # it counts again, and is not theirs.
     "DELETE /api/v1/alerts/{alert_id}/reviews/latest": (401, 403, 403, 403, 200),
+    "DELETE /api/v1/patterns/{pattern_id}": (401, 403, 403, 404, 404),
     "GET /api/v1/queue": (401, 200, 200, 200, 200),
     "GET /api/v1/models/{model_id}/metrics": (401, 404, 200, 200, 200),
 }

@@ -11,6 +11,7 @@ import pytest
 
 import dashboards
 from pipeline.accounts.accounts import Role
+from pipeline.feedback.patterns import EndReason
 from pipeline.learning.registry import ModelState
 from pipeline.reports.words import LANGUAGES, catalogue
 from pipeline.synthesis.shelf import SampleKind
@@ -46,6 +47,9 @@ BUILT = {
     "trials.step.": [step.value for step in Step],
     "samples.": [kind.value for kind in SampleKind],
     "models.state.": [state.value for state in ModelState],
+    "ended.": [why.value for why in EndReason],
+    "pattern.of_this.": ["active", "asleep"],
+    "pattern.state.": ["active", "asleep"],
 }
 BUILT_KEYS = {prefix + name for prefix, names in BUILT.items() for name in names}
 

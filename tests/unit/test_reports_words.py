@@ -32,7 +32,7 @@ BUILT = {
         *(trouble.value for trouble in Trouble if trouble.blinds),
     ],
     "alert.severity.": [severity.value for severity in Severity],
-    "verdict.": [*VERDICTS, "none"],
+    "verdict.": [*VERDICTS, "none", "suppressed"],
     "evidence.": [kind.value for kind in EvidenceKind],
     "headline.alerts.": ["none", "one", "many"],
     "coverage.": ["watched", "waiting", "too_short_to_score", "no_footage"],
