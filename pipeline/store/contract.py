@@ -42,6 +42,7 @@ from pipeline.store.nouns import (
     ScorePeak,
     ViewColumn,
 )
+from pipeline.store.retention_contract import RetentionStore
 
 __all__ = [
     "AlertFilter",
@@ -54,7 +55,7 @@ __all__ = [
 ]
 
 
-class Store(Protocol):
+class Store(RetentionStore, Protocol):
     """Where everything is kept. Thread safe; processes may share one database."""
 
     # cameras -----------------------------------------------------------------
@@ -148,7 +149,8 @@ class Store(Protocol):
         """Record that a segment is scored to its end by a model; 1 when new."""
 
     def unscored_segments(self, camera: str, model_id: str) -> Sequence[Segment]:
-        """Return the segments of a camera that this model has not scored to their end."""
+        """Return the segments of a camera that this model has not scored to their end, but for
+        those whose footage was removed."""
 
     def anomalies(
         self,
