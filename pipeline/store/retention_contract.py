@@ -81,6 +81,9 @@ class RetentionStore(Protocol):
     def score_hours(self, camera: str, since: datetime, until: datetime) -> Sequence[ScoreHour]:
         """Return what removed scores of hours that begin in [since, until) came to."""
 
+    def removed_unscored(self, camera: str) -> set[str]:
+        """Return the ids of segments whose footage was removed before any model had scored it."""
+
     def kept_since(self, camera: str) -> Mapping[Kind, datetime]:
         """Return the oldest moment that is kept of footage, evidence, scores and summaries; a kind
         of which nothing is kept is left out."""

@@ -25,6 +25,7 @@ from pipeline.store.schema import (
     RemovalRow,
     ScoredSegmentRow,
     ScoreHourRow,
+    SegmentRow,
 )
 from pipeline.store.upsert import insert_new
 
@@ -116,6 +117,22 @@ class SummaryTable(StorePart):
             .order_by(ScoreHourRow.hour_utc, ScoreHourRow.model_id)
         )
         return self._sessions.read(lambda session: [_hour_of(r) for r in session.scalars(query)])
+
+    def removed_unscored(self, camera: str) -> set[str]:
+        """See `RetentionStore`."""
+        scored = select(ScoredSegmentRow.segment_id).where(
+            ScoredSegmentRow.segment_id == SegmentRow.segment_id
+        )
+        query = (
+            select(SegmentRow.segment_id)
+            .join(FootageRow, FootageRow.footage_id == SegmentRow.footage_id)
+            .where(
+                FootageRow.camera == camera,
+                FootageRow.removed_utc.is_not(None),
+                ~scored.exists(),
+            )
+        )
+        return self._sessions.read(lambda session: set(session.scalars(query)))
 
     def kept_since(self, camera: str) -> Mapping[Kind, datetime]:
         """See `RetentionStore`."""
