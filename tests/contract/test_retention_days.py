@@ -156,9 +156,9 @@ def _moment(value: Any) -> datetime:
 )
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.full)])
 def test_400_days_forget_what_must_go_and_keep_what_is_held(
-    store: SqlStore, tmp_path: Path, seed: int
+    store: SqlStore, fast_folder: Path, seed: int
 ) -> None:
-    here = retention_site(tmp_path / "site", store)
+    here = retention_site(fast_folder / "site", store)
     here.add_camera(CAMERA, retention_days=14)
     plant = Plant(here, seed)
     for day in range(DAYS):
