@@ -19,6 +19,7 @@ from dashboards.routes import (
     alerts,
     api,
     cameras,
+    keeping,
     login,
     media,
     models,
@@ -79,7 +80,8 @@ def create_app(site: Site, rules: Rules, hosts: tuple[str, ...]) -> FastAPI:
     app.state.site, app.state.rules = site, rules
     app.include_router(login.router)
     app.include_router(oidc.router)
-    for room in (overview, cameras, alerts, media, models, trials, reports, queries, settings, api):
+    rooms = (overview, cameras, keeping, alerts, media, models, trials, reports, queries, settings)
+    for room in (*rooms, api):
         app.include_router(room.router, dependencies=[Depends(signed_in)])
     static = resources.files("dashboards").joinpath("static")
     app.mount("/static", StaticFiles(directory=str(static)), name="static")

@@ -50,7 +50,8 @@ class Camera:
     owner: str
     """Who answers for it."""
     retention_days: int
-    """How long raw scores and evidence are kept."""
+    """How long recorded footage, evidence and raw scores are kept, where its retention policy says
+    nothing else."""
     budget_per_day: float = 1.0
     """Alarm budget: the largest acceptable mean number of false alerts in 24 hours of footage."""
     clock: ClockSource = ClockSource.AUTO

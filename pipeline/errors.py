@@ -15,7 +15,8 @@ KizashiError                      exit code
 |-- LeaseHeld                     7   another worker is doing this now
 |-- EvaluationError               8   labels, masks or footage to compare do not fit
 |-- NotificationError             9   a message could not be handed over
-`-- AccessRefused                 10  no right to see or do this
+|-- AccessRefused                 10  no right to see or do this
+`-- RetentionError                11  what must be forgotten could not be removed
 
 A message is one line: what happened, to which file or camera, and what to do.
 """
@@ -34,6 +35,7 @@ __all__ = [
     "ModelError",
     "NotificationError",
     "QueryRefused",
+    "RetentionError",
     "ReviewConflict",
     "SettingsError",
     "StoreError",
@@ -128,3 +130,9 @@ class AccessRefused(KizashiError):
     """Whoever asks has no right to see or do this."""
 
     exit_code = 10
+
+
+class RetentionError(KizashiError):
+    """Files that must be forgotten could not be removed; the next run tries again."""
+
+    exit_code = 11

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     """What the report flow reports on: the last day, week or month that is over."""
     train_interval_seconds: int = Field(default=604_800, ge=60)
     """Schedule of the training flow."""
+    retention_interval_seconds: int = Field(default=21_600, ge=60, le=86_400)
+    """Schedule of the retention flow; what is over goes within a day of its date."""
     record_file_seconds: float = Field(default=60.0, ge=5, le=3600)
     """Length of the files that `kizashi record` writes."""
     record_stall_seconds: float = Field(default=5.0, ge=2, le=120)

@@ -20,6 +20,7 @@ from dashboards.routes.models import ModelId, model_seen
 from pipeline.alerts.reviews import review_alert, take_back_review
 from pipeline.errors import SettingsError
 from pipeline.feedback.undo import remove_pattern
+from pipeline.retention.gone import still_there
 from pipeline.store.contract import AlertFilter, ReviewedAlert
 from pipeline.watching import camera_states
 
@@ -105,7 +106,12 @@ def alert(site: SiteHere, who: Asking, alert_id: AlertId) -> dict[str, Any]:
     quiet = site.store.suppression(found.alert_id)
     return {
         **_plain(found),
-        "evidence": {f.kind.value: f"/media/{found.alert_id}/{f.kind.value}" for f in files},
+        "evidence": {
+            f.kind.value: f"/media/{found.alert_id}/{f.kind.value}" for f in still_there(files)
+        },
+        "evidence_removed_utc": min(
+            (f.removed_utc for f in files if f.removed_utc is not None), default=None
+        ),
         "reviews": [_plain(review) for review in site.store.reviews(found.alert_id)],
         "suppression": None if quiet is None else _plain(quiet),
     }

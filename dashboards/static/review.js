@@ -173,6 +173,7 @@ async function show(id, fresh = false) {
   const old = video();
   if (old && old.src.startsWith("blob:")) URL.revokeObjectURL(old.src);
   document.getElementById("case").innerHTML = html;
+  htmx.process(current()); // the form of holds
   const film = video();
   if (film && clip) film.src = URL.createObjectURL(clip);
   const address = root.dataset.queue ? `/alerts/${id}?queue=${encodeURIComponent(root.dataset.queue)}` : `/alerts/${id}`;

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -87,6 +88,8 @@ class Evidence:
     """Relative to the site folder, with / between parts."""
     sha256: str
     size_bytes: int
+    removed_utc: datetime | None = None
+    """Since when the file is gone, removed by retention; None while it is kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -76,6 +76,8 @@ def alerts(
 
 
 def _row(site: Site, alert: Alert, timezone: str, format: Format) -> tuple[Any, ...]:
+    from pipeline.retention.gone import still_there
+
     reviews = site.store.reviews(alert.alert_id)
     evidence = site.store.evidence(alert.alert_id)
     return (
@@ -90,7 +92,7 @@ def _row(site: Site, alert: Alert, timezone: str, format: Format) -> tuple[Any, 
         float(f"{alert.expected_per_day:.3g}"),
         alert.expert,
         reviews[-1].verdict if reviews else _suppressed(site, alert),
-        " ".join(item.path for item in evidence if item.kind.value == "clip"),
+        " ".join(item.path for item in still_there(evidence) if item.kind.value == "clip"),
     )
 
 

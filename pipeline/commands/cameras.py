@@ -32,7 +32,9 @@ Source = Annotated[
 Zone = Annotated[str | None, typer.Option(help="Time zone of the plant, like Asia/Tokyo.")]
 Purpose = Annotated[str | None, typer.Option(help="Why this camera watches, in your words.")]
 Owner = Annotated[str | None, typer.Option(help="Who answers for it.")]
-Retention = Annotated[int | None, typer.Option(help="Days that scores and evidence are kept.")]
+Retention = Annotated[
+    int | None, typer.Option(help="Days that footage, scores and evidence are kept.")
+]
 Budget = Annotated[float | None, typer.Option(help="Most false alerts in 24 hours, on average.")]
 ClockOption = Annotated[ClockSource | None, typer.Option(help="Where the wall time comes from.")]
 SequenceStart = Annotated[
@@ -58,7 +60,9 @@ def add(
     source: Annotated[Path, typer.Option(help="Folder that footage arrives in.")],
     purpose: Annotated[str, typer.Option(help="Why this camera watches, in your words.")],
     owner: Annotated[str, typer.Option(help="Who answers for it.")],
-    retention_days: Annotated[int, typer.Option(help="Days that scores and evidence are kept.")],
+    retention_days: Annotated[
+        int, typer.Option(help="Days that footage, scores and evidence are kept.")
+    ],
     timezone: Zone = None,
     budget: Budget = None,
     clock: ClockOption = None,

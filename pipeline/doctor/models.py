@@ -87,20 +87,16 @@ def check_waiting(machine: Machine, camera: Camera, source: Path) -> Iterator[Fi
 
 
 def check_evidence(machine: Machine) -> Iterator[Finding]:
-    """Evidence files that are recorded and not there, as far back as their camera keeps them."""
+    """Evidence files that are recorded, not removed by retention, and not there."""
     if machine.site is None:
         return
     store = machine.site.store
-    kept = {
-        known.name: machine.now_utc - timedelta(days=known.retention_days)
-        for known in store.cameras()
-    }
-    newest = islice(reversed(store.alerts(None, min(kept.values(), default=None))), _MOST_ALERTS)
+    newest = islice(reversed(store.alerts()), _MOST_ALERTS)
     files = [
         file
         for alert in newest
-        if alert.end_utc > kept[alert.camera]
         for file in store.evidence(alert.alert_id)
+        if file.removed_utc is None
     ]
     missing = [file.path for file in files if not _is_there(machine.folder, file.path)]
     if missing:

@@ -16,13 +16,17 @@ from pipeline.footage.admission import Footage, Verdict
 from pipeline.learning.registry import ModelRecord
 from pipeline.reports.coverage import NO_FOOTAGE, WAITING, WATCHED, CoverageSpan, coverage
 from pipeline.reports.figures import Axis, CurvePoint, ScoreCurve, drawn_axis
+from pipeline.retention.gone import Gone, evidence_gone
+from pipeline.retention.nouns import ScoreHour
 from pipeline.store.contract import Review
+from pipeline.timebase import require_utc
 
 __all__ = [
     "AlertFacts",
     "ReportFacts",
     "alert_facts",
     "gather_facts",
+    "hour_of",
     "policy_of",
     "seconds_by_state",
     "watched_spans",
@@ -38,6 +42,8 @@ class AlertFacts:
     alert: Alert
     evidence: Sequence[Evidence]
     review: Review | None
+    gone: Gone | None = None
+    """Since when and why the evidence was removed by retention."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +62,8 @@ class ReportFacts:
     refused: Sequence[Footage]
     suppressed: Mapping[str, int] = field(default_factory=dict)
     """Who called what they look like harmless -> how many alerts are suppressed for it."""
+    summarised_until: datetime | None = None
+    """Up to then scores were removed by retention, and of each hour its largest is drawn."""
 
     @property
     def range_seconds(self) -> float:
@@ -118,6 +126,7 @@ def watched_spans(
         unscored=_unscored(site, camera_name, store.models(camera_name)),
         last_clip_utc=store.last_clips(camera_name, since, until),
         health=store.health(camera_name, since, until),
+        gone=store.removed_unscored(camera_name),
     )
 
 
@@ -146,7 +155,11 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
     axis = drawn_axis(since, until, known)
     policies = {record.model_id: policy_of(record) for record in records}
     curve = ScoreCurve(axis, model.model_id if model else None)
-    last_clip_utc: dict[str, datetime] = {}
+    hours = store.score_hours(camera_name, hour_of(since), until)
+    for hour in hours:
+        curve.add_hour(hour)
+    # Of clips whose scores were removed too; the stream brings it up to date.
+    last_clip_utc = dict(store.last_clips(camera_name, since, until)) if hours else {}
     for anomaly in store.anomalies(camera_name, None, since, until):
         curve.add(anomaly, policies.get(anomaly.model_id))
         last_clip_utc[anomaly.clip.segment_id] = anomaly.clip.end_utc
@@ -158,6 +171,7 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         unscored=_unscored(site, camera_name, records),
         last_clip_utc=last_clip_utc,
         health=health,
+        gone=store.removed_unscored(camera_name),
     )
     return ReportFacts(
         camera=camera,
@@ -170,6 +184,7 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         model=model,
         refused=[item for item in store.footage_of(camera_name) if item.verdict is Verdict.REFUSED],
         suppressed=_suppressed(site, camera_name, since, until),
+        summarised_until=min(until, _last_of(hours)) if hours else None,
     )
 
 
@@ -179,6 +194,15 @@ def _suppressed(
     said_by = {one.pattern_id: one.reviewer for one in site.store.patterns(camera_name, ended=True)}
     quiet = site.store.suppressions(camera_name, since, until)
     return Counter(said_by[one.pattern_id] for one in quiet)
+
+
+def hour_of(moment: datetime) -> datetime:
+    """Return the begin of the hour in UTC that holds a moment."""
+    return require_utc(moment).replace(minute=0, second=0, microsecond=0)
+
+
+def _last_of(hours: Sequence[ScoreHour]) -> datetime:
+    return max(hour.last_utc for hour in hours)
 
 
 def policy_of(record: ModelRecord) -> EventPolicy | None:
@@ -203,8 +227,10 @@ def _unscored(site: Site, camera_name: str, records: Sequence[ModelRecord]) -> s
 
 def _alert_facts(site: Site, alert: Alert) -> AlertFacts:
     reviews = site.store.reviews(alert.alert_id)
+    evidence = site.store.evidence(alert.alert_id)
     return AlertFacts(
         alert=alert,
-        evidence=site.store.evidence(alert.alert_id),
+        evidence=evidence,
         review=reviews[-1] if reviews else None,
+        gone=evidence_gone(site.store, alert, evidence),
     )

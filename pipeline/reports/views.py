@@ -204,6 +204,9 @@ def _curve(facts: ReportFacts, words: Words) -> dict[str, Any]:
         "threshold_words": ""
         if threshold is None
         else words("curve.threshold", score=f"{threshold:.1f}"),
+        "summarised": words("curve.summarised", until=words.time(facts.summarised_until, "minute"))
+        if facts.summarised_until
+        else "",
         "blind": _state_bands(facts, [s for s in facts.spans if s.state != WATCHED], words),
         "alerts": [_alert_band(facts, item, words) for item in facts.alerts],
     }

@@ -18,6 +18,8 @@ from pipeline.store.schema import (
     AnomalyRow,
     ModelRow,
     ReviewRow,
+    ScoredSegmentRow,
+    SegmentRow,
     SuppressionRow,
     WithdrawnReviewRow,
 )
@@ -98,7 +100,29 @@ class BrowsingTable(StorePart):
             )
             .group_by(AnomalyRow.segment_id)
         )
-        return self._sessions.read(lambda session: dict(session.execute(query).tuples().all()))
+        removed = (
+            select(ScoredSegmentRow.segment_id, func.max(ScoredSegmentRow.last_clip_utc))
+            .join(SegmentRow, SegmentRow.segment_id == ScoredSegmentRow.segment_id)
+            .where(
+                SegmentRow.camera == camera,
+                SegmentRow.end_utc >= since,
+                SegmentRow.start_utc < until,
+                ScoredSegmentRow.last_clip_utc >= since,
+            )
+            .group_by(ScoredSegmentRow.segment_id)
+        )
+
+        def work(session: Session) -> dict[str, datetime]:
+            last = {
+                segment: min(at, until)
+                for segment, at in session.execute(removed).tuples()
+                if at is not None
+            }
+            for segment, at in session.execute(query).tuples():
+                last[segment] = max(at, last.get(segment, at))
+            return last
+
+        return self._sessions.read(work)
 
 
 def _alerts(wanted: AlertFilter) -> Select[Any]:

@@ -45,6 +45,7 @@ from pipeline.store.nouns import (
     ScorePeak,
     ViewColumn,
 )
+from pipeline.store.retention_contract import RetentionStore
 
 __all__ = [
     "AlertFilter",
@@ -57,7 +58,7 @@ __all__ = [
 ]
 
 
-class Store(FeedbackStore, Protocol):
+class Store(FeedbackStore, RetentionStore, Protocol):
     """Where everything is kept. Thread safe; processes may share one database."""
 
     # cameras -----------------------------------------------------------------
@@ -151,8 +152,8 @@ class Store(FeedbackStore, Protocol):
         """Record that a segment is scored to its end by a model; 1 when new."""
 
     def unscored_segments(self, camera: str, model_id: str | None) -> Sequence[Segment]:
-        """Return the segments of a camera that this model has not scored to their end; None: that
-        no model has."""
+        """Return the segments of a camera that this model has not scored to their end, but for
+        those whose footage was removed; None: that no model has scored."""
 
     def anomalies(
         self,

@@ -99,6 +99,7 @@ def footage_of(row: schema.FootageRow) -> Footage:
         width_px=row.width_px,
         height_px=row.height_px,
         frame_rate=row.frame_rate,
+        removed_utc=row.removed_utc,
     )
 
 
@@ -224,6 +225,7 @@ def evidence_of(row: schema.EvidenceRow) -> Evidence:
         path=row.path,
         sha256=row.sha256,
         size_bytes=row.size_bytes,
+        removed_utc=row.removed_utc,
     )
 
 

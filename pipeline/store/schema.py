@@ -4,6 +4,7 @@ cameras <- purposes                                  footage <- segments, blind_
 cameras <- models -> calibrations                    models <- training_runs <- training_metrics
 segments, models <- anomalies, scored_segments       anomalies <- events <- alerts
 segments <- health_events
+cameras <- retention_policies, retention_holds, removals        models <- score_summaries
 alerts <- evidence, reviews, deliveries              reviews <- withdrawn_reviews
 alerts, models <- alert_looks                        reviews <- harmless_patterns
 alerts, harmless_patterns <- alert_suppressions
@@ -43,6 +44,7 @@ from pipeline.store.base import (
 from pipeline.store.feedback_rows import LooksRow, PatternRow, SuppressionRow
 from pipeline.store.health_rows import HealthRow
 from pipeline.store.outbox_rows import DeliveryRow, DigestRow
+from pipeline.store.retention_rows import HoldRow, PolicyRow, RemovalRow, ScoreHourRow
 
 __all__ = [
     "REVIEW_VERDICTS",
@@ -60,12 +62,16 @@ __all__ = [
     "EvidenceRow",
     "FootageRow",
     "HealthRow",
+    "HoldRow",
     "LeaseRow",
     "LooksRow",
     "ModelRow",
     "PatternRow",
+    "PolicyRow",
     "PurposeRow",
+    "RemovalRow",
     "ReviewRow",
+    "ScoreHourRow",
     "ScoredSegmentRow",
     "SegmentRow",
     "SessionRow",
@@ -76,7 +82,7 @@ __all__ = [
     "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0006"
+SCHEMA_REVISION = "r0007"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 REVIEW_VERDICTS = ("anomaly", "known_harmless", "false_alarm")
@@ -138,6 +144,7 @@ class FootageRow(Base):
     width_px: Mapped[int]
     height_px: Mapped[int]
     frame_rate: Mapped[float]
+    removed_utc: Mapped[datetime | None]
 
 
 class SegmentRow(Base):
@@ -275,13 +282,19 @@ class ScoredSegmentRow(Base):
     model_id: Mapped[ModelKey] = mapped_column(primary_key=True)
     clips: Mapped[int]
     at_utc: Mapped[datetime]
+    last_clip_utc: Mapped[datetime | None]
+    """End of the last clip whose score was removed; None while all are there."""
 
 
 class EventRow(HasPlace, Base):
     """`pipeline.alerts.events.Event`."""
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "camera", "end_utc"),)
+    __table_args__ = (
+        Index(None, "camera", "end_utc"),
+        Index(None, "first_anomaly_id"),
+        Index(None, "peak_anomaly_id"),
+    )
 
     event_id: Mapped[Key]
     camera: Mapped[CameraKey]
@@ -334,6 +347,7 @@ class EvidenceRow(Base):
     path: Mapped[str]
     sha256: Mapped[str]
     size_bytes: Mapped[int]
+    removed_utc: Mapped[datetime | None]
 
 
 class ReviewRow(Base):

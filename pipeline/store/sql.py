@@ -21,9 +21,11 @@ from pipeline.store.migrate import Upgrade, bring_up_to_date
 from pipeline.store.models import ModelTable
 from pipeline.store.outbox import OutboxTable
 from pipeline.store.query import read_views
+from pipeline.store.retention import RetentionTable
 from pipeline.store.schema import Base
 from pipeline.store.scores import ScoreTable
 from pipeline.store.sessions import Sessions
+from pipeline.store.summaries import SummaryTable
 from pipeline.store.together import LeaseTable
 from pipeline.store.view_rows import ViewTable
 
@@ -43,6 +45,8 @@ class SqlStore(
     AccountTable,
     BrowsingTable,
     ViewTable,
+    RetentionTable,
+    SummaryTable,
 ):
     """A store in an SQLite file or a PostgreSQL database whose schema is up to date."""
 

@@ -28,9 +28,14 @@ _ALERT = (
     f"{_PLACE} {_PATHS}"
 )
 _MODEL = "model_id:text preset:text footage_path:text footage_sha256:text"
+_GONE = "evidence_removed_utc:time footage_removed_utc:time"
 _COLUMNS: Mapping[str, str] = {
-    "flagged_clips": f"{_ALERT} verdict:text reviewer:text {_MODEL} suppressed_by:text",
-    "open_alerts": f"{_ALERT} {_MODEL}",
+    "flagged_clips": f"{_ALERT} verdict:text reviewer:text {_MODEL} suppressed_by:text {_GONE}",
+    "open_alerts": f"{_ALERT} {_MODEL} {_GONE}",
+    "score_hours": (
+        "camera:text model_id:text hour_utc:time clips:whole mean_score:real largest_score:real "
+        "smallest_p_value:real removed_clips:whole"
+    ),
     "camera_hours": (
         "camera:text hour_utc:time seen_seconds:real blind_seconds:real clips:whole alerts:whole"
     ),
@@ -61,6 +66,14 @@ _COLUMNS: Mapping[str, str] = {
         "suppressed_utc:time pattern_id:text nearness:real pattern_alert_id:text model_id:text "
         "reviewer:text note:text reviewed_utc:time ended_utc:time ended_by:text ended_why:text"
     ),
+    "deletions": (
+        "deletion_id:text camera:text kind:text why:text since_utc:time until_utc:time items:whole "
+        "size_bytes:whole unscored_segments:whole planned_utc:time finished_utc:time"
+    ),
+    "holds": (
+        "hold_id:text camera:text alert_id:text since_utc:time until_utc:time reason:text who:text "
+        "at_utc:time released_utc:time released_by:text"
+    ),
 }
 _TIME: Mapping[str, str] = {
     "flagged_clips": "start_utc",
@@ -70,6 +83,9 @@ _TIME: Mapping[str, str] = {
     "runs": "finished_utc",
     "camera_troubles": "start_utc",
     "suppressions": "start_utc",
+    "score_hours": "hour_utc",
+    "deletions": "planned_utc",
+    "holds": "at_utc",
 }
 """View -> the column that --since and --until mean; camera_health is of now and has none."""
 _TYPES: Mapping[str, TypeEngine[Any]] = {

@@ -16,6 +16,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from pipeline.store.retention_views import DELETIONS, HOLDS, SCORE_HOURS
+
 __all__ = ["INNER_PREFIX", "PUBLIC_VIEWS", "view_texts"]
 
 INNER_PREFIX = "kz_inner_"
@@ -55,17 +57,20 @@ SELECT
     a.place_y,
     a.place_width,
     a.place_height,
-    clip.path AS clip_path,
-    heat_map.path AS heat_map_path,
-    strip.path AS strip_path,
-    peak_frame.path AS peak_frame_path,
+    CASE WHEN clip.removed_utc IS NULL THEN clip.path END AS clip_path,
+    CASE WHEN heat_map.removed_utc IS NULL THEN heat_map.path END AS heat_map_path,
+    CASE WHEN strip.removed_utc IS NULL THEN strip.path END AS strip_path,
+    CASE WHEN peak_frame.removed_utc IS NULL THEN peak_frame.path END AS peak_frame_path,
     review.verdict,
     review.reviewer,
     a.model_id,
     m.preset,
     f.path AS footage_path,
     f.sha256 AS footage_sha256,
-    quiet.pattern_id AS suppressed_by
+    quiet.pattern_id AS suppressed_by,
+    COALESCE(clip.removed_utc, heat_map.removed_utc, strip.removed_utc, peak_frame.removed_utc)
+        AS evidence_removed_utc,
+    f.removed_utc AS footage_removed_utc
 FROM alerts AS a
 JOIN models AS m ON m.model_id = a.model_id
 JOIN events AS e ON e.event_id = a.event_id
@@ -93,7 +98,8 @@ _OPEN_ALERTS = """
 SELECT
     alert_id, camera, severity, start_utc, end_utc, peak_utc, duration_seconds, score, p_value,
     expected_per_day, expert, place_x, place_y, place_width, place_height, clip_path,
-    heat_map_path, strip_path, peak_frame_path, model_id, preset, footage_path, footage_sha256
+    heat_map_path, strip_path, peak_frame_path, model_id, preset, footage_path, footage_sha256,
+    evidence_removed_utc, footage_removed_utc
 FROM flagged_clips
 WHERE verdict IS NULL AND suppressed_by IS NULL
 """
@@ -144,9 +150,7 @@ FROM (
     UNION ALL
     SELECT scored.camera, scored.hour_utc, 0, 0, max(scored.clips), 0
     FROM (
-        SELECT camera, HOUR_OF[end_utc] AS hour_utc, count(*) AS clips
-        FROM anomalies
-        GROUP BY camera, HOUR_OF[end_utc], model_id
+        SELECT camera, hour_utc, clips FROM score_hours
     ) AS scored
     GROUP BY scored.camera, scored.hour_utc
     UNION ALL
@@ -171,7 +175,10 @@ WITH kz_inner_days AS (
 SELECT
     c.name AS camera,
     d.end_utc AS last_footage_end_utc,
-    (SELECT max(p.end_utc) FROM anomalies AS p WHERE p.camera = c.name) AS last_scored_utc,
+    COALESCE(
+        (SELECT max(p.end_utc) FROM anomalies AS p WHERE p.camera = c.name),
+        (SELECT max(h.last_utc) FROM score_summaries AS h WHERE h.camera = c.name)
+    ) AS last_scored_utc,
     m.model_id AS active_model_id,
     m.created_utc AS active_model_created_utc,
     COALESCE(segment_counts.segments, 0) AS segments_to_score,
@@ -190,6 +197,7 @@ LEFT JOIN models AS m ON m.camera = c.name AND m.state = 'active'
 LEFT JOIN (
     SELECT s.camera, count(*) AS segments
     FROM segments AS s
+    JOIN footage AS g ON g.footage_id = s.footage_id AND g.removed_utc IS NULL
     LEFT JOIN models AS active ON active.camera = s.camera AND active.state = 'active'
     LEFT JOIN scored_segments AS done
         ON done.segment_id = s.segment_id AND done.model_id = active.model_id
@@ -352,12 +360,15 @@ JOIN reviews AS r ON r.review_id = p.review_id
 PUBLIC_VIEWS: Mapping[str, str] = {
     "flagged_clips": _FLAGGED_CLIPS,
     "open_alerts": _OPEN_ALERTS,
+    "score_hours": SCORE_HOURS,
     "camera_hours": _CAMERA_HOURS,
     "camera_health": _CAMERA_HEALTH,
     "model_performance": _MODEL_PERFORMANCE,
     "runs": _RUNS,
     "camera_troubles": _CAMERA_TROUBLES,
     "suppressions": _SUPPRESSIONS,
+    "deletions": DELETIONS,
+    "holds": HOLDS,
 }
 """Name -> text, before the words above are replaced; a view comes after those it reads."""
 

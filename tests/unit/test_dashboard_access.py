@@ -22,18 +22,24 @@ from pipeline.timebase import Clock
 from pipeline.trial.trial_file import load_trial
 from tests.alerts_makers import MODEL, NOON
 from tests.dashboard_site import LATER, PASSWORD, client_of, filled_site, signed_in
+from tests.store_samples import hold
 
 OPEN = {"/healthz", "/login", "/login/oidc", "/login/oidc/callback", "/language/{language}"}
 REPORT = "20260302.en.html"
 RANGE = {"since": "2026-03-02T03:00:00Z", "until": "2026-03-02T06:00:00Z"}
 
 # Route -> codes for: nobody, a viewer of another camera, viewer, reviewer, administrator.
+HOLD = "a" * 32
 EXPECTED = {
     "GET /": (303, 200, 200, 200, 200),
     "GET /cameras/{name}": (303, 403, 200, 200, 200),
     "GET /cameras/{name}/still": (303, 403, 200, 200, 200),
     "GET /cameras/{name}/settings": (303, 403, 200, 200, 200),
     "POST /cameras/{name}/settings": (303, 403, 403, 403, 200),
+    "GET /cameras/{name}/kept": (303, 403, 200, 200, 200),
+    "POST /cameras/{name}/holds/{hold_id}/release": (303, 403, 403, 200, 200),
+    "POST /alerts/{alert_id}/holds": (303, 403, 403, 200, 200),
+    "POST /alerts/{alert_id}/holds/{hold_id}/release": (303, 403, 403, 200, 200),
     "GET /alerts": (303, 200, 200, 200, 200),
     "GET /alerts/{alert_id}": (303, 403, 200, 200, 200),
     "GET /review": (303, 200, 200, 200, 200),
@@ -84,6 +90,8 @@ class MovableClock:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with filled_site(tmp_path_factory.mktemp("site")) as filled:
+        alert = filled.store.alerts("line-1")[0]
+        filled.store.add_hold(hold(alert, hold_id=HOLD))
         yield filled
 
 
@@ -126,6 +134,7 @@ def ask(client: TestClient, site: Site, route: str, **more: object) -> Response:
         "{model_id}": MODEL,
         "{file}": REPORT,
         "{trial}": "small",
+        "{hold_id}": HOLD,
     }
     for name, value in places.items():
         path = path.replace(name, value)
@@ -135,6 +144,8 @@ def ask(client: TestClient, site: Site, route: str, **more: object) -> Response:
         more["params"] = {"at": "2026-03-02T03:00:02Z"}
     if path.endswith("/promote") or "/samples/" in path:
         path = path.replace(MODEL, LATER).replace("/samples/clip", "/samples/rebuilt")
+    if path.endswith("/holds"):
+        more["data"] = {"reason": "the insurer asks"}
     if path.endswith("/reviews"):
         more["json"] = {"verdict": "anomaly"}
     if path.endswith("/settings") and method == "POST":

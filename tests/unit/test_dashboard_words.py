@@ -14,6 +14,7 @@ from pipeline.accounts.accounts import Role
 from pipeline.feedback.patterns import EndReason
 from pipeline.learning.registry import ModelState
 from pipeline.reports.words import LANGUAGES, catalogue
+from pipeline.retention.policy import Kind, Why
 from pipeline.synthesis.shelf import SampleKind
 from pipeline.trial.status import Stage, Step
 from pipeline.watching import Watching
@@ -43,6 +44,8 @@ BUILT = {
         *(f"{state.value}.since" for state in Watching if state not in ("watching", "empty")),
     ],
     "camera.": ["hour", "day", "week", "month"],
+    "kept.kind.": [kind.value for kind in Kind],
+    "kept.why.": [why.value for why in Why],
     "trials.stage.": [stage.name.lower() for stage in Stage],
     "trials.step.": [step.value for step in Step],
     "samples.": [kind.value for kind in SampleKind],

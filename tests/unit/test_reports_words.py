@@ -19,6 +19,7 @@ from pipeline.footage.admission import Reason
 from pipeline.health.events import Trouble
 from pipeline.reports import words as words_module
 from pipeline.reports.words import LANGUAGES, Words, catalogue
+from pipeline.retention.policy import Why
 from pipeline.scoring.anomaly import Place
 from pipeline.scoring.experts import EXPERTS
 
@@ -34,9 +35,10 @@ BUILT = {
     "alert.severity.": [severity.value for severity in Severity],
     "verdict.": [*VERDICTS, "none", "suppressed"],
     "evidence.": [kind.value for kind in EvidenceKind],
+    "evidence.removed.": [why.value for why in Why],
     "headline.alerts.": ["none", "one", "many"],
-    "coverage.": ["watched", "waiting", "too_short_to_score", "no_footage"],
-    "coverage.short.": ["waiting", "too_short_to_score", "no_footage"],
+    "coverage.": ["watched", "waiting", "too_short_to_score", "removed_unscored", "no_footage"],
+    "coverage.short.": ["waiting", "too_short_to_score", "removed_unscored", "no_footage"],
     "expert.": [*EXPERTS, STUDENT],
     "time.": ["full", "minute", "clock", "tick", "tick.seconds", "tick.day"],
     "period.": ["day", "week", "month"],
