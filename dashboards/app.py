@@ -18,6 +18,7 @@ from dashboards.pages import page
 from dashboards.routes import (
     alerts,
     api,
+    areas,
     cameras,
     login,
     media,
@@ -32,6 +33,7 @@ from dashboards.routes import (
 from pipeline.assembly import Site
 from pipeline.errors import (
     AccessRefused,
+    CameraChanged,
     CameraError,
     KizashiError,
     ModelDamaged,
@@ -62,6 +64,7 @@ _HEADERS = {
 _STATUS = (
     (AccessRefused, 403),
     (ReviewConflict, 409),
+    (CameraChanged, 409),
     (StoreUnavailable, 503),
     (CameraError, 404),
     (ModelDamaged, 422),
@@ -79,7 +82,8 @@ def create_app(site: Site, rules: Rules, hosts: tuple[str, ...]) -> FastAPI:
     app.state.site, app.state.rules = site, rules
     app.include_router(login.router)
     app.include_router(oidc.router)
-    for room in (overview, cameras, alerts, media, models, trials, reports, queries, settings, api):
+    rooms = (overview, cameras, alerts, media, models, trials, reports, queries, settings, areas)
+    for room in (*rooms, api):
         app.include_router(room.router, dependencies=[Depends(signed_in)])
     static = resources.files("dashboards").joinpath("static")
     app.mount("/static", StaticFiles(directory=str(static)), name="static")

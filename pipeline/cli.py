@@ -16,6 +16,7 @@ import typer
 
 from pipeline.commands import (
     alerts,
+    areas,
     exports,
     first_camera,
     health,
@@ -76,6 +77,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command(**texts_of(command.__name__.replace("_", "-")))(command)
+assert areas  # its commands are of cameras_app
 app.add_typer(cameras_app, name="camera")
 app.add_typer(trial_app, name="trial")
 app.add_typer(notify_app, name="notify")

@@ -27,7 +27,7 @@ _ALERT = (
     "duration_seconds:real score:real p_value:real expected_per_day:real expert:text "
     f"{_PLACE} {_PATHS}"
 )
-_MODEL = "model_id:text preset:text footage_path:text footage_sha256:text"
+_MODEL = "model_id:text preset:text footage_path:text footage_sha256:text zone:text"
 _COLUMNS: Mapping[str, str] = {
     "flagged_clips": f"{_ALERT} verdict:text reviewer:text {_MODEL}",
     "open_alerts": f"{_ALERT} {_MODEL}",

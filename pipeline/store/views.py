@@ -64,7 +64,8 @@ SELECT
     a.model_id,
     m.preset,
     f.path AS footage_path,
-    f.sha256 AS footage_sha256
+    f.sha256 AS footage_sha256,
+    a.zone
 FROM alerts AS a
 JOIN models AS m ON m.model_id = a.model_id
 JOIN events AS e ON e.event_id = a.event_id
@@ -90,7 +91,8 @@ _OPEN_ALERTS = """
 SELECT
     alert_id, camera, severity, start_utc, end_utc, peak_utc, duration_seconds, score, p_value,
     expected_per_day, expert, place_x, place_y, place_width, place_height, clip_path,
-    heat_map_path, strip_path, peak_frame_path, model_id, preset, footage_path, footage_sha256
+    heat_map_path, strip_path, peak_frame_path, model_id, preset, footage_path, footage_sha256,
+    zone
 FROM flagged_clips
 WHERE verdict IS NULL
 """

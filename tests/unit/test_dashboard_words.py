@@ -16,6 +16,7 @@ from pipeline.reports.words import LANGUAGES, catalogue
 from pipeline.synthesis.shelf import SampleKind
 from pipeline.trial.status import Stage, Step
 from pipeline.watching import Watching
+from pipeline.zones.zone import ZoneKind
 
 HOME = Path(dashboards.__file__).parent
 TEXTS = {
@@ -46,6 +47,7 @@ BUILT = {
     "trials.step.": [step.value for step in Step],
     "samples.": [kind.value for kind in SampleKind],
     "models.state.": [state.value for state in ModelState],
+    "areas.kind.": [kind.value for kind in ZoneKind],
 }
 BUILT_KEYS = {prefix + name for prefix, names in BUILT.items() for name in names}
 
