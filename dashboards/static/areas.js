@@ -43,6 +43,8 @@
     surface.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     surface.classList.toggle("active", drawing);
     surface.replaceChildren();
+    // So many units are a pixel of the screen: corners are as large to a finger on every screen.
+    const pixel = HEIGHT / (surface.getBoundingClientRect().height || HEIGHT);
     for (const list of kinds) {
       for (const area of drawn[list]) {
         const points = area.corners.map(([x, y]) => `${x * width},${y * HEIGHT}`).join(" ");
@@ -50,15 +52,15 @@
         shape("polygon", { points, class: `${look}${area === chosen ? " chosen" : ""}` });
         if (area.corners.length) {
           const [x, y] = area.corners.reduce((a, b) => (b[1] < a[1] ? b : a));
-          shape("text", { x: Math.min(x * width + 8, width * 0.8), y: Math.max(y * HEIGHT + 38, 38) }, area.name);
+          shape("text", { x: Math.min(x * width + 6 * pixel, width * 0.8), y: y * HEIGHT + 18 * pixel, "font-size": 15 * pixel }, area.name);
         }
       }
     }
     if (chosen && isAdmin)
-      chosen.corners.forEach(([x, y], at) => shape("circle", { cx: x * width, cy: y * HEIGHT, r: 14, "data-at": at }));
+      chosen.corners.forEach(([x, y], at) => shape("circle", { cx: x * width, cy: y * HEIGHT, r: 9 * pixel, "data-at": at }));
     if (cursor && drawing) {
-      const [x, y] = [cursor[0] * width, cursor[1] * HEIGHT];
-      shape("path", { d: `M${x - 26} ${y}H${x + 26}M${x} ${y - 26}V${y + 26}`, class: "cursor" });
+      const [x, y, arm] = [cursor[0] * width, cursor[1] * HEIGHT, 13 * pixel];
+      shape("path", { d: `M${x - arm} ${y}H${x + arm}M${x} ${y - arm}V${y + arm}`, class: "cursor" });
     }
   }
 
@@ -284,6 +286,7 @@
   if (picture) {
     picture.addEventListener("load", fit);
     picture.addEventListener("error", withoutPicture);
+    window.addEventListener("resize", paint);
     if (picture.complete && !picture.naturalWidth) withoutPicture();
   }
   build();

@@ -59,14 +59,20 @@ class Zone:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Zone:
-        """Return the zone that `to_dict` wrote."""
-        return cls(
-            name=values["name"],
-            kind=ZoneKind(values["kind"]),
-            corners=tuple((float(x), float(y)) for x, y in values["corners"]),
-            budget_per_day=values["budget_per_day"],
-            hours=values["hours"],
-        )
+        """Return the zone that `to_dict` wrote; CameraError for anything else."""
+        try:
+            return cls(
+                name=values["name"],
+                kind=ZoneKind(values["kind"]),
+                corners=tuple((float(x), float(y)) for x, y in values["corners"]),
+                budget_per_day=values["budget_per_day"],
+                hours=values["hours"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise CameraError(
+                f"a zone is stored as no zone is ({type(error).__name__}); correct the column zones"
+                " of its camera"
+            ) from error
 
 
 def check_name(name: str, what: str) -> None:

@@ -23,6 +23,7 @@ from pipeline.scoring.scorer import score_stretch
 from pipeline.scoring.sight import sight_of
 from pipeline.zones.areas import areas_of, set_areas
 from pipeline.zones.stored import mask_stored
+from pipeline.zones.zone import Zone, ZoneKind
 from tests.footage_maker import encode, scene
 from tests.footage_site import CAMERA, FootageSite, footage_site
 
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.timeout(580)
 EFFORT = "0.003"
 MASK = ((0.5, 0.5), (1.0, 0.5), (1.0, 1.0), (0.5, 1.0))
 OTHER = ((0.05, 0.1), (0.45, 0.1), (0.45, 0.9), (0.05, 0.9))
+GATE = Zone(name="gate", kind=ZoneKind.WATCH, corners=OTHER, budget_per_day=20_000.0)
 BOARD = np.kron(np.indices((3, 4)).sum(axis=0) % 2, np.ones((8, 8))).astype(np.float32)
 """The canary: a chess board of 3 x 4 fields."""
 FOUND = 0.8
@@ -112,7 +114,9 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FootageSite]:
     folder = tmp_path_factory.mktemp("plant")
     with (
         pytest.MonkeyPatch.context() as patch,
-        footage_site(folder, budget_per_day=20_000.0, privacy_masks=(MASK,)) as opened,
+        footage_site(
+            folder, budget_per_day=20_000.0, privacy_masks=(MASK,), zones=(GATE,)
+        ) as opened,
     ):
         patch.setattr("pipeline.learning.train_camera.shutil.rmtree", lambda *_, **__: None)
         encode(opened.source / "a.mp4", with_canary(np.tile(scene(1, 20), (8, 1, 1, 1))))
@@ -122,6 +126,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FootageSite]:
         opened.ingest()
         for arguments in (("train", CAMERA, "--effort", EFFORT), ("score",), ("report", CAMERA)):
             assert main(["--site", str(opened.site.folder), *arguments]) == 0
+        patch.undo()
         yield opened
 
 
@@ -148,6 +153,18 @@ def test_nothing_that_is_written_or_shown_holds_what_a_mask_hides(opened: Footag
     shown = cv2.imdecode(np.frombuffer(still, np.uint8), 1)
     assert shown is not None
     assert not shows_canary(np.asarray(shown, np.uint8))
+
+
+def test_what_is_strange_in_a_zone_is_an_alert_of_it_with_evidence(opened: FootageSite) -> None:
+    store = opened.site.store
+    alerts = [alert for alert in store.alerts(CAMERA) if alert.zone == "gate"]
+    assert alerts
+    for alert in alerts:
+        middle = alert.place.x + alert.place.width / 2, alert.place.y + alert.place.height / 2
+        assert 0.0 <= middle[0] <= 0.5, alert
+        assert len(store.evidence(alert.alert_id)) == 4
+    assert {event.zone for event in store.events(CAMERA)} <= {"gate", ""}
+    assert all(set(one.parts) == {"gate", ""} for one in store.anomalies(CAMERA))
 
 
 def largest(opened: FootageSite, camera: Camera, *, as_learnt: bool) -> float:
