@@ -16,7 +16,6 @@ import typer
 
 from pipeline.commands import (
     alerts,
-    areas,
     exports,
     first_camera,
     health,
@@ -27,7 +26,7 @@ from pipeline.commands import (
     stages,
     synthesis,
 )
-from pipeline.commands.cameras import cameras_app
+from pipeline.commands.areas import cameras_app
 from pipeline.commands.completion import COMPLETE_VARIABLE, completion, prepare_completion
 from pipeline.commands.examples import root_epilog, texts_of
 from pipeline.commands.notify import notify_app
@@ -77,7 +76,6 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in _COMMANDS:
     app.command(**texts_of(command.__name__.replace("_", "-")))(command)
-assert areas  # its commands are of cameras_app
 app.add_typer(cameras_app, name="camera")
 app.add_typer(trial_app, name="trial")
 app.add_typer(notify_app, name="notify")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.assembly import Site
     from pipeline.zones.areas import Areas
 
-__all__ = ["mask", "zone"]
+__all__ = ["cameras_app", "mask", "zone"]
 
 _HIDES_MORE = (
     "what is stored already still shows that place; hide it there too with:"
