@@ -26,7 +26,7 @@ from pipeline.commands import (
     stages,
     synthesis,
 )
-from pipeline.commands.cameras import cameras_app
+from pipeline.commands.areas import cameras_app
 from pipeline.commands.completion import COMPLETE_VARIABLE, completion, prepare_completion
 from pipeline.commands.examples import root_epilog, texts_of
 from pipeline.commands.feedback import feedback_app

@@ -3,6 +3,8 @@
 KizashiError                      exit code
 |-- SettingsError                 2   a setting, option or file of settings is wrong
 |-- CameraError                   3   a camera is unknown, or its register is incomplete
+|   |-- CameraChanged                 somebody else has changed it meanwhile
+|   `-- ShowsMore                     a mask would hide less, and nobody has said that it may
 |-- FootageError                  4   footage cannot be used; carries a Reason
 |-- ModelError                    5   no model, or a model that must not be used
 |   |-- ModelDamaged                  a stored model differs from its digest
@@ -25,6 +27,7 @@ from __future__ import annotations
 
 __all__ = [
     "AccessRefused",
+    "CameraChanged",
     "CameraError",
     "EvaluationError",
     "FootageError",
@@ -38,6 +41,7 @@ __all__ = [
     "RetentionError",
     "ReviewConflict",
     "SettingsError",
+    "ShowsMore",
     "StoreError",
     "StoreUnavailable",
     "TrainingDiverged",
@@ -60,6 +64,14 @@ class CameraError(KizashiError):
     """A camera is unknown, or its register (purpose, owner, retention) is incomplete."""
 
     exit_code = 3
+
+
+class CameraChanged(CameraError):
+    """Somebody else has changed what is registered of the camera meanwhile."""
+
+
+class ShowsMore(CameraError):
+    """A change of privacy masks would show what they hide, and nobody has said that it may."""
 
 
 class FootageError(KizashiError):

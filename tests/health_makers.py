@@ -139,6 +139,7 @@ class AfraidOfStrangePictures:
             maps={"critic": maps},
             tgan_map=maps,
             fused_map=maps,
+            within=lambda only_GW: self.look(reader, windows),
         )
 
     def expected_pictures(self, reader: ClipReader, windows: WindowBatch) -> NDArray[np.uint8]:

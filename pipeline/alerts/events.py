@@ -71,6 +71,8 @@ class Event:
     """Where, at the peak."""
     closed: bool
     """False while the footage seen so far ends inside it."""
+    zone: str = ""
+    """The zone of the camera that it is in; empty for the rest of the picture."""
 
 
 def join_anomalies(anomalies: Iterable[Anomaly], policy: EventPolicy) -> Iterator[Event]:

@@ -98,6 +98,9 @@ class ClipReader:
     """How far back the history of a window goes; None: it has none."""
     folder_frame_rate: float = 10.0
     stall_seconds: float = 30.0
+    unlearnt_HW: NDArray[np.bool_] | None = None
+    """Pixels that are masked now and were not while learning, or the other way round: grey windows
+    show the background there, so that nothing happens; None: no pixel."""
     health: HealthWatch | None = None
     """Leaves out what the camera could not see, and keeps what it found; None reads everything."""
 
@@ -109,6 +112,10 @@ class ClipReader:
         """Return the reader that leaves out what the camera could not see, beside what is known of
         it."""
         return replace(self, health=HealthWatch(self.background_HW, known, self.view))
+
+    def calming(self, unlearnt_HW: NDArray[np.bool_]) -> ClipReader:
+        """Return the reader that shows the background at these pixels."""
+        return replace(self, unlearnt_HW=unlearnt_HW)
 
     def clips(self, stretch: Stretch, *, stride: int) -> Iterator[tuple[Clip, Window]]:
         """Yield (clip, window) in order of time; grey windows have their lighting aligned.
@@ -122,8 +129,8 @@ class ClipReader:
         for clip, window in cut:
             if self.view.grey:
                 seen = torch.from_numpy(window.pictures).unsqueeze(0)
-                aligned = align_lighting(seen, background)[0].round().to(torch.uint8)
-                yield clip, replace(window, pictures=aligned.numpy())
+                aligned = align_lighting(seen, background)[0].round().to(torch.uint8).numpy()
+                yield clip, replace(window, pictures=self._calmed(aligned))
             else:
                 yield clip, window
 
@@ -144,7 +151,16 @@ class ClipReader:
             folder_frame_rate=self.folder_frame_rate,
             stall_seconds=self.stall_seconds,
         )
-        return self.health.watched(frames, stretch.segment) if self.health else frames
+        seen = self.health.watched(frames, stretch.segment) if self.health else frames
+        if self.unlearnt_HW is None or not self.view.grey:
+            return seen
+        return (replace(frame, image=self._calmed(frame.image)) for frame in seen)
+
+    def _calmed(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return pictures (...HW) with the background where the model has not learnt the masks."""
+        if self.unlearnt_HW is None:
+            return pictures
+        return np.where(self.unlearnt_HW, self.background_HW, pictures)
 
     def _with_history(self, frames: Iterator[WorkingFrame]) -> Iterator[WorkingFrame]:
         if self.history is None:

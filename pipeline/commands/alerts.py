@@ -34,6 +34,7 @@ _COLUMNS = (
     "score",
     "expected_per_day",
     "expert",
+    "zone",
     "verdict",
     "evidence",
 )
@@ -91,6 +92,7 @@ def _row(site: Site, alert: Alert, timezone: str, format: Format) -> tuple[Any, 
         round(alert.score, 2),
         float(f"{alert.expected_per_day:.3g}"),
         alert.expert,
+        alert.zone,
         reviews[-1].verdict if reviews else _suppressed(site, alert),
         " ".join(item.path for item in still_there(evidence) if item.kind.value == "clip"),
     )

@@ -41,10 +41,26 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "camera list": ("kizashi camera list", "kizashi camera list --format csv"),
     "camera show": ("kizashi camera show press-1",),
-    "camera set": ("kizashi camera set press-1 --budget 2 --owner 'line 2'",),
+    "camera set": (
+        "kizashi camera set press-1 --budget 2 --owner 'line 2'",
+        "kizashi camera set press-1 --closed-hours 'mon-fri 22:00-06:00; sat,sun 00:00-24:00'",
+    ),
     "camera mask": (
         "kizashi camera mask press-1 --polygon '0,0 0.3,0 0.3,0.5'",
-        "kizashi camera mask press-1 --clear",
+        "kizashi camera mask press-1 --polygon '0.8,0 1,0 1,0.4 0.8,0.4' --name 'canteen door'",
+        "kizashi camera mask press-1",
+        "kizashi camera mask press-1 --remove 'canteen door' --confirm",
+        "kizashi camera mask press-1 --stored",
+    ),
+    "camera zone": (
+        "kizashi camera zone press-1 --add screen --kind ignore"
+        " --polygon '0,0 0.2,0 0.2,0.2 0,0.2'",
+        "kizashi camera zone press-1 --add robot --kind watch --budget 3"
+        " --polygon '0.3,0.3 0.6,0.3 0.6,0.8 0.3,0.8'",
+        "kizashi camera zone press-1 --add gate --kind closed --hours 'mon-fri 22:00-06:00'"
+        " --polygon '0.7,0.5 1,0.5 1,1 0.7,1'",
+        "kizashi camera zone press-1",
+        "kizashi camera zone press-1 --remove gate",
     ),
     "record": (
         "kizashi record",
@@ -145,7 +161,8 @@ _SHORT: Mapping[str, str] = {
     "camera list": "List the cameras.",
     "camera show": "Show what is registered of one.",
     "camera set": "Change it.",
-    "camera mask": "Add privacy masks.",
+    "camera mask": "List, add, remove privacy masks.",
+    "camera zone": "List, add, remove zones.",
     "record": "Record live cameras into files.",
     "ingest": "Take in the footage that arrived.",
     "train": "Learn what is normal.",

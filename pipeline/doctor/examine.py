@@ -31,6 +31,7 @@ _OF_THE_SITE: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
     program.check_recorder,
 )
 _OF_A_CAMERA: tuple[Callable[[Machine, Camera, Path], Iterator[Finding]], ...] = (
+    footage.check_register,
     footage.check_folder,
     footage.check_freshness,
     footage.check_refusals,

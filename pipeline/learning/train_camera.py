@@ -76,7 +76,13 @@ def train_camera(
                 model,
                 workspace / "model",
                 preset=model.preset.name,
-                manifest={"preset": model.preset.to_dict(), **figures, "job": job, "masks": masks},
+                manifest={
+                    "preset": model.preset.to_dict(),
+                    **figures,
+                    "job": job,
+                    "masks": masks,
+                    "privacy_masks": [[list(xy) for xy in one] for one in camera.privacy_masks],
+                },
                 metrics=model.figures["metrics"],
             )
         else:

@@ -91,7 +91,7 @@ def _card(
         times=words.times(alert.start_utc, alert.end_utc),
         peak=words.time(alert.peak_utc, "clock"),
         length=words.length((alert.end_utc - alert.start_utc).total_seconds()),
-        place=words.place(alert.place),
+        place=words.where(alert),
         expert=words.expert(alert.expert),
         expert_meaning=words.expert_meaning(alert.expert),
         how_often=words.often(alert.expected_per_day),

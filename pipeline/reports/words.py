@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline.alerts.alerts import Alert
 from pipeline.errors import SettingsError
 from pipeline.reports.period import Period, PeriodKind
 from pipeline.scoring.anomaly import Place
@@ -148,6 +149,11 @@ class Words:
         )[row][column]
         covered = f"{max(1, round(100 * place.width * place.height))} %"
         return self("place", place=self(f"place.{name}"), share=covered)
+
+    def where(self, alert: Alert) -> str:
+        """Return where in the picture an alert is, with the name of its zone."""
+        place = self.place(alert.place)
+        return f"{place} ({alert.zone})" if alert.zone else place
 
     def state(self, state: str) -> str:
         """Return a state of coverage in words."""

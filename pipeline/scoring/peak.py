@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,23 +15,33 @@ from pipeline.clips.windows import Clip
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.frames import View, working_frames
-from pipeline.scoring.anomaly import Anomaly
-from pipeline.scoring.scorer import ScoringModel
+from pipeline.scoring.anomaly import REST, Anomaly
+from pipeline.scoring.scorer import ScoringModel, in_regions
+from pipeline.zones.regions import EVERYWHERE, Regions
 
 __all__ = ["picture_of", "windows_of"]
 
 
 def picture_of(
-    model: ScoringModel, stretch: Stretch, peak: Anomaly, masks: tuple[Polygon, ...]
+    model: ScoringModel,
+    stretch: Stretch,
+    peak: Anomaly,
+    masks: tuple[Polygon, ...],
+    *,
+    sight: tuple[ClipReader, Regions] | None = None,
+    part: str = REST,
 ) -> PeakPicture:
     """Return the pictures of the clip `peak`, decoded again with the privacy masks burnt in.
 
     The heat map is the strangeness map of the expert that led. Input, reconstruction and difference
-    are of the clip's last frame at working size.
+    are of the clip's last frame at working size. `sight`: how the clip was looked at, see
+    `pipeline.scoring.sight`; None: as the model alone looks. `part` of the picture the heat is of.
     """
-    reader = model.reader(masks)
+    own, regions = sight or (model.reader(masks), EVERYWHERE)
+    reader = replace(own, health=None)
     ((_, windows),) = windows_of(reader, stretch, [peak.clip])
-    scored = model.look(reader, windows)
+    seen_of_all, parts = in_regions(model.look(reader, windows), regions)
+    scored = parts.get(part, seen_of_all)
     drawn = model.expected_pictures(reader, windows)[0]
     seen = windows.pictures[0, -1]
     difference = np.abs(seen.astype(np.int16) - drawn.astype(np.int16)).astype(np.uint8)

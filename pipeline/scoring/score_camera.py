@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from pipeline.alerts.alerts import Alert, alerts_from_events
+from pipeline.alerts.alerts import Alert
 from pipeline.alerts.events import Event
 from pipeline.alerts.evidence import Evidence, write_evidence
 from pipeline.allocation import keep_freed_memory
@@ -31,8 +31,10 @@ from pipeline.scoring.backlog import let_go, waiting_segments
 from pipeline.scoring.joining import join_around
 from pipeline.scoring.peak import picture_of
 from pipeline.scoring.scorer import score_stretch
+from pipeline.scoring.sight import sight_of
 from pipeline.store.leases import lease_kept
 from pipeline.timebase import seconds
+from pipeline.zones.judging import alerts_of_part, part_policies
 
 __all__ = ["ScoreSummary", "score_camera"]
 
@@ -142,7 +144,7 @@ class _ScoringRun:
         self.camera = camera
         self.record = record
         self.model = model
-        self.reader = model.reader(camera.privacy_masks).watching(model.health)
+        self.reader, self.regions = sight_of(model, record, camera)
         self.root = site.source_of(camera)
         self.judge = HarmlessJudge(
             site=site, camera=camera, model=model, stretch_of=self.stretch_of
@@ -171,6 +173,7 @@ class _ScoringRun:
             self.stretch(segment),
             model_id=self.record.model_id,
             reader=self.reader,
+            regions=self.regions,
         )
         rows = (item.anomaly for item in scored)
         while group := list(islice(rows, _ROWS_AT_ONCE)):
@@ -182,12 +185,14 @@ class _ScoringRun:
     def join_around(self, segment: Segment) -> tuple[int, int, int]:
         """Bring events and alerts around a segment up to date; return how many events are new, how
         many alerts that are told, and how many that are suppressed."""
-        store, model_id = self.site.store, self.record.model_id
-        events = join_around(store, model_id, self.model.policy, segment)
+        store, model, camera = self.site.store, self.model, self.camera
+        events: list[Event] = []
+        alerts: list[Alert] = []
+        for part in part_policies(camera, model.policy, model.tail):
+            found = join_around(store, self.record.model_id, part, segment)
+            events += found
+            alerts += alerts_of_part(found, part, camera, model.policy, model.tail)
         new_events = store.put_events(events)
-        alerts = alerts_from_events(
-            events, self.model.policy, self.model.tail, self.camera.budget_per_day
-        )
         by_id = {event.event_id: event for event in events}
         new_alerts = suppressed = 0
         for alert in alerts:
@@ -213,7 +218,14 @@ class _ScoringRun:
             source=stretch.source,
             segment=stretch.segment,
             footage=stretch.footage,
-            picture=picture_of(self.model, stretch, peak, self.camera.privacy_masks),
+            picture=picture_of(
+                self.model,
+                stretch,
+                peak.within(event.zone),
+                self.camera.privacy_masks,
+                sight=(self.reader, self.regions),
+                part=event.zone,
+            ),
             evidence_folder=self.site.evidence_folder,
             site_folder=self.site.folder,
         )

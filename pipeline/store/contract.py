@@ -62,8 +62,17 @@ class Store(FeedbackStore, RetentionStore, Protocol):
     """Where everything is kept. Thread safe; processes may share one database."""
 
     # cameras -----------------------------------------------------------------
-    def put_camera(self, camera: Camera) -> None:
-        """Register a camera, or change its register; the purpose is kept as history."""
+    def put_camera(
+        self,
+        camera: Camera,
+        *,
+        instead_of: Camera | None = None,
+        noted: tuple[str, str, dict[str, Any]] | None = None,
+    ) -> None:
+        """Register a camera, or change its register; the purpose is kept as history.
+
+        CameraChanged unless `instead_of` is what is registered still. `noted`: who did what, with
+        which detail, for the audit log, in the same transaction."""
 
     def camera(self, name: str) -> Camera:
         """Return one camera; CameraError naming the known ones when there is none."""

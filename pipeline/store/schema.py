@@ -82,7 +82,7 @@ __all__ = [
     "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0007"
+SCHEMA_REVISION = "r0008"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 REVIEW_VERDICTS = ("anomaly", "known_harmless", "false_alarm")
@@ -104,6 +104,9 @@ class CameraRow(Base):
     clock: Mapped[str]
     sequence_start_utc: Mapped[datetime | None]
     privacy_masks: Mapped[list[Any]]
+    mask_names: Mapped[list[Any]] = mapped_column(server_default="[]")
+    zones: Mapped[list[Any]] = mapped_column(server_default="[]")
+    closed_hours: Mapped[str] = mapped_column(server_default="")
 
 
 class PurposeRow(Base):
@@ -270,6 +273,7 @@ class AnomalyRow(HasPlace, Base):
     score: Mapped[float]
     p_value: Mapped[float]
     expert: Mapped[str]
+    parts: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
 
 class ScoredSegmentRow(Base):
@@ -309,6 +313,7 @@ class EventRow(HasPlace, Base):
     clips: Mapped[int]
     expert: Mapped[str]
     closed: Mapped[bool]
+    zone: Mapped[str] = mapped_column(server_default="")
 
 
 class AlertRow(HasPlace, Base):
@@ -333,6 +338,7 @@ class AlertRow(HasPlace, Base):
     p_value: Mapped[float]
     expected_per_day: Mapped[float]
     expert: Mapped[str]
+    zone: Mapped[str] = mapped_column(server_default="")
 
 
 class EvidenceRow(Base):

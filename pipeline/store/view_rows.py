@@ -28,10 +28,10 @@ _ALERT = (
     f"{_PLACE} {_PATHS}"
 )
 _MODEL = "model_id:text preset:text footage_path:text footage_sha256:text"
-_GONE = "evidence_removed_utc:time footage_removed_utc:time"
+_LATER = "evidence_removed_utc:time footage_removed_utc:time zone:text"
 _COLUMNS: Mapping[str, str] = {
-    "flagged_clips": f"{_ALERT} verdict:text reviewer:text {_MODEL} suppressed_by:text {_GONE}",
-    "open_alerts": f"{_ALERT} {_MODEL} {_GONE}",
+    "flagged_clips": f"{_ALERT} verdict:text reviewer:text {_MODEL} suppressed_by:text {_LATER}",
+    "open_alerts": f"{_ALERT} {_MODEL} {_LATER}",
     "score_hours": (
         "camera:text model_id:text hour_utc:time clips:whole mean_score:real largest_score:real "
         "smallest_p_value:real removed_clips:whole"

@@ -70,7 +70,8 @@ SELECT
     quiet.pattern_id AS suppressed_by,
     COALESCE(clip.removed_utc, heat_map.removed_utc, strip.removed_utc, peak_frame.removed_utc)
         AS evidence_removed_utc,
-    f.removed_utc AS footage_removed_utc
+    f.removed_utc AS footage_removed_utc,
+    a.zone
 FROM alerts AS a
 JOIN models AS m ON m.model_id = a.model_id
 JOIN events AS e ON e.event_id = a.event_id
@@ -99,7 +100,7 @@ SELECT
     alert_id, camera, severity, start_utc, end_utc, peak_utc, duration_seconds, score, p_value,
     expected_per_day, expert, place_x, place_y, place_width, place_height, clip_path,
     heat_map_path, strip_path, peak_frame_path, model_id, preset, footage_path, footage_sha256,
-    evidence_removed_utc, footage_removed_utc
+    evidence_removed_utc, footage_removed_utc, zone
 FROM flagged_clips
 WHERE verdict IS NULL AND suppressed_by IS NULL
 """

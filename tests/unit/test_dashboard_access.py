@@ -20,6 +20,7 @@ from pipeline.accounts.login import SESSION_LIFE, change_user, log_in
 from pipeline.assembly import Site
 from pipeline.timebase import Clock
 from pipeline.trial.trial_file import load_trial
+from pipeline.zones.areas import areas_of
 from tests.alerts_makers import MODEL, NOON
 from tests.dashboard_site import LATER, PASSWORD, client_of, filled_site, signed_in
 from tests.store_samples import hold
@@ -40,6 +41,7 @@ EXPECTED = {
     "POST /cameras/{name}/holds/{hold_id}/release": (303, 403, 403, 200, 200),
     "POST /alerts/{alert_id}/holds": (303, 403, 403, 200, 200),
     "POST /alerts/{alert_id}/holds/{hold_id}/release": (303, 403, 403, 200, 200),
+    "POST /cameras/{name}/areas": (303, 403, 403, 403, 200),
     "GET /alerts": (303, 200, 200, 200, 200),
     "GET /alerts/{alert_id}": (303, 403, 200, 200, 200),
     "GET /review": (303, 200, 200, 200, 200),
@@ -152,6 +154,9 @@ def ask(client: TestClient, site: Site, route: str, **more: object) -> Response:
         more["data"] = {
             "purpose": "p", "owner": "o", "retention_days": "30", "budget_per_day": "1",
         }  # fmt: skip
+    if path.endswith("/areas"):
+        known = areas_of(site.store.camera("line-1"))
+        more["json"] = {"seen": known.digest, **known.to_dict()}
     if path == "/trials" and method == "POST":
         more["data"] = {"camera": "line-1", "name": "again"}
     if path.endswith("/noticed"):

@@ -18,6 +18,7 @@ from pipeline.retention.policy import Kind, Why
 from pipeline.synthesis.shelf import SampleKind
 from pipeline.trial.status import Stage, Step
 from pipeline.watching import Watching
+from pipeline.zones.zone import ZoneKind
 
 HOME = Path(dashboards.__file__).parent
 TEXTS = {
@@ -53,6 +54,7 @@ BUILT = {
     "ended.": [why.value for why in EndReason],
     "pattern.of_this.": ["active", "asleep"],
     "pattern.state.": ["active", "asleep"],
+    "areas.kind.": [kind.value for kind in ZoneKind],
 }
 BUILT_KEYS = {prefix + name for prefix, names in BUILT.items() for name in names}
 

@@ -32,13 +32,14 @@ def found(budget: float, raised: Alert | None = None, verdict: str | None = None
         said = verdict and review(raised, verdict)
         there = [AlertFacts(alert=raised, evidence=[], review=said or None)]
     return compared(
-        clips([*QUIET, *[PEAK] * 5, *QUIET]),
+        lambda: clips([*QUIET, *[PEAK] * 5, *QUIET]),
         TAIL,
         policy_within(TAIL, budget),
         budget,
         86_400.0 / 2.0,
         MODEL,
         there,
+        camera(),
     )
 
 

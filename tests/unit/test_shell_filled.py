@@ -63,6 +63,7 @@ def test_alerts_show_both_times_the_verdict_and_the_clip(kizashi: Run, line: Lin
             "score": 1.9,
             "expected_per_day": 0.05,
             "expert": "critic",
+            "zone": "",
             "verdict": "anomaly",
             "evidence": f"evidence/press-1/{line.alert.alert_id}/clip",
         }
