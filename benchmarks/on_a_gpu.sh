@@ -5,11 +5,12 @@
 #   KIZASHI_DATA=FOLDER bash benchmarks/on_a_gpu.sh speed OUT      100 seconds on an H100
 #   KIZASHI_DATA=FOLDER bash benchmarks/on_a_gpu.sh accuracy OUT   preset full, three seeds
 #   KIZASHI_DATA=FOLDER bash benchmarks/on_a_gpu.sh studies OUT    Moving MNIST, ablation
-#   KIZASHI_DATA=FOLDER bash benchmarks/on_a_gpu.sh stability OUT  constraints of the critic
+#   KIZASHI_DATA=FOLDER bash benchmarks/on_a_gpu.sh critic OUT     its constraints, its features
+#   KIZASHI_DATA=FOLDER bash benchmarks/on_a_gpu.sh synthetic OUT  synthetic clips to train on
 #
 # OUT gets the JSON of each run and its log.
 set -uo pipefail
-what=${1:?speed, accuracy, studies or stability} out=${2:?folder for results}
+what=${1:?speed, accuracy, studies, critic or synthetic} out=${2:?folder for results}
 cd "$(dirname "$0")/.."
 mkdir -p "$out"
 python=${PYTHON:-python3}
@@ -49,11 +50,19 @@ studies)
     done
     wait
     ;;
-stability)
-    run stability stability --recipe paper --seeds 1 --steps 100 --out "$out"
+critic)
+    run stability stability --recipe paper --seeds 1 --steps 100 --out "$out" &
+    run representation representation --recipe paper --seeds 3 --steps 1000 --out "$out" &
+    wait
+    ;;
+synthetic)
+    for share in .1 .25; do
+        run "augmentation-$share" augmentation --share "$share" --out "$out/augmentation-$share" &
+    done
+    wait
     ;;
 *)
-    echo "on_a_gpu: $what is unknown; choose speed, accuracy, studies or stability" >&2
+    echo "on_a_gpu: $what is unknown; choose speed, accuracy, studies, critic or synthetic" >&2
     exit 1
     ;;
 esac

@@ -1,17 +1,20 @@
 """How steadily constraints of the critic train, over learning rates and seeds (paper, figure 2).
 
-    KIZASHI_DATA=FOLDER python benchmarks/stability.py [--seeds 3] [--recipe compact] [--steps 150]
+    KIZASHI_DATA=FOLDER python benchmarks/stability.py [--seeds 3] [--recipe compact] [--steps 60]
 
 Trains a TGAN on Moving MNIST once a constraint, learning rate and seed. A training has diverged
 when a number stops being finite, or when the critic's loss leaves -1,000 to 1,000. What came of it
 is the Frechet distance of generated clips to real ones, on the features of one untrained critic
 that is the same for all. The compact recipe (one core) has clips of 8 frames of 32 x 32 px, eight a
 step; `--recipe paper` is the published size, without the critic's batch norm, because the penalties
-need a critic that does not mix clips. Loss curves are in the JSON, and drawn as SVG beside it.
+need a critic that does not mix clips. Loss curves are in the JSON, and drawn as SVG beside it. Rows
+that benchmarks/results/stability-RECIPE.json holds already, of as many steps and seeds, are not
+trained again: a study that was stopped goes on.
 """
 
 from __future__ import annotations
 
+import json
 import shlex
 import statistics
 import sys
@@ -74,7 +77,7 @@ CURVE_POINTS = 60
 
 def main(
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ... this many.")] = 3,
-    steps: Annotated[int, typer.Option(min=10, help="Training steps.")] = 150,
+    steps: Annotated[int, typer.Option(min=10, help="Training steps.")] = 60,
     recipe: Annotated[str, typer.Option(help="compact or paper.")] = "compact",
     out: Annotated[Path, typer.Option(help="Folder for the JSON and the figure.")] = RESULTS,
 ) -> None:
@@ -90,9 +93,20 @@ def main(
     except ValueError as error:
         stop(str(error))
     judge = _Judge(digits, geometry, device)
-    rows = {}
+    path = out / f"stability-{recipe}.json"
+    asked = {
+        "recipe": recipe,
+        "geometry": asdict(geometry),
+        "batch": BATCHES[recipe],
+        "steps": steps,
+        "clips_judged": JUDGED,
+        "seeds": list(range(seeds)),
+    }
+    rows, spent = _made(path, asked)
     for name, optimisation in CONSTRAINTS.items():
         for rate in RATES:
+            if f"{name}, {rate:g}" in rows:
+                continue
             chosen = replace(
                 optimisation,
                 batch=BATCHES[recipe],
@@ -101,26 +115,22 @@ def main(
             )
             config = TganConfig(geometry=geometry, optimisation=chosen)
             found = [_trained(config, digits, steps, seed, judge) for seed in range(seeds)]
-            rows[f"{name}, {rate:g}"] = _row(name, rate, found)
-            diverged = rows[f"{name}, {rate:g}"]["diverged"]
-            console.print(f"{name}, rate {rate:g}: {diverged} of {seeds} diverged", highlight=False)
+            rows[f"{name}, {rate:g}"] = row = _row(name, rate, found)
+            console.print(
+                f"{name}, rate {rate:g}: {row['diverged']} of {seeds} diverged", highlight=False
+            )
+            record = {
+                "benchmark": "stability",
+                "command": shlex.join(["python", "benchmarks/stability.py", *sys.argv[1:]]),
+                "data_set": "moving-mnist",
+                **asked,
+                "wall_seconds": round(spent + time.monotonic() - started, 1),
+                "rows": rows,
+            }
+            write_figures(path, record)
     _print(rows, seeds, console)
-    record = {
-        "benchmark": "stability",
-        "command": shlex.join(["python", "benchmarks/stability.py", *sys.argv[1:]]),
-        "data_set": "moving-mnist",
-        "recipe": recipe,
-        "geometry": asdict(geometry),
-        "batch": BATCHES[recipe],
-        "steps": steps,
-        "clips_judged": JUDGED,
-        "seeds": list(range(seeds)),
-        "wall_seconds": round(time.monotonic() - started, 1),
-        "rows": rows,
-    }
-    write_figures(out / f"stability-{recipe}.json", record)
     write_small_multiples(
-        out / f"stability-{recipe}.svg",
+        path.with_suffix(".svg"),
         {
             name: {f"{rate:g}": rows[f"{name}, {rate:g}"]["curves"] for rate in RATES}
             for name in CONSTRAINTS
@@ -128,6 +138,17 @@ def main(
         title="Loss of the critic by step, one line a seed; colour: learning rate",
     )
     console.print(machine_line(), highlight=False, markup=False)
+
+
+def _made(path: Path, asked: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
+    """Return the rows that an earlier call of the same kind has left and the seconds they took;
+    stop at those of another."""
+    if not path.is_file():
+        return {}, 0.0
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if any(found.get(key) != value for key, value in asked.items()):
+        stop(f"{path} holds rows of other steps or seeds; move it away")
+    return dict(found["rows"]), float(found["wall_seconds"])
 
 
 class _Judge:
