@@ -14,8 +14,6 @@ effort, is not trained again.
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -25,7 +23,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from _machine import data_folder, machine_line, stop, wide_console, write_figures
+from _machine import command_line, data_folder, machine_line, stop, wide_console, write_figures
 from accuracy import DATA_SETS
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
@@ -141,7 +139,7 @@ def _pair(study: Study, share: float, seed: int) -> dict[str, Any]:
     return {
         "share": share,
         "seed": seed,
-        "command": shlex.join(["python", "benchmarks/augmentation.py", *sys.argv[1:]]),
+        "command": command_line(),
         "footage_seconds": round(length_seconds(footage), 3),
         "videos": sorted({stretch.source.name for stretch in footage}),
         "rows": rows,

@@ -12,8 +12,6 @@ draws from chance.
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +21,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from _machine import data_folder, machine_line, stop, wide_console, write_figures
+from _machine import command_line, data_folder, machine_line, stop, wide_console, write_figures
 from accuracy import DATA_SETS
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -92,7 +90,7 @@ def main(
     _print(rows, tiles, steps, console)
     record = {
         "benchmark": "coverage",
-        "command": shlex.join(["python", "benchmarks/coverage.py", "--model", "FOLDER", *_rest()]),
+        "command": command_line(),
         "data_set": DATA_SETS[0].name,
         "preset": loaded.preset.name,
         "model": loaded.digest,
@@ -106,15 +104,6 @@ def main(
     }
     write_figures(out / f"coverage-{DATA_SETS[0].name}.json", record)
     console.print(machine_line(), highlight=False, markup=False)
-
-
-def _rest() -> list[str]:
-    """Return the arguments without the model's folder, whose place is nobody's business."""
-    rest = list(sys.argv[1:])
-    if "--model" in rest:
-        at = rest.index("--model")
-        del rest[at : at + 2]
-    return [argument for argument in rest if not argument.startswith("--model=")]
 
 
 def _learnt_from(model: CameraModel, stretches: Sequence[Stretch]) -> bool:

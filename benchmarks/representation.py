@@ -14,8 +14,6 @@ published size.
 from __future__ import annotations
 
 import math
-import shlex
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +23,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from _machine import machine_line, stop, wide_console, write_figures
+from _machine import command_line, machine_line, stop, wide_console, write_figures
 from _moving_digits import endless_labelled_clips, read_split
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
@@ -114,7 +112,7 @@ def main(
     _print(rows, seeds, console)
     record = {
         "benchmark": "representation",
-        "command": shlex.join(["python", "benchmarks/representation.py", *sys.argv[1:]]),
+        "command": command_line(),
         "data_set": "moving-mnist, one digit a clip",
         "recipe": recipe,
         "geometry": asdict(geometry),

@@ -15,9 +15,7 @@ trained again: a study that was stopped goes on.
 from __future__ import annotations
 
 import json
-import shlex
 import statistics
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -26,7 +24,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from _machine import machine_line, stop, wide_console, write_figures
+from _machine import command_line, machine_line, stop, wide_console, write_figures
 from _moving_digits import endless_clips, read_split
 from _small_multiples import write_small_multiples
 from rich.box import SIMPLE_HEAD
@@ -121,23 +119,25 @@ def main(
             )
             record = {
                 "benchmark": "stability",
-                "command": shlex.join(["python", "benchmarks/stability.py", *sys.argv[1:]]),
+                "command": command_line(),
                 "data_set": "moving-mnist",
                 **asked,
                 "wall_seconds": round(spent + time.monotonic() - started, 1),
                 "rows": rows,
             }
             write_figures(path, record)
+            _draw(path.with_suffix(".svg"), rows)
     _print(rows, seeds, console)
-    write_small_multiples(
-        path.with_suffix(".svg"),
-        {
-            name: {f"{rate:g}": rows[f"{name}, {rate:g}"]["curves"] for rate in RATES}
-            for name in CONSTRAINTS
-        },
-        title="Loss of the critic by step, one line a seed; colour: learning rate",
-    )
     console.print(machine_line(), highlight=False, markup=False)
+
+
+def _draw(path: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    panels: dict[str, dict[str, Any]] = {}
+    for row in rows.values():
+        rates = panels.setdefault(row["constraint"], {})
+        rates[f"{row['learning_rate']:g}"] = row["curves"]
+    title = "Loss of the critic by step, one line a seed; colour: learning rate"
+    write_small_multiples(path, panels, title=title)
 
 
 def _made(path: Path, asked: Mapping[str, Any]) -> tuple[dict[str, Any], float]:

@@ -37,3 +37,16 @@ def test_a_study_says_in_one_line_what_it_lacks(
     assert line in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_results_name_no_folder_of_the_machine_that_made_them() -> None:
+    """The command in a result is one that anybody can give."""
+    script = (
+        "import sys; sys.path.insert(0, 'benchmarks'); import _machine\n"
+        "sys.argv = ['/a/benchmarks/some.py', '--steps', '5', '--out', '/b', '--model=/c', '-a']\n"
+        "print(_machine.command_line())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "python benchmarks/some.py --steps 5 -a"
