@@ -30,7 +30,7 @@ from pipeline.learning.health import health_line, health_warnings, healthy_foota
 from pipeline.learning.normality import calibrate_on_held_out, learn_looks, learn_places
 from pipeline.learning.presets import Preset
 from pipeline.learning.pseudo_anomalies import FAST_FACTORS, PseudoAnomalies
-from pipeline.learning.reservoir import TileReservoir
+from pipeline.learning.reservoir import PlacedTiles, TileReservoir
 from pipeline.learning.rhythm import learn_rhythm, rhythm_line
 from pipeline.learning.workspace import Workspace
 from pipeline.scoring.experts import experts_named
@@ -97,6 +97,7 @@ def learn(
     workspace: Path | None = None,
     progress: Progress = lambda line: None,
     processes: Processes = ALONE,
+    added: PlacedTiles | None = None,
 ) -> CameraModel:
     """Return the calibrated model of a camera from stretches of normal footage, in order of time.
 
@@ -104,6 +105,8 @@ def learn(
     from the last one and ends in the same model. None keeps nothing.
     Several `processes` (tgan_core.processes) call this alike, with one workspace, share the steps
     of training, and all get the same model; what comes before and after each does for itself.
+    `added` are tiles that the networks learn from beside those of the footage (synthetic ones);
+    places and calibration are of the footage alone.
     Raises FootageError (too_short) when there is too little footage, and TrainingDiverged when a
     number stops being finite.
     """
@@ -118,12 +121,13 @@ def learn(
     stages.done("background", f"median of {reader.view.width_px} x {reader.view.height_px} px")
     split, reader, health = _without_trouble(split, reader, preset, masks, progress)
     stages.done("health", health_line(health))
-    source, windows = _tile_source(split, reader, preset, seed)
+    source, windows = _tile_source(split, reader, preset, seed, added)
     reader = replace(reader, full_speed_px=source.full_speed_px)
     stages.done("tiles", f"{len(source.reservoir):,} tiles of {windows:,} windows")
 
     where = choose_device(device)
-    kept = Workspace(workspace, training_job(stretches, preset, seed, masks)) if workspace else None
+    job = training_job(stretches, preset, seed, masks, added)
+    kept = Workspace(workspace, job) if workspace else None
     preset = _with_fitting_arithmetic(preset, where, kept, processes)
     networks, metrics = train_networks(source, preset, seed, where, kept, progress, processes)
     del source  # the passes that follow need the memory, and not the tiles
@@ -268,20 +272,25 @@ def length_seconds(stretches: Sequence[Stretch]) -> float:
 
 
 def training_job(
-    stretches: Sequence[Stretch], preset: Preset, seed: int, masks: tuple[Polygon, ...]
+    stretches: Sequence[Stretch],
+    preset: Preset,
+    seed: int,
+    masks: tuple[Polygon, ...],
+    added: PlacedTiles | None = None,
 ) -> str:
     """Return the name of a training job: everything that the networks it ends in depend on."""
     footage = [[s.footage.sha256, s.segment.start_us, s.segment.end_us] for s in stretches]
     polygons = [[list(corner) for corner in polygon] for polygon in masks]
-    return digest_of(
-        {
-            "recipe": _RECIPE,
-            "preset": preset.to_dict(),
-            "seed": seed,
-            "footage": footage,
-            "masks": polygons,
-        }
-    )
+    job: dict[str, object] = {
+        "recipe": _RECIPE,
+        "preset": preset.to_dict(),
+        "seed": seed,
+        "footage": footage,
+        "masks": polygons,
+    }
+    if added is not None:  # without any the name is what it was before there could be some
+        job["added"] = added.digest
+    return digest_of(job)
 
 
 def _reader(split: Split, preset: Preset, masks: tuple[Polygon, ...]) -> ClipReader:
@@ -309,7 +318,7 @@ def _frames(stretch: Stretch, view: View) -> Iterator[WorkingFrame]:
 
 
 def _tile_source(
-    split: Split, reader: ClipReader, preset: Preset, seed: int
+    split: Split, reader: ClipReader, preset: Preset, seed: int, added: PlacedTiles | None
 ) -> tuple[TileSource, int]:
     """Return what the networks learn from, and how many windows lie side by side in the training
     footage."""
@@ -322,6 +331,8 @@ def _tile_source(
         preset,
         seed,
     )
+    if added is not None:  # last: how fast things move is for the footage to say
+        reservoir.add_tiles(added)
     return source, windows
 
 

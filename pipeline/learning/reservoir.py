@@ -5,6 +5,7 @@ Shapes: K tiles of T frames and S x S pixels; H x W pixels a frame; C colours wh
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 import cv2
@@ -15,7 +16,7 @@ from pipeline.clips.flow import SPEED_STEPS, grey_of, speed_codes
 from pipeline.clips.tiles import sums_of_rectangles
 from pipeline.clips.windows import Window
 
-__all__ = ["TileBatch", "TileReservoir", "motion_weights"]
+__all__ = ["PlacedTiles", "TileBatch", "TileReservoir", "motion_weights"]
 
 _CORNER_STEP_PX = 4
 """Tiles begin at multiples of this when learning: finer than the scoring grid, so that the networks
@@ -50,6 +51,27 @@ class TileBatch:
     """KTSS, in the steps of `pipeline.clips.flow.SPEED_STEPS`."""
     backgrounds: NDArray[np.uint8]
     """KSS, of the same places."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class PlacedTiles:
+    """K tiles that no window was cut for: synthetic ones, say."""
+
+    pictures: NDArray[np.uint8]
+    """KTSS, or KTSSC for colour; lighting aligned."""
+    speeds: NDArray[np.uint8]
+    """KTSS, in the steps of `pipeline.clips.flow.SPEED_STEPS`."""
+    corners_K2: NDArray[np.int64]
+    """Row and column of the upper left pixel of each, in the working picture."""
+
+    @property
+    def digest(self) -> str:
+        """Of everything in them."""
+        content = hashlib.sha256()
+        for values in (self.pictures, self.speeds, self.corners_K2):
+            content.update(f"{values.shape}".encode())
+            content.update(np.ascontiguousarray(values).tobytes())
+        return content.hexdigest()
 
 
 @dataclass(slots=True)
@@ -93,8 +115,27 @@ class TileReservoir:
             top, left = (place // columns) * _CORNER_STEP_PX, (place % columns) * _CORNER_STEP_PX
             self._offer(pictures, speeds, top, left)
 
+    def add_tiles(self, tiles: PlacedTiles) -> None:
+        """Offer tiles as they are, each once; ValueError for those of another size."""
+        size = tiles.speeds.shape[2:]
+        if size != (self.tile_px, self.tile_px) or tiles.pictures.shape[:4] != tiles.speeds.shape:
+            raise ValueError(
+                f"tiles {tiles.pictures.shape} with speeds {tiles.speeds.shape}, "
+                f"{self.tile_px} px needed"
+            )
+        for pictures, speeds, (top, left) in zip(
+            tiles.pictures, tiles.speeds, tiles.corners_K2.tolist(), strict=True
+        ):
+            self._keep(pictures, speeds, top, left)
+
     def _offer(
         self, pictures: NDArray[np.uint8], speeds: NDArray[np.uint8], top: int, left: int
+    ) -> None:
+        area = (slice(None), slice(top, top + self.tile_px), slice(left, left + self.tile_px))
+        self._keep(pictures[area], speeds[area], top, left)
+
+    def _keep(
+        self, tile: NDArray[np.uint8], speeds: NDArray[np.uint8], top: int, left: int
     ) -> None:
         self._seen += 1
         slot = self._held
@@ -102,14 +143,12 @@ class TileReservoir:
             slot = int(self._random.integers(self._seen))
             if slot >= self.capacity:
                 return
-        area = (slice(None), slice(top, top + self.tile_px), slice(left, left + self.tile_px))
-        tile = pictures[area]
         if self._tiles is None:
             # One block, whose pages become real as they are filled. An array for each of 24,000
             # tiles left 1.4 GB of holes between them, where the windows had been.
             self._tiles = np.empty((self.capacity, *tile.shape), np.uint8)
             self._speeds = np.empty((self.capacity, *tile.shape[:3]), np.uint8)
-        self._tiles[slot], self._speeds[slot] = tile, speeds[area]
+        self._tiles[slot], self._speeds[slot] = tile, speeds
         self._corners[slot] = (top, left)
         self._held = max(self._held, slot + 1)
 
