@@ -26,7 +26,7 @@ from pipeline.recording.state import Activity, RecordingState, write_state
 from pipeline.settings import Settings
 from pipeline.store.owners import new_owner
 from tests.fakes import FakeClock
-from tests.store_samples import MORNING, Line, camera, fill, footage, segment
+from tests.store_samples import MORNING, Line, camera, fill, footage, hold, segment
 
 NOW = MORNING + timedelta(hours=2)
 OK, WARNING, PROBLEM = Level.OK, Level.WARNING, Level.PROBLEM
@@ -400,6 +400,10 @@ def test_evidence_that_is_gone_is_a_problem(machine: Machine, site: Site) -> Non
     assert found.level is PROBLEM
     assert line.evidence[0].path in found.found
     later = replace(machine, now_utc=NOW + timedelta(days=31))  # kept for 30 days
+    # It is held; and a camera keeps what is not held for its days only.
+    assert only(models.check_evidence(later)).level is PROBLEM
+    assert machine.site is not None
+    machine.site.store.release_hold(hold(line.alert).hold_id, "sato", NOW)
     assert only(models.check_evidence(later)).found == "all 0 files are there"
 
 
