@@ -342,9 +342,13 @@ def fill(store: Store, name: str = "press-1", *, reviewed: bool = True) -> Line:
         store.add_review(review(one.alert, "false_alarm"))
         store.add_review(review(one.alert, "anomaly", minutes=5))
     store.record_delivery(one.alert.alert_id, "file", MORNING, None)
-    store.add_hold(hold(one.alert))
+    store.audit("sato", "look", one.alert.alert_id, {"from": "10.0.0.7"})
+    return one
+
+
+def fill_retention(store: Store, name: str = "press-1") -> None:
+    """Record a hold on the alert of a line that is there, and a removal."""
+    store.add_hold(hold(line(name).alert))
     begun = store.begin_removal(removal(name), [old_file()])
     assert begun is not None
     store.finish_removal(begun.removal_id, begun.planned_utc)
-    store.audit("sato", "look", one.alert.alert_id, {"from": "10.0.0.7"})
-    return one
