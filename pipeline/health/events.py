@@ -30,6 +30,9 @@ class Trouble(StrEnum):
     """By so little that frames are shifted back and scored: the only one that does not blind."""
     FRAME_RATE_DOWN = "frame_rate_down"
     """Far fewer frames come than in normal operation."""
+    STATE_CHANGE = "state_change"
+    """No trouble: the light switches from one state that was learnt to another. Nothing is scored
+    until it is steady."""
 
     @property
     def words(self) -> str:
