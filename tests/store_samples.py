@@ -17,6 +17,8 @@ from pipeline.footage.segments import Blind, Segment
 from pipeline.health.events import HealthEvent, Trouble, health_event
 from pipeline.identity import content_id, digest_of
 from pipeline.learning.registry import ModelRecord, ModelState
+from pipeline.lighting.events import LightingEvent, lighting_event
+from pipeline.lighting.spells import LightingSpell
 from pipeline.scoring.anomaly import Anomaly, Place
 from pipeline.store.contract import Review, Store
 from pipeline.timebase import shift_utc
@@ -245,6 +247,13 @@ def health(
     )
 
 
+def light(
+    of: Segment, state: str = "bright", start_us: int = 0, end_us: int = 10 * SECOND_US
+) -> LightingEvent:
+    """Return the first ten seconds of a segment in one light."""
+    return lighting_event(of, LightingSpell(state=state, start_us=start_us, end_us=end_us))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
     """Everything that `fill` recorded of one camera."""
@@ -289,6 +298,7 @@ def fill(store: Store, name: str = "press-1", *, reviewed: bool = True) -> Line:
     store.add_footage(one.footage, [one.segment], [one.blind])
     store.add_footage(refused(name), [], [])
     store.put_health(one.segment.segment_id, [health(one.segment)])
+    store.put_lighting(one.segment.segment_id, [light(one.segment)])
     store.add_model(one.model, METRICS)
     store.promote(one.model.model_id, MORNING)
     store.add_anomalies(one.anomalies)

@@ -40,6 +40,11 @@ class Trouble(StrEnum):
         return self.value.replace("_", " ")
 
     @property
+    def is_trouble(self) -> bool:
+        """Whether something is wrong: a light that was switched is none."""
+        return self is not Trouble.STATE_CHANGE
+
+    @property
     def blinds(self) -> bool:
         """Whether nothing is scored meanwhile."""
         return self is not Trouble.MOVED_SLIGHTLY

@@ -13,8 +13,10 @@ from pipeline.assembly import Site
 from pipeline.camera import Camera
 from pipeline.footage.admission import Footage, Verdict
 from pipeline.learning.registry import ModelRecord
+from pipeline.lighting.timeline import LightSpan
 from pipeline.reports.coverage import NO_FOOTAGE, WAITING, WATCHED, CoverageSpan, coverage
 from pipeline.reports.figures import Axis, CurvePoint, ScoreCurve, drawn_axis
+from pipeline.reports.lighting import light_seen
 from pipeline.store.contract import Review
 
 __all__ = [
@@ -52,6 +54,8 @@ class ReportFacts:
     alerts: Sequence[AlertFacts]
     """By time."""
     model: ModelRecord | None
+    light: Sequence[LightSpan]
+    """In which light the scene was; nothing where the model knows one state only."""
     refused: Sequence[Footage]
 
     @property
@@ -159,6 +163,7 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         curve=curve.runs(),
         alerts=alert_facts(site, camera_name, since, until),
         model=model,
+        light=light_seen(store, camera_name, since, until),
         refused=[item for item in store.footage_of(camera_name) if item.verdict is Verdict.REFUSED],
     )
 

@@ -4,6 +4,7 @@ cameras <- purposes                                  footage <- segments, blind_
 cameras <- models -> calibrations                    models <- training_runs <- training_metrics
 segments, models <- anomalies, scored_segments       anomalies <- events <- alerts
 segments <- health_events
+segments <- lighting
 alerts <- evidence, reviews, deliveries              reviews <- withdrawn_reviews
 cameras <- digests <- deliveries                     users <- sessions
 leases, audit_log stand alone
@@ -39,6 +40,7 @@ from pipeline.store.base import (
     one_of,
 )
 from pipeline.store.health_rows import HealthRow
+from pipeline.store.lighting_rows import LightingRow
 from pipeline.store.outbox_rows import DeliveryRow, DigestRow
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "FootageRow",
     "HealthRow",
     "LeaseRow",
+    "LightingRow",
     "ModelRow",
     "PurposeRow",
     "ReviewRow",
@@ -70,7 +73,7 @@ __all__ = [
     "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0004"
+SCHEMA_REVISION = "r0009"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 REVIEW_VERDICTS = ("anomaly", "known_harmless", "false_alarm")

@@ -16,6 +16,7 @@ from pipeline.store.cameras import CameraTable
 from pipeline.store.engine import make_engine
 from pipeline.store.footage import FootageTable
 from pipeline.store.health import HealthTable
+from pipeline.store.lighting import LightingTable
 from pipeline.store.migrate import Upgrade, bring_up_to_date
 from pipeline.store.models import ModelTable
 from pipeline.store.outbox import OutboxTable
@@ -33,6 +34,7 @@ class SqlStore(
     CameraTable,
     FootageTable,
     HealthTable,
+    LightingTable,
     ModelTable,
     ScoreTable,
     AlertTable,
