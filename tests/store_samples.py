@@ -17,8 +17,7 @@ from pipeline.footage.segments import Blind, Segment
 from pipeline.health.events import HealthEvent, Trouble, health_event
 from pipeline.identity import content_id, digest_of
 from pipeline.learning.registry import ModelRecord, ModelState
-from pipeline.lighting.events import LightingEvent, lighting_event
-from pipeline.lighting.spells import LightingSpell
+from pipeline.lighting.events import LightingEvent, LightingSpell, lighting_event
 from pipeline.scoring.anomaly import Anomaly, Place
 from pipeline.store.contract import Review, Store
 from pipeline.timebase import shift_utc

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.footage.frames import working_frames
 from pipeline.learning.background import learn_background
+from pipeline.lighting.events import SWITCH, UNKNOWN, LightingSpell
 from pipeline.lighting.judge import Lighting, with_misfits
 from pipeline.lighting.light import LOOK_US, Light, light_of
-from pipeline.lighting.spells import SWITCH, UNKNOWN, LightingSpell, SpellFinder
+from pipeline.lighting.spells import SpellFinder
 from pipeline.lighting.states import LightingStates, find_states, window_medians
 from pipeline.timebase import seconds
 

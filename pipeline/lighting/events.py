@@ -7,10 +7,25 @@ from datetime import datetime
 
 from pipeline.footage.segments import Segment
 from pipeline.identity import content_id
-from pipeline.lighting.spells import LightingSpell
 from pipeline.timebase import shift_utc
 
-__all__ = ["LightingEvent", "lighting_event"]
+__all__ = ["SWITCH", "UNKNOWN", "LightingEvent", "LightingSpell", "lighting_event"]
+
+UNKNOWN = "unknown"
+"""Name of light that is like no state."""
+SWITCH = ""
+"""Name of the time in which light goes from one state to another."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LightingSpell:
+    """A stretch in one lighting state, in unknown light, or in a switch; media time."""
+
+    state: str
+    """UNKNOWN and SWITCH are no states."""
+    start_us: int
+    end_us: int
+    """Half-open."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

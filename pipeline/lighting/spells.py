@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from pipeline.lighting.events import SWITCH, UNKNOWN, LightingSpell
 from pipeline.lighting.light import Light
 
-__all__ = ["GRACE_US", "SWITCH", "UNKNOWN", "LightingSpell", "SpellFinder"]
+__all__ = ["GRACE_US", "SpellFinder"]
 
 GRACE_US = 30_000_000
 """A switch takes no longer: then the scene is taken to be in the state that it looks most like,
@@ -26,22 +27,6 @@ _STEADY = 6.0
 _UNKNOWN_US = 10_000_000
 """Light that was not seen while learning counts when it lasts."""
 _FOREVER_US = 1 << 62
-
-UNKNOWN = "unknown"
-"""Name of light that is like no state."""
-SWITCH = ""
-"""Name of the time in which light goes from one state to another."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LightingSpell:
-    """A stretch in one lighting state, in unknown light, or in a switch; media time."""
-
-    state: str
-    """UNKNOWN and SWITCH are no states."""
-    start_us: int
-    end_us: int
-    """Half-open."""
 
 
 @dataclass(frozen=True, slots=True)

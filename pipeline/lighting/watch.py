@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pipeline.footage.frames import WorkingFrame
 from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent, Trouble, health_event
-from pipeline.lighting.events import LightingEvent, lighting_event
+from pipeline.lighting.events import SWITCH, UNKNOWN, LightingEvent, LightingSpell, lighting_event
 from pipeline.lighting.judge import Lighting
 from pipeline.lighting.light import LOOK_US
-from pipeline.lighting.spells import SWITCH, UNKNOWN, LightingSpell, SpellFinder
+from pipeline.lighting.spells import SpellFinder
 
 __all__ = ["LightingWatch"]
 

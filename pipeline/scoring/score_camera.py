@@ -23,8 +23,7 @@ from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import load_active_model
-from pipeline.lighting.events import LightingEvent
-from pipeline.lighting.spells import UNKNOWN
+from pipeline.lighting.events import UNKNOWN, LightingEvent
 from pipeline.notification.rules import sinks_for
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.joining import join_around

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.health.events import HealthEvent, Trouble
-from pipeline.lighting.events import LightingEvent, lighting_event
+from pipeline.lighting.events import SWITCH, UNKNOWN, LightingEvent, LightingSpell, lighting_event
 from pipeline.lighting.judge import misfit
-from pipeline.lighting.spells import GRACE_US, SWITCH, UNKNOWN, LightingSpell, SpellFinder
+from pipeline.lighting.spells import GRACE_US, SpellFinder
 from pipeline.lighting.states import LightingStates, find_states
 from pipeline.lighting.timeline import light_spans
 from pipeline.lighting.watch import LightingWatch
