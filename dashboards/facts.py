@@ -14,6 +14,7 @@ from pipeline.camera import Camera
 from pipeline.footage.segments import Segment
 from pipeline.reports.coverage import WATCHED, CoverageSpan, coverage
 from pipeline.reports.facts import hour_of, policy_of
+from pipeline.reports.lighting import light_now, light_rows, light_seen
 from pipeline.reports.words import Words
 from pipeline.store.contract import AlertFilter, ReviewedAlert, ScorePeak
 from pipeline.timebase import require_utc
@@ -100,6 +101,8 @@ def camera_facts(
         "earlier": since,
         "later": min(end + timedelta(hours=hours), _end_of_range(site, state)),
         "alerts": alerts,
+        "light_now": light_now(site.store, camera.name, words),
+        "light": light_rows(light_seen(site.store, camera.name, since, end), words),
         "model": model,
         "patterns": site.store.patterns(camera.name),
         "summarised": _summarised(site, camera, words, since, end),

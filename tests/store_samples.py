@@ -17,6 +17,7 @@ from pipeline.footage.segments import Blind, Segment
 from pipeline.health.events import HealthEvent, Trouble, health_event
 from pipeline.identity import content_id, digest_of
 from pipeline.learning.registry import ModelRecord, ModelState
+from pipeline.lighting.events import LightingEvent, LightingSpell, lighting_event
 from pipeline.retention.nouns import Hold, Removal, StoredFile
 from pipeline.retention.policy import Kind, Why
 from pipeline.scoring.anomaly import Anomaly, Place
@@ -288,6 +289,13 @@ def old_file(name: str = "reports/press-1/old.html", **changes: Any) -> StoredFi
     return replace(file, **changes)
 
 
+def light(
+    of: Segment, state: str = "bright", start_us: int = 0, end_us: int = 10 * SECOND_US
+) -> LightingEvent:
+    """Return the first ten seconds of a segment in one light."""
+    return lighting_event(of, LightingSpell(state=state, start_us=start_us, end_us=end_us))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
     """Everything that `fill` recorded of one camera."""
@@ -332,6 +340,7 @@ def fill(store: Store, name: str = "press-1", *, reviewed: bool = True) -> Line:
     store.add_footage(one.footage, [one.segment], [one.blind])
     store.add_footage(refused(name), [], [])
     store.put_health(one.segment.segment_id, [health(one.segment)])
+    store.put_lighting(one.segment.segment_id, [light(one.segment)])
     store.add_model(one.model, METRICS)
     store.promote(one.model.model_id, MORNING)
     store.add_anomalies(one.anomalies)

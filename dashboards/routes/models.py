@@ -14,6 +14,7 @@ from pipeline.assembly import Site
 from pipeline.errors import ModelError
 from pipeline.learning.promotion import find_model, promote_model
 from pipeline.learning.registry import ModelRecord
+from pipeline.reports.lighting import model_states
 from pipeline.synthesis.shelf import SampleKind, stored_samples
 
 __all__ = ["ModelId", "model_seen", "router"]
@@ -64,6 +65,7 @@ def model(request: Request, site: SiteHere, who: Asking, model_id: ModelId) -> R
         camera=camera,
         record=record,
         figures=figures,
+        light_states=model_states(record, words),
         samples=stored_samples(site, record, camera.privacy_masks),
     )
 

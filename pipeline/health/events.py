@@ -33,6 +33,9 @@ class Trouble(StrEnum):
     BACKLOG = "backlog"
     """Nothing is wrong with the camera: more footage came than could be scored, and the oldest was
     let go."""
+    STATE_CHANGE = "state_change"
+    """No trouble: the light switches from one state that was learnt to another. Nothing is scored
+    until it is steady."""
 
     @property
     def words(self) -> str:
@@ -40,14 +43,15 @@ class Trouble(StrEnum):
         return self.value.replace("_", " ")
 
     @property
+    def is_trouble(self) -> bool:
+        """Whether something is wrong with the camera, so that its pictures show it: a light that
+        was switched is none, nor is a machine that has too many cameras to look at."""
+        return self not in (Trouble.STATE_CHANGE, Trouble.BACKLOG)
+
+    @property
     def blinds(self) -> bool:
         """Whether nothing is scored meanwhile."""
         return self is not Trouble.MOVED_SLIGHTLY
-
-    @property
-    def in_pictures(self) -> bool:
-        """Whether pictures show it: the rest is about who looks at them."""
-        return self is not Trouble.BACKLOG
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

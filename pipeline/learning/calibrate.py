@@ -75,6 +75,8 @@ class LearntPlaces:
     """These clips, of each stretch of footage."""
     foreign_N: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     """Training clips in which something happens that is no normal operation."""
+    by_lighting: Mapping[str, LearntPlaces] = field(default_factory=dict)
+    """The same of each lighting state that has enough footage; above, of all of them together."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,12 +138,19 @@ def calibrate(
     held_out_maps: Callable[[], Iterable[Maps]],
     *,
     training_seconds: float,
+    prior: Calibration | None = None,
+    prior_clips: int = 0,
 ) -> tuple[Calibration, HeldOutScores]:
     """Return the calibration of `experts` on held-out normal clips, and these clips' fused scores.
 
     `held_out_maps` gives the terms' maps (NGW each) of batch after batch. They wait on disk until
     the tails of the terms are known, so memory does not grow with the footage. `training_seconds`:
     how much footage the places were learnt from.
+
+    `prior`: the calibration of all footage, where this is of a part of it. It counts as much as
+    `prior_clips` clips: every tail is fitted to the mixture of both (the posterior mean under a
+    Dirichlet process, Ferguson 1973), so a state that was hardly held out is judged as all are, and
+    one that was held out for hours by itself.
     """
     left_out = {WITHOUT + name: others for name, others in all_but_one(experts).items()}
     rows = {**rows_of(experts), **left_out}
@@ -153,15 +162,26 @@ def calibrate(
             name: _term_tail(
                 known[name],
                 values_N[~foreign_N],
-                learnt.statistics.get(name, np.empty(0)),
+                np.concatenate(
+                    [
+                        learnt.statistics.get(name, np.empty(0)),
+                        prior.terms[name].sample(prior_clips) if prior else np.empty(0),
+                    ]
+                ),
                 training_seconds,
             )
             for name, values_N in held_out.items()
         }
         statistics = _row_statistics(rows, terms, spool)
+    known_rows = {**prior.experts, **prior.groups} if prior else {}
     tails = {
         # Joined from p-values: ten seconds have seven excesses, which overlap.
-        row: fit_tail(values_N[~foreign_N], prior_weight=NATURAL_WEIGHT)
+        row: fit_tail(
+            np.concatenate(
+                [values_N[~foreign_N], *([known_rows[row].sample(prior_clips)] if prior else [])]
+            ),
+            prior_weight=NATURAL_WEIGHT,
+        )
         for row, values_N in statistics.items()
     }
     names = [expert.name for expert in experts]

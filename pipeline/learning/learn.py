@@ -27,6 +27,7 @@ from pipeline.learning.adversarial import TileSource, train_networks
 from pipeline.learning.background import learn_background
 from pipeline.learning.camera_model import CameraModel, Sight, choose_device
 from pipeline.learning.health import health_line, health_warnings, healthy_footage
+from pipeline.learning.lighting import lighting_line, lit_footage, seconds_by_state
 from pipeline.learning.normality import calibrate_on_held_out, learn_looks, learn_places
 from pipeline.learning.presets import Preset
 from pipeline.learning.pseudo_anomalies import FAST_FACTORS, PseudoAnomalies
@@ -98,6 +99,7 @@ def learn(
     progress: Progress = lambda line: None,
     processes: Processes = ALONE,
     added: PlacedTiles | None = None,
+    one_light: bool = False,
 ) -> CameraModel:
     """Return the calibrated model of a camera from stretches of normal footage, in order of time.
 
@@ -107,6 +109,7 @@ def learn(
     of training, and all get the same model; what comes before and after each does for itself.
     `added` are tiles that the networks learn from beside those of the footage (synthetic ones);
     places and calibration are of the footage alone.
+    `one_light`: all footage is taken for one lighting state, so that a benchmark can compare.
     Raises FootageError (too_short) when there is too little footage, and TrainingDiverged when a
     number stops being finite.
     """
@@ -121,6 +124,10 @@ def learn(
     stages.done("background", f"median of {reader.view.width_px} x {reader.view.height_px} px")
     split, reader, health = _without_trouble(split, reader, preset, masks, progress)
     stages.done("health", health_line(health))
+    lit = lit_footage(split.training, split.held_out, reader, seed=seed, one_light=one_light)
+    split = Split(training=lit.training, held_out=lit.held_out)
+    reader = reader.in_light(lit.lighting)
+    stages.done("lighting", lighting_line(lit.lighting))
     source, windows = _tile_source(split, reader, preset, seed, added)
     reader = replace(reader, full_speed_px=source.full_speed_px)
     stages.done("tiles", f"{len(source.reservoir):,} tiles of {windows:,} windows")
@@ -140,6 +147,7 @@ def learn(
         background_HW=reader.background_HW,
         full_speed_px=reader.full_speed_px,
         networks=networks,
+        lighting=lit.lighting,
     )
     stride = reader.frames * max(1, -(-windows // preset.place_windows))
     sight = learn_looks(split.training, sight, reader, stride=stride)
@@ -155,6 +163,8 @@ def learn(
         "metrics": metrics,
         "device": where.type,
     }
+    if lit.lighting is not None:
+        figures["held_out_by_lighting"] = seconds_by_state(split.held_out)
     return replace(model, figures=figures, health=health)
 
 
@@ -207,6 +217,7 @@ def _calibrated(
         calibration=result.calibration,
         policy=result.policy,
         tail=result.tail,
+        by_lighting=result.by_lighting,
         budget_per_day=budget_per_day,
         held_out_seconds=result.seconds,
         figures={},
@@ -345,7 +356,7 @@ def _fill_reservoir(
     stride = _window_stride(split, reader, _MOST_WINDOWS)
     for stretch in split.training:
         for _, window in reader.clips(stretch, stride=stride):
-            reservoir.add_window(window)
+            reservoir.add_window(window, reader.backgrounds.get(window.lighting))
             count += 1
     if not len(reservoir):
         raise FootageError(
@@ -389,5 +400,5 @@ def _pseudo_anomalies(
         stride = _window_stride(split, slow, _MOST_WINDOWS // 4)
         for stretch in split.training:
             for _, window in slow.clips(stretch, stride=stride):
-                fast.add_window(window)
+                fast.add_window(window, slow.backgrounds.get(window.lighting))
     return PseudoAnomalies(normal=normal, fast=fast) if len(fast) else None

@@ -86,6 +86,8 @@ class TileReservoir:
     seed: int
     _tiles: NDArray[np.uint8] | None = field(default=None, init=False)
     _speeds: NDArray[np.uint8] = field(init=False)
+    _backgrounds: NDArray[np.uint8] | None = field(default=None, init=False)
+    """Of each tile; None where one background holds for all."""
     _corners: NDArray[np.int32] = field(init=False)
     _held: int = field(default=0, init=False)
     _seen: int = field(default=0, init=False)
@@ -98,8 +100,11 @@ class TileReservoir:
     def __len__(self) -> int:
         return self._held
 
-    def add_window(self, window: Window) -> None:
-        """Offer tiles of one window, which has its flow."""
+    def add_window(
+        self, window: Window, own_background_HW: NDArray[np.uint8] | None = None
+    ) -> None:
+        """Offer tiles of one window, which has its flow; `own_background_HW`: of its lighting
+        state, where the camera has several."""
         if window.flow_THW2 is None:
             raise ValueError("a window without flow says nothing of speed")
         pictures, speeds = window.pictures, speed_codes(window.flow_THW2)
@@ -113,7 +118,16 @@ class TileReservoir:
             by_motion = self._random.random() < self.moving_share
             place = int(self._random.choice(flat.size, p=moving if by_motion else even))
             top, left = (place // columns) * _CORNER_STEP_PX, (place % columns) * _CORNER_STEP_PX
-            self._offer(pictures, speeds, top, left)
+            slot = self._offer(pictures, speeds, top, left)
+            if slot is not None and own_background_HW is not None:
+                self._keep_background(own_background_HW, slot)
+
+    def _keep_background(self, background_HW: NDArray[np.uint8], slot: int) -> None:
+        top, left = self._corners[slot]
+        tile = background_HW[top : top + self.tile_px, left : left + self.tile_px]
+        if self._backgrounds is None:
+            self._backgrounds = np.empty((self.capacity, *tile.shape), np.uint8)
+        self._backgrounds[slot] = tile
 
     def add_tiles(self, tiles: PlacedTiles) -> None:
         """Offer tiles as they are, each once; ValueError for those of another size."""
@@ -130,19 +144,20 @@ class TileReservoir:
 
     def _offer(
         self, pictures: NDArray[np.uint8], speeds: NDArray[np.uint8], top: int, left: int
-    ) -> None:
+    ) -> int | None:
+        """Return where the tile was put; None when it was not taken."""
         area = (slice(None), slice(top, top + self.tile_px), slice(left, left + self.tile_px))
-        self._keep(pictures[area], speeds[area], top, left)
+        return self._keep(pictures[area], speeds[area], top, left)
 
     def _keep(
         self, tile: NDArray[np.uint8], speeds: NDArray[np.uint8], top: int, left: int
-    ) -> None:
+    ) -> int | None:
         self._seen += 1
         slot = self._held
         if slot == self.capacity:
             slot = int(self._random.integers(self._seen))
             if slot >= self.capacity:
-                return
+                return None
         if self._tiles is None:
             # One block, whose pages become real as they are filled. An array for each of 24,000
             # tiles left 1.4 GB of holes between them, where the windows had been.
@@ -151,6 +166,7 @@ class TileReservoir:
         self._tiles[slot], self._speeds[slot] = tile, speeds
         self._corners[slot] = (top, left)
         self._held = max(self._held, slot + 1)
+        return slot
 
     def batch(
         self, size: int, background_HW: NDArray[np.uint8], chance: np.random.Generator
@@ -159,6 +175,12 @@ class TileReservoir:
         if self._tiles is None:
             raise ValueError("the reservoir is empty")
         chosen = chance.integers(self._held, size=size)
+        if self._backgrounds is not None:
+            return TileBatch(
+                pictures=self._tiles[chosen],
+                speeds=self._speeds[chosen],
+                backgrounds=self._backgrounds[chosen],
+            )
         backgrounds = [
             background_HW[top : top + self.tile_px, left : left + self.tile_px]
             for top, left in self._corners[chosen]

@@ -14,8 +14,10 @@ from pipeline.assembly import Site
 from pipeline.camera import Camera
 from pipeline.footage.admission import Footage, Verdict
 from pipeline.learning.registry import ModelRecord
+from pipeline.lighting.timeline import LightSpan
 from pipeline.reports.coverage import NO_FOOTAGE, WAITING, WATCHED, CoverageSpan, coverage
 from pipeline.reports.figures import Axis, CurvePoint, ScoreCurve, drawn_axis
+from pipeline.reports.lighting import light_seen
 from pipeline.retention.gone import Gone, evidence_gone
 from pipeline.retention.nouns import ScoreHour
 from pipeline.store.contract import Review
@@ -59,6 +61,8 @@ class ReportFacts:
     alerts: Sequence[AlertFacts]
     """By time, without those that are suppressed."""
     model: ModelRecord | None
+    light: Sequence[LightSpan]
+    """In which light the scene was; nothing where the model knows one state only."""
     refused: Sequence[Footage]
     suppressed: Mapping[str, int] = field(default_factory=dict)
     """Who called what they look like harmless -> how many alerts are suppressed for it."""
@@ -182,6 +186,7 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         curve=curve.runs(),
         alerts=alert_facts(site, camera_name, since, until),
         model=model,
+        light=light_seen(store, camera_name, since, until),
         refused=[item for item in store.footage_of(camera_name) if item.verdict is Verdict.REFUSED],
         suppressed=_suppressed(site, camera_name, since, until),
         summarised_until=min(until, _last_of(hours)) if hours else None,

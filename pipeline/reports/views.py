@@ -12,6 +12,7 @@ from pipeline.reports.comparison import budget_verdict, compared_rows
 from pipeline.reports.coverage import NO_FOOTAGE, TOO_SHORT, WAITING, WATCHED, CoverageSpan
 from pipeline.reports.facts import AlertFacts, ReportFacts, policy_of
 from pipeline.reports.figures import Band, ScoreLevels, Tick
+from pipeline.reports.lighting import light_rows, model_states
 from pipeline.reports.period import Period
 from pipeline.reports.words import Words
 
@@ -43,6 +44,8 @@ def report_view(
         "suppressed": suppressed_words(facts, words),
         "tiles": _tiles(facts, words),
         "coverage": _coverage(facts, words),
+        "light": light_rows(facts.light, words),
+        "light_states": model_states(facts.model, words),
         "curve": _curve(facts, words),
         "cards": cards,
         "rows": rows,

@@ -161,6 +161,13 @@ class Words:
             return self(f"coverage.{state}")
         return self("coverage.blind", reason=self(f"reason.{state}"))
 
+    def light(self, state: str) -> str:
+        """Return what a lighting state is called; the second of a kind has its number."""
+        kind, _, number = state.rpartition("_")
+        if not number.isdigit():
+            return self(f"light.{state}")
+        return self("light.numbered", state=self(f"light.{kind}"), number=number)
+
     def expert(self, name: str) -> str:
         """Return what an expert is called; one without words goes by its name."""
         return self(f"expert.{name}") if self.knows(f"expert.{name}") else name

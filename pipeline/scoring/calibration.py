@@ -32,6 +32,7 @@ __all__ = [
     "fit_places",
     "fit_tail",
     "log_strangeness",
+    "shrunk_places",
     "strangest_mean",
 ]
 
@@ -131,6 +132,18 @@ def fit_places(
     good = np.asarray(surprise) <= _NEAR_TIE * min(surprise)
     chosen = _SHARED_RANGES[int(np.argmax(good))]
     return _places(values_NGW, chosen, two_sided=two_sided)
+
+
+def shrunk_places(
+    own: PlaceStatistics, pooled: PlaceStatistics, *, weight: float
+) -> PlaceStatistics:
+    """Return places between those of a part of the footage, weighted by `weight` in [0, 1], and
+    those of all of it."""
+    return PlaceStatistics(
+        middle_GW=(weight * own.middle_GW + (1.0 - weight) * pooled.middle_GW).astype(np.float32),
+        range_GW=(weight * own.range_GW + (1.0 - weight) * pooled.range_GW).astype(np.float32),
+        two_sided=own.two_sided,
+    )
 
 
 def _places(values_NGW: NDArray[np.float32], shared: float, *, two_sided: bool) -> PlaceStatistics:
@@ -262,6 +275,11 @@ class TailModel:
         in_tail = -math.log10(at_threshold) + excess / self.scale / math.log(10.0)
         surprise = np.where(excess > 0.0, in_tail, -np.log10(in_body))
         return np.asarray(np.maximum(surprise, 0.0), dtype=np.float64)
+
+    def sample(self, count: int) -> NDArray[np.float64]:
+        """Return `count` values at equal steps of the probability that the body says."""
+        steps = np.linspace(0.0, 1.0, len(self.body))
+        return np.interp((np.arange(count) + 0.5) / max(count, 1), steps, self.body)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the model as values that JSON can hold."""

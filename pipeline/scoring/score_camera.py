@@ -25,6 +25,7 @@ from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import load_active_model
+from pipeline.lighting.events import UNKNOWN, LightingEvent
 from pipeline.notification.rules import sinks_for
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.backlog import let_go, waiting_segments
@@ -161,9 +162,10 @@ class _ScoringRun:
             source=footage_path(self.root, footage.path), footage=footage, segment=segment
         )
 
-    def score(self, segment: Segment) -> tuple[int, Sequence[HealthEvent], int]:
-        """Store the anomalies of a segment, and what was found of the camera's health in it; return
-        how many clips were scored, the health events, and how many of these are new.
+    def score(self, segment: Segment) -> tuple[int, Sequence[HealthEvent | LightingEvent], int]:
+        """Store the anomalies of a segment, and what was found of the camera's health and light in
+        it; return how many clips were scored, what is to be told, and how many health events are
+        new.
 
         Where the camera could not see there is no clip, so there is no alert either.
         """
@@ -180,7 +182,13 @@ class _ScoringRun:
             self.site.store.add_anomalies(group)
             count += len(group)
         health = self.reader.health.take() if self.reader.health else []
-        return count, health, self.site.store.put_health(segment.segment_id, health)
+        spells, switches = self.reader.lighting.take() if self.reader.lighting else ([], [])
+        store = self.site.store
+        store.put_lighting(segment.segment_id, spells)
+        found = sorted([*health, *switches], key=lambda event: event.start_us)
+        unknown = [spell for spell in spells if spell.state == UNKNOWN]
+        told: list[HealthEvent | LightingEvent] = [*found, *unknown]
+        return count, told, store.put_health(segment.segment_id, found)
 
     def join_around(self, segment: Segment) -> tuple[int, int, int]:
         """Bring events and alerts around a segment up to date; return how many events are new, how

@@ -27,6 +27,7 @@ from pipeline.footage.admission import Footage
 from pipeline.footage.segments import Blind, Segment
 from pipeline.health.events import HealthEvent
 from pipeline.learning.registry import ModelRecord, ModelState
+from pipeline.lighting.events import LightingEvent
 from pipeline.notification.outbox import (
     DEFAULT_SINK,
     Digest,
@@ -128,6 +129,15 @@ class Store(FeedbackStore, RetentionStore, Protocol):
         self, camera: str, since: datetime | None = None, until: datetime | None = None
     ) -> Sequence[HealthEvent]:
         """Return health events that overlap [since, until)."""
+
+    def put_lighting(self, segment_id: str, events: Sequence[LightingEvent]) -> int:
+        """Record in which light the scene of a segment was, instead of what was found before, in
+        one transaction; return how many are new."""
+
+    def lighting(
+        self, camera: str, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[LightingEvent]:
+        """Return lighting events that overlap [since, until)."""
 
     # models ------------------------------------------------------------------
     def add_model(self, model: ModelRecord, metrics: Sequence[Mapping[str, float]]) -> int:

@@ -5,6 +5,7 @@ cameras <- models -> calibrations                    models <- training_runs <- 
 segments, models <- anomalies, scored_segments       anomalies <- events <- alerts
 segments <- health_events
 cameras <- retention_policies, retention_holds, removals        models <- score_summaries
+segments <- lighting
 alerts <- evidence, reviews, deliveries              reviews <- withdrawn_reviews
 alerts, models <- alert_looks                        reviews <- harmless_patterns
 alerts, harmless_patterns <- alert_suppressions
@@ -43,6 +44,7 @@ from pipeline.store.base import (
 )
 from pipeline.store.feedback_rows import LooksRow, PatternRow, SuppressionRow
 from pipeline.store.health_rows import HealthRow
+from pipeline.store.lighting_rows import LightingRow
 from pipeline.store.outbox_rows import DeliveryRow, DigestRow
 from pipeline.store.retention_rows import HoldRow, PolicyRow, RemovalRow, ScoreHourRow
 
@@ -64,6 +66,7 @@ __all__ = [
     "HealthRow",
     "HoldRow",
     "LeaseRow",
+    "LightingRow",
     "LooksRow",
     "ModelRow",
     "PatternRow",
@@ -82,7 +85,7 @@ __all__ = [
     "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0008"
+SCHEMA_REVISION = "r0009"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 REVIEW_VERDICTS = ("anomaly", "known_harmless", "false_alarm")

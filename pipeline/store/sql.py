@@ -17,6 +17,7 @@ from pipeline.store.engine import make_engine
 from pipeline.store.feedback import FeedbackTable
 from pipeline.store.footage import FootageTable
 from pipeline.store.health import HealthTable
+from pipeline.store.lighting import LightingTable
 from pipeline.store.migrate import Upgrade, bring_up_to_date
 from pipeline.store.models import ModelTable
 from pipeline.store.outbox import OutboxTable
@@ -36,6 +37,7 @@ class SqlStore(
     CameraTable,
     FootageTable,
     HealthTable,
+    LightingTable,
     ModelTable,
     ScoreTable,
     AlertTable,

@@ -32,6 +32,7 @@ from tests.store_samples import (
     fill,
     footage,
     health,
+    light,
     line,
     model,
     refused,
@@ -78,6 +79,9 @@ ADDING: dict[str, tuple[int, Callable[[Store], int]]] = {
     "footage": (3, lambda s: s.add_footage(line().footage, [line().segment], [line().blind])),
     "health": (
         1, lambda s: s.put_health(line().segment.segment_id, [health(line().segment)]),
+    ),
+    "lighting": (
+        1, lambda s: s.put_lighting(line().segment.segment_id, [light(line().segment)]),
     ),
     "model": (5, lambda s: s.add_model(line().model, METRICS)),
     "anomalies": (20, lambda s: s.add_anomalies(iter(line().anomalies))),
@@ -269,6 +273,33 @@ def test_health_of_a_segment_is_what_was_found_last(store: Store) -> None:
     assert store.health("press-1", until=black.start_utc) == [covered]
     assert store.put_health(good.segment_id, []) == 0
     assert store.health("press-1") == [beside]
+
+
+def test_lighting_of_a_segment_is_what_was_found_last(store: Store) -> None:
+    store.put_camera(camera())
+    film = footage()
+    good, other = segment(film), segment(film, 70_000_000, 80_000_000)
+    store.add_footage(film, [good, other], [])
+    bright = light(good, "bright", 0, 5_000_000)
+    dark = light(good, "lights_off", 6_000_000, 9_000_000)
+    beside = light(other, "bright", 71_000_000, 75_000_000)
+    assert store.put_lighting(good.segment_id, [bright]) == 1
+    assert store.put_lighting(other.segment_id, [beside]) == 1
+    assert store.put_lighting(good.segment_id, [bright, dark]) == 1
+    assert store.lighting("press-1") == [bright, dark, beside]
+    assert store.lighting("press-1", since=dark.end_utc) == [beside]
+    assert store.put_lighting(good.segment_id, []) == 0
+    assert store.lighting("press-1") == [beside]
+
+
+def test_a_switch_of_light_is_kept_with_what_was_found_of_health(store: Store) -> None:
+    store.put_camera(camera())
+    film = footage()
+    good = segment(film)
+    store.add_footage(film, [good], [])
+    switch = health(good, 0, 5_000_000, Trouble.STATE_CHANGE)
+    assert store.put_health(good.segment_id, [switch]) == 1
+    assert store.health("press-1") == [switch]
 
 
 def test_half_open_stretches_overlap_only_where_they_share_time(store: Store) -> None:

@@ -17,6 +17,8 @@ from pipeline.distillation.student_model import STUDENT
 from pipeline.errors import SettingsError
 from pipeline.footage.admission import Reason
 from pipeline.health.events import Trouble
+from pipeline.lighting.events import UNKNOWN
+from pipeline.lighting.states import Kind
 from pipeline.reports import words as words_module
 from pipeline.reports.words import LANGUAGES, Words, catalogue
 from pipeline.retention.policy import Why
@@ -28,6 +30,7 @@ AT = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
 
 # Keys that are put together from a name: prefix -> the names.
 BUILT = {
+    "light.": [*Kind, UNKNOWN],
     "reason.": [
         *(reason.value for reason in Reason),
         *(trouble.value for trouble in Trouble if trouble.blinds),

@@ -71,7 +71,7 @@ ONLY_IN = {
 }
 PURE_ROOMS = tuple(
     f"pipeline/{room}/"
-    for room in ("evaluation", "learning", "scoring", "clips", "footage", "health")
+    for room in ("evaluation", "learning", "scoring", "clips", "footage", "health", "lighting")
 )
 NOT_IN_PURE_ROOMS = {"sqlalchemy", "prefect", "pydantic", "structlog"}
 NO_TORCH_AT_IMPORT = (
