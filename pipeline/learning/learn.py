@@ -23,16 +23,16 @@ from pipeline.footage.admission import Reason
 from pipeline.footage.frames import View, WorkingFrame, working_frames
 from pipeline.health.reference import HealthReference
 from pipeline.identity import digest_of
-from pipeline.learning.adversarial import TileSource, train_networks
+from pipeline.learning.adversarial import train_networks
 from pipeline.learning.background import learn_background
 from pipeline.learning.camera_model import CameraModel, Sight, choose_device
 from pipeline.learning.health import health_line, health_warnings, healthy_footage
 from pipeline.learning.lighting import lighting_line, lit_footage, seconds_by_state
 from pipeline.learning.normality import calibrate_on_held_out, learn_looks, learn_places
 from pipeline.learning.presets import Preset
-from pipeline.learning.pseudo_anomalies import FAST_FACTORS, PseudoAnomalies
-from pipeline.learning.reservoir import PlacedTiles, TileReservoir
+from pipeline.learning.reservoir import PlacedTiles
 from pipeline.learning.rhythm import learn_rhythm, rhythm_line
+from pipeline.learning.tiles_to_learn import tile_source
 from pipeline.learning.workspace import Workspace
 from pipeline.scoring.experts import experts_named
 from pipeline.timebase import seconds
@@ -45,14 +45,6 @@ Progress = Callable[[str], None]
 
 _BACKGROUND_FRAME_RATE = 2.0
 _LEAST_BF16_GAIN = 1.2
-_FULL_SPEED = 4.0
-"""Times the usual top speed that fills the speed plane: three times as fast can still be told from
-four times."""
-_LEAST_FULL_SPEED_PX = 1.0
-"""Where nothing ever moves, the noise of the flow must not fill the plane."""
-_MOST_WINDOWS = 4_000
-"""Windows of footage that tiles are taken from: twice what fills the reservoir. Days have more."""
-_MOST_PSEUDO_TILES = 8_000
 _RECIPE = 7
 """Raise it when the same footage, preset and seed would give another model than before."""
 
@@ -128,7 +120,7 @@ def learn(
     split = Split(training=lit.training, held_out=lit.held_out)
     reader = reader.in_light(lit.lighting)
     stages.done("lighting", lighting_line(lit.lighting))
-    source, windows = _tile_source(split, reader, preset, seed, added)
+    source, windows = tile_source(split.training, reader, preset, seed, added)
     reader = replace(reader, full_speed_px=source.full_speed_px)
     stages.done("tiles", f"{len(source.reservoir):,} tiles of {windows:,} windows")
 
@@ -326,79 +318,3 @@ def _reader(split: Split, preset: Preset, masks: tuple[Polygon, ...]) -> ClipRea
 def _frames(stretch: Stretch, view: View) -> Iterator[WorkingFrame]:
     segment = stretch.segment
     return working_frames(stretch.source, view, start_us=segment.start_us, end_us=segment.end_us)
-
-
-def _tile_source(
-    split: Split, reader: ClipReader, preset: Preset, seed: int, added: PlacedTiles | None
-) -> tuple[TileSource, int]:
-    """Return what the networks learn from, and how many windows lie side by side in the training
-    footage."""
-    reservoir, windows = _fill_reservoir(split, reader, preset, seed)
-    source = TileSource(
-        reservoir,
-        _pseudo_anomalies(split, reader, preset, seed, reservoir),
-        reader.background_HW,
-        max(_LEAST_FULL_SPEED_PX, _FULL_SPEED * reservoir.usual_top_speed_px()),
-        preset,
-        seed,
-    )
-    if added is not None:  # last: how fast things move is for the footage to say
-        reservoir.add_tiles(added)
-    return source, windows
-
-
-def _fill_reservoir(
-    split: Split, reader: ClipReader, preset: Preset, seed: int
-) -> tuple[TileReservoir, int]:
-    """Return the filled reservoir and how many windows lie side by side in the training footage."""
-    reservoir = _empty_reservoir(preset, preset.reservoir_tiles, seed)
-    count = 0
-    stride = _window_stride(split, reader, _MOST_WINDOWS)
-    for stretch in split.training:
-        for _, window in reader.clips(stretch, stride=stride):
-            reservoir.add_window(window, reader.backgrounds.get(window.lighting))
-            count += 1
-    if not len(reservoir):
-        raise FootageError(
-            f"no window of {reader.frames} frames at {reader.view.frame_rate:g} frames a second in "
-            "the footage; give longer footage",
-            reason=Reason.TOO_SHORT,
-        )
-    return reservoir, max(1, count * stride // reader.frames)
-
-
-def _window_stride(split: Split, reader: ClipReader, most: int) -> int:
-    """Return the frames between two windows, so that there are about `most` of them at most.
-
-    Windows of short footage overlap by half: a movement across a border is seen whole in one.
-    """
-    frames = length_seconds(split.training) * reader.view.frame_rate
-    return max(1, reader.frames // 2, round(frames / most))
-
-
-def _empty_reservoir(preset: Preset, capacity: int, seed: int) -> TileReservoir:
-    return TileReservoir(
-        capacity=capacity,
-        tile_px=preset.tgan.geometry.tile_px,
-        tiles_per_window=preset.tiles_per_window,
-        moving_share=preset.moving_share,
-        seed=seed,
-    )
-
-
-def _pseudo_anomalies(
-    split: Split, reader: ClipReader, preset: Preset, seed: int, normal: TileReservoir
-) -> PseudoAnomalies | None:
-    """Return what draws pseudo-anomalies; None when the preset has none, or when no stretch is long
-    enough for a window at a lower frame rate."""
-    if not preset.pseudo_anomalies:
-        return None
-    fast = _empty_reservoir(preset, min(_MOST_PSEUDO_TILES, preset.reservoir_tiles), seed)
-    for factor in FAST_FACTORS:
-        view = replace(reader.view, frame_rate=reader.view.frame_rate / factor)
-        slow = replace(reader, view=view)
-        stride = _window_stride(split, slow, _MOST_WINDOWS // 4)
-        for stretch in split.training:
-            for _, window in slow.clips(stretch, stride=stride):
-                fast.add_window(window, slow.backgrounds.get(window.lighting))
-    return PseudoAnomalies(normal=normal, fast=fast) if len(fast) else None

@@ -47,6 +47,7 @@ from pipeline.store.health_rows import HealthRow
 from pipeline.store.lighting_rows import LightingRow
 from pipeline.store.outbox_rows import DeliveryRow, DigestRow
 from pipeline.store.retention_rows import HoldRow, PolicyRow, RemovalRow, ScoreHourRow
+from pipeline.store.review_rows import REVIEW_VERDICTS, ReviewRow, WithdrawnReviewRow
 
 __all__ = [
     "REVIEW_VERDICTS",
@@ -87,8 +88,6 @@ __all__ = [
 
 SCHEMA_REVISION = "r0009"
 """The newest migration; a test holds it to the files in migrations/versions."""
-
-REVIEW_VERDICTS = ("anomaly", "known_harmless", "false_alarm")
 
 
 class CameraRow(Base):
@@ -357,30 +356,6 @@ class EvidenceRow(Base):
     sha256: Mapped[str]
     size_bytes: Mapped[int]
     removed_utc: Mapped[datetime | None]
-
-
-class ReviewRow(Base):
-    """`pipeline.store.contract.Review`."""
-
-    __tablename__ = "reviews"
-    __table_args__ = (one_of("verdict", REVIEW_VERDICTS), Index(None, "alert_id", "at_utc"))
-
-    review_id: Mapped[Key]
-    alert_id: Mapped[AlertKey]
-    verdict: Mapped[str]
-    reviewer: Mapped[str]
-    note: Mapped[str]
-    at_utc: Mapped[datetime]
-
-
-class WithdrawnReviewRow(Base):
-    """A verdict that was taken back: it stays, and no longer counts."""
-
-    __tablename__ = "withdrawn_reviews"
-
-    review_id: Mapped[str] = mapped_column(ForeignKey("reviews.review_id"), primary_key=True)
-    who: Mapped[str]
-    at_utc: Mapped[datetime]
 
 
 class LeaseRow(Base):
