@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 
 ROOT = Path(__file__).parents[1]
+_FOLDERS = ("--out", "--work", "--model")
 LIBRARIES = ("torch", "opencv-python-headless", "scikit-learn", "numpy")
 
 
@@ -51,6 +53,20 @@ def write_figures(path: Path | None, figures: Mapping[str, Any]) -> None:
         record = {**figures, "machine": machine()}
         text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
+
+
+def command_line() -> str:
+    """Return the command that is running, without the folders that its options name: where they lie
+    on this machine is nobody's business."""
+    kept, arguments = list[str](), iter(sys.argv[1:])
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        if name in _FOLDERS:
+            if not value:
+                next(arguments, None)
+        else:
+            kept.append(argument)
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *kept])
 
 
 def stop(message: str) -> NoReturn:

@@ -1,12 +1,15 @@
 """The alarm budget on normal footage that nothing was learnt from: stated against measured.
 
     KIZASHI_DATA=FOLDER python benchmarks/budget.py [--learn 4] [--watch 4] [--preset compact]
+        [--seconds 60 --every 600] [--stride 2] [--windows 200] [--one-light] [--label NAME]
 
 One real day of one indoor camera, an hour a file, taken as normal. The first --learn files are
 learnt, the last fifth of each is held out for calibration; the next --watch files are scored once,
 and the alerts counted that budgets of one to many a day would have let through. A budget is kept or
-exceeded when all of the interval lies on one side of it, else the hours were too few. Prints a
-table and writes benchmarks/results/budget-NAME-PRESET.json.
+exceeded when all of the interval lies on one side of it, else the hours were too few. --seconds and
+--every take a part of each stretch of time instead of all of it, --stride and --windows less of
+what is taken; --one-light learns as if the camera had one lighting state. Prints a table and writes
+benchmarks/results/budget-NAME-PRESET[-LABEL].json.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,18 +32,19 @@ from rich.table import Table
 
 from pipeline.alerts.alerts import alerts_from_events
 from pipeline.alerts.events import join_anomalies
-from pipeline.clips.reader import Stretch
+from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.errors import KizashiError
 from pipeline.evaluation.parts import real_parts
 from pipeline.evaluation.videos import list_videos
 from pipeline.learning.camera_model import CameraModel, load_camera_model
 from pipeline.learning.learn import learn
-from pipeline.learning.presets import preset_named
+from pipeline.learning.presets import Preset, preset_named
+from pipeline.lighting.events import LightingEvent
 from pipeline.rates import poisson_interval
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.policy import policy_within
 from pipeline.scoring.scorer import score_stretch
-from pipeline.timebase import seconds
+from pipeline.timebase import microseconds, seconds
 
 WORK = Path("out/budget")
 RESULTS = Path(__file__).parent / "results"
@@ -56,6 +60,14 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
     effort: Annotated[float, typer.Option(min=0.0, help="Times the preset's steps.")] = 1.0,
     reuse: Annotated[bool, typer.Option(help="Take the model that --work holds.")] = False,
+    part: Annotated[
+        float | None, typer.Option("--seconds", min=10.0, help="Taken of each --every; all of it.")
+    ] = None,
+    every: Annotated[float, typer.Option(min=10.0, help="Seconds.")] = 600.0,
+    stride: Annotated[int, typer.Option(min=1, help="Frames between two scores.")] = 1,
+    windows: Annotated[int, typer.Option(min=50, help="That places are learnt from.")] = 500,
+    one_light: Annotated[bool, typer.Option(help="Do not tell lighting states apart.")] = False,
+    label: Annotated[str, typer.Option(help="Ends the name of the JSON.")] = "",
     work: Annotated[Path, typer.Option(help="Folder for the model.")] = WORK,
     out: Annotated[Path, typer.Option(help="Folder for the JSON results.")] = RESULTS,
 ) -> None:
@@ -68,15 +80,25 @@ def main(
     started = datetime.now(UTC)
     try:
         videos = _videos(learn_files + watch_files)
-        model = _model(videos[:learn_files], preset, effort, seed, work / preset, reuse, say)
-        watched = [stretch for video in videos[learn_files:] for stretch in _stretches(video)]
-        scored = list(_scored(model, watched, say))
+        taken = _Parts(part, every)
+        learnt, watched = (
+            [piece for video in chosen for s in _stretches(video) for piece in taken.of(s)]
+            for chosen in (videos[:learn_files], videos[learn_files:])
+        )
+        recipe = replace(
+            preset_named(preset).with_effort(effort), clip_stride=stride, place_windows=windows
+        )
+        training = _Training(recipe, seed, one_light)
+        model = _model(learnt, training, work / (label or preset), reuse, say)
+        reader = model.reader()
+        scored = list(_scored(model, watched, reader, say))
+        spells, switches = reader.lighting.take() if reader.lighting else ([], [])
     except KizashiError as error:
         stop(str(error))
-    hours = sum(seconds(s.segment.end_us - s.segment.start_us) for s in watched) / 3600.0
+    hours = _hours(watched) - sum(s.end_us - s.start_us for s in switches) / 3.6e9
     rows = [_row(model, scored, hours, budget) for budget in BUDGETS]
     _print(rows, hours, console)
-    path = out / f"budget-{NAME}-{preset}.json"
+    path = out / f"budget-{NAME}-{'-'.join(filter(None, (preset, label)))}.json"
     record = {
         "benchmark": "budget",
         "command": shlex.join(["python", "benchmarks/budget.py", *sys.argv[1:]]),
@@ -84,9 +106,21 @@ def main(
         "preset": preset,
         "seed": seed,
         "effort": effort,
+        "clip_stride": stride,
+        "place_windows": windows,
         "learnt": [video.name for video in videos[:learn_files]],
         "watched": [video.name for video in videos[learn_files:]],
+        "part_seconds": part,
+        "every_seconds": every if part else None,
+        "learnt_hours": round(_hours(learnt), 4),
         "watched_hours": round(hours, 4),
+        "lighting": {
+            "told_apart": not one_light,
+            "learnt": model.calibration_summary().get("lighting", []),
+            "watched_hours": _by_state(spells),
+            "switches": len(switches),
+            "switching_seconds": round(sum(s.end_us - s.start_us for s in switches) / 1e6, 1),
+        },
         "held_out_seconds": model.held_out_seconds,
         "event_tail": asdict(model.tail),
         "started_utc": started.isoformat(timespec="seconds"),
@@ -112,30 +146,68 @@ def _stretches(video: Path) -> list[Stretch]:
     return real_parts().stretches(video, video.parent)
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The first so many seconds of each so many; None: all of them."""
+
+    part: float | None
+    every: float
+
+    def of(self, stretch: Stretch) -> Iterator[Stretch]:
+        start_us, end_us = stretch.segment.start_us, stretch.segment.end_us
+        if self.part is None:
+            yield stretch
+            return
+        for first_us in range(start_us, end_us, microseconds(self.every)):
+            last_us = first_us + microseconds(self.part)
+            if last_us <= end_us:
+                yield stretch.part(first_us, last_us)
+
+
+@dataclass(frozen=True, slots=True)
+class _Training:
+    preset: Preset
+    seed: int
+    one_light: bool
+
+
 def _model(
-    videos: Sequence[Path],
-    preset: str,
-    effort: float,
-    seed: int,
-    work: Path,
-    reuse: bool,
-    say: Any,
+    normal: Sequence[Stretch], training: _Training, work: Path, reuse: bool, say: Any
 ) -> CameraModel:
     folder = work / "model"
     if reuse and folder.is_dir():
         return load_camera_model(folder)
-    normal = [stretch for video in videos for stretch in _stretches(video)]
-    chosen = preset_named(preset).with_effort(effort)
-    model = learn(normal, preset=chosen, seed=seed, workspace=work / "training", progress=say)
+    model = learn(
+        normal,
+        preset=training.preset,
+        seed=training.seed,
+        workspace=work / "training",
+        progress=say,
+        one_light=training.one_light,
+    )
     shutil.rmtree(folder, ignore_errors=True)
     model.save(folder)
     shutil.rmtree(work / "training", ignore_errors=True)
     return model
 
 
-def _scored(model: CameraModel, stretches: Sequence[Stretch], say: Any) -> Iterator[list[Anomaly]]:
+def _hours(stretches: Sequence[Stretch]) -> float:
+    return sum(seconds(s.segment.end_us - s.segment.start_us) for s in stretches) / 3600.0
+
+
+def _by_state(spells: Sequence[LightingEvent]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for spell in spells:
+        found[spell.state] = found.get(spell.state, 0.0) + (spell.end_us - spell.start_us) / 3.6e9
+    return {state: round(hours, 4) for state, hours in found.items()}
+
+
+def _scored(
+    model: CameraModel, stretches: Sequence[Stretch], reader: ClipReader, say: Any
+) -> Iterator[list[Anomaly]]:
     for stretch in stretches:
-        anomalies = [s.anomaly for s in score_stretch(model, stretch, model_id="budget")]
+        scored = score_stretch(model, stretch, model_id="budget", reader=reader)
+        anomalies = [one.anomaly for one in scored]
         say(f"watched {stretch.source.name}: {len(anomalies):,} clips")
         yield anomalies
 
@@ -143,7 +215,7 @@ def _scored(model: CameraModel, stretches: Sequence[Stretch], say: Any) -> Itera
 def _row(
     model: CameraModel, scored: Sequence[Sequence[Anomaly]], hours: float, budget: float
 ) -> dict[str, Any]:
-    policy = policy_within(model.tail, budget)
+    policy = policy_within(model.tail, budget, like=model.policy)
     alerts = [
         alert
         for anomalies in scored

@@ -39,7 +39,7 @@ from pipeline.learning.presets import preset_named
 
 RESULT = Path(__file__).parent / "results" / "health.json"
 TROUBLE_SECONDS = 12.0
-TROUBLES = tuple(Trouble)
+TROUBLES = tuple(trouble for trouble in Trouble if trouble.is_trouble)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# What is measured on a GPU, in three parts of a few minutes each. Speed has it alone; the others run
+# What is measured on a GPU, in parts of a few minutes each. Speed has it alone; the others run
 # side by side, since one training keeps neither the GPU nor 16 cores busy.
 #
 #   KIZASHI_DATA=FOLDER bash benchmarks/on_a_gpu.sh speed OUT      100 seconds on an H100
 #   KIZASHI_DATA=FOLDER bash benchmarks/on_a_gpu.sh accuracy OUT   preset full, three seeds
 #   KIZASHI_DATA=FOLDER bash benchmarks/on_a_gpu.sh studies OUT    Moving MNIST, ablation
+#   KIZASHI_DATA=FOLDER bash benchmarks/on_a_gpu.sh critic OUT     its constraints, its features
+#   KIZASHI_DATA=FOLDER bash benchmarks/on_a_gpu.sh synthetic OUT  synthetic clips to train on
 #
 # OUT gets the JSON of each run and its log.
 set -uo pipefail
-what=${1:?speed, accuracy or studies} out=${2:?folder for results}
+what=${1:?speed, accuracy, studies, critic or synthetic} out=${2:?folder for results}
 cd "$(dirname "$0")/.."
 mkdir -p "$out"
 python=${PYTHON:-python3}
@@ -48,8 +50,19 @@ studies)
     done
     wait
     ;;
+critic)
+    run stability stability --recipe paper --seeds 1 --steps 100 --out "$out" &
+    run representation representation --recipe paper --seeds 3 --steps 1000 --out "$out" &
+    wait
+    ;;
+synthetic)
+    for share in .1 .25; do
+        run "augmentation-$share" augmentation --share "$share" --out "$out/augmentation-$share" &
+    done
+    wait
+    ;;
 *)
-    echo "on_a_gpu: $what is unknown; choose speed, accuracy or studies" >&2
+    echo "on_a_gpu: $what is unknown; choose speed, accuracy, studies, critic or synthetic" >&2
     exit 1
     ;;
 esac

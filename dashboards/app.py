@@ -18,7 +18,9 @@ from dashboards.pages import page
 from dashboards.routes import (
     alerts,
     api,
+    areas,
     cameras,
+    keeping,
     login,
     media,
     models,
@@ -32,6 +34,7 @@ from dashboards.routes import (
 from pipeline.assembly import Site
 from pipeline.errors import (
     AccessRefused,
+    CameraChanged,
     CameraError,
     KizashiError,
     ModelDamaged,
@@ -63,6 +66,7 @@ _HEADERS = {
 _STATUS = (
     (AccessRefused, 403),
     (ReviewConflict, 409),
+    (CameraChanged, 409),
     (StoreUnavailable, 503),
     (CameraError, 404),
     (ModelDamaged, 422),
@@ -81,7 +85,9 @@ def create_app(site: Site, rules: Rules, hosts: tuple[str, ...]) -> FastAPI:
     app.state.site, app.state.rules = site, rules
     app.include_router(login.router)
     app.include_router(oidc.router)
-    for room in (overview, cameras, alerts, media, models, trials, reports, queries, settings, api):
+    watched = (overview, cameras, keeping, areas, alerts, media)
+    rooms = (*watched, models, trials, reports, queries, settings)
+    for room in (*rooms, api):
         app.include_router(room.router, dependencies=[Depends(signed_in)])
     static = resources.files("dashboards").joinpath("static")
     app.mount("/static", StaticFiles(directory=str(static)), name="static")

@@ -10,7 +10,12 @@ from pipeline.alerts.alerts import Alert
 from pipeline.alerts.evidence import Evidence
 from pipeline.assembly import Site
 from pipeline.camera import Camera
+from pipeline.feedback.patterns import Pattern, Suppression
+from pipeline.reports.cards import gone_words
 from pipeline.reports.words import Words
+from pipeline.retention.gone import evidence_gone, still_there
+from pipeline.retention.holds import holds_on
+from pipeline.retention.nouns import Hold
 from pipeline.store.contract import AlertFilter, Review
 
 __all__ = ["Case", "alert_seen", "case_of", "queue_of"]
@@ -30,6 +35,15 @@ class Case:
     evidence: Sequence[Evidence]
     reviews: Sequence[Review]
     """Oldest first, without those taken back."""
+    suppression: Suppression | None = None
+    """Also one that ended."""
+    pattern: Pattern | None = None
+    """What it is, or was, suppressed for."""
+    own_pattern: Pattern | None = None
+    """What stands on the verdict on this alert."""
+    gone: str
+    """Since when and why evidence was removed, in words; empty while it is kept."""
+    holds: Sequence[Hold]
 
     @property
     def latest(self) -> str:
@@ -39,7 +53,7 @@ class Case:
     @property
     def kinds(self) -> set[str]:
         """What evidence there is."""
-        return {item.kind.value for item in self.evidence}
+        return {item.kind.value for item in still_there(self.evidence)}
 
 
 def alert_seen(site: Site, who: Who, alert_id: str) -> Alert:
@@ -54,12 +68,20 @@ def case_of(site: Site, who: Who, alert_id: str, words_in: Callable[[str], Words
     alert = alert_seen(site, who, alert_id)
     camera = site.store.camera(alert.camera)
     site.store.audit(who.user.name, "saw alert", alert.alert_id, {"camera": camera.name})
+    quiet = site.store.suppression(alert.alert_id)
+    own = [p for p in site.store.patterns(camera.name) if p.alert_id == alert.alert_id]
+    words, evidence = words_in(camera.timezone), site.store.evidence(alert.alert_id)
     return Case(
         alert=alert,
         camera=camera,
-        words=words_in(camera.timezone),
-        evidence=site.store.evidence(alert.alert_id),
+        words=words,
+        evidence=evidence,
+        gone=gone_words(evidence_gone(site.store, alert, evidence), words),
+        holds=holds_on(site, alert),
         reviews=site.store.reviews(alert.alert_id),
+        suppression=quiet,
+        pattern=None if quiet is None else site.store.pattern(quiet.pattern_id),
+        own_pattern=own[-1] if own else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboards.access import Who
@@ -14,7 +14,8 @@ from pipeline.camera import Camera
 from pipeline.footage.segments import Segment
 from pipeline.reports.coverage import WATCHED, CoverageSpan, coverage
 from pipeline.reports.drift import drift_headline, drift_lines
-from pipeline.reports.facts import policy_of
+from pipeline.reports.facts import hour_of, policy_of
+from pipeline.reports.lighting import light_now, light_rows, light_seen
 from pipeline.reports.words import Words
 from pipeline.store.contract import AlertFilter, ReviewedAlert, ScorePeak
 from pipeline.timebase import require_utc
@@ -102,12 +103,25 @@ def camera_facts(
         "earlier": since,
         "later": min(end + timedelta(hours=hours), _end_of_range(site, state)),
         "alerts": alerts,
+        "light_now": light_now(site.store, camera.name, words),
+        "light": light_rows(light_seen(site.store, camera.name, since, end), words),
         "model": model,
+        "patterns": site.store.patterns(camera.name),
+        "summarised": _summarised(site, camera, words, since, end),
         "drift": drift_headline(check, words),
         "drift_lines": drift_lines(check, words),
         "drift_checked": check.checked_utc if check else None,
         "active_since": site.store.activations(camera.name)[model.model_id] if model else None,
     }
+
+
+def _summarised(site: Site, camera: Camera, words: Words, since: datetime, until: datetime) -> str:
+    """Return up to when the curve is drawn from summaries, in words; empty when none of it is."""
+    hours = site.store.score_hours(camera.name, hour_of(since), until)
+    if not hours:
+        return ""
+    last = max(hour.last_utc for hour in hours)
+    return words("curve.summarised", until=words.time(min(last, until), "minute"))
 
 
 def _end_of_range(site: Site, state: CameraState) -> datetime:
@@ -128,7 +142,7 @@ def score_series(
     since, until = require_utc(since), require_utc(until)
     step = max(1, math.ceil((until - since).total_seconds() / _POINTS))
     model = site.store.active_model(camera.name)
-    peaks = site.store.score_peaks(camera.name, since, until, step)
+    peaks = _peaks(site, camera.name, since, until, step)
     active = model.model_id if model else None
     chosen = _chosen_peaks(peaks, active)
     policy = policy_of(model) if model else None
@@ -153,6 +167,26 @@ def score_series(
             if span.state != WATCHED
         ],
     }
+
+
+def _peaks(site: Site, camera: str, since: datetime, until: datetime, step: int) -> list[ScorePeak]:
+    """Return the largest score of each model in each step; of hours whose scores were removed the
+    largest of the hour, all over the time of these scores."""
+    largest = {
+        (peak.from_utc, peak.model_id): peak
+        for peak in site.store.score_peaks(camera, since, until, step)
+    }
+    for hour in site.store.score_hours(camera, hour_of(since), until):
+        first = int(max(hour.first_utc, since).timestamp()) // step
+        last = int(min(hour.last_utc, until - timedelta(seconds=1)).timestamp()) // step
+        for number in range(first, last + 1):
+            at = datetime.fromtimestamp(number * step, UTC)
+            known = largest.get((at, hour.model_id))
+            if known is None or known.score < hour.score_max:
+                largest[at, hour.model_id] = ScorePeak(
+                    from_utc=at, model_id=hour.model_id, score=hour.score_max
+                )
+    return [largest[key] for key in sorted(largest)]
 
 
 def _chosen_peaks(peaks: Sequence[ScorePeak], active: str | None) -> list[ScorePeak]:
@@ -203,6 +237,7 @@ def _spans(
         unscored=unscored,
         last_clip_utc=_last_clips(segments, scored, step),
         health=site.store.health(camera, since, until),
+        gone=site.store.removed_unscored(camera),
     )
 
 

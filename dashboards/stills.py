@@ -35,12 +35,17 @@ def still_of(site: Site, camera: Camera, at_utc: datetime | None) -> bytes:
         at_us = max(segment.start_us, segment.end_us - _BEFORE_END_US)
     else:
         at_us = segment.start_us + microseconds((at_utc - segment.start_utc).total_seconds())
+    footage = site.store.footage(segment.footage_id)
+    if footage.removed_utc is not None:  # nor from memory: it is to be forgotten
+        raise CameraError(
+            f"camera {camera.name}: the footage of that time was removed on"
+            f" {footage.removed_utc:%Y-%m-%d}"
+        )
     key = content_id("still", segment.segment_id, at_us, repr(camera.privacy_masks))
     with _lock:
         if key in _pictures:
             _pictures.move_to_end(key)
             return _pictures[key]
-    footage = site.store.footage(segment.footage_id)
     source = inside(site.source_of(camera), footage.path)
     picture = still_jpeg(source, footage, camera, at_us)
     with _lock:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,23 @@ from pipeline.assembly import Site, open_site
 from pipeline.errors import KizashiError
 from pipeline.masking import masked
 
-__all__ = ["SomeCamerasFailed", "make_task_runner", "run_per_camera", "task_site"]
+__all__ = [
+    "LONGEST_ROUND_SECONDS",
+    "TURN_SECONDS",
+    "SomeCamerasFailed",
+    "make_task_runner",
+    "run_in_turns",
+    "run_per_camera",
+    "task_site",
+]
+
+TURN_SECONDS = 120.0
+"""Footage that a camera has scored before the next one has its turn."""
+LONGEST_ROUND_SECONDS = 6 * 3600.0
+"""After that the round ends though footage waits, and the next one that is due goes on."""
+
+Outcome = dict[str, Any] | BaseException
+"""What a task returned, or what it failed with."""
 
 
 class SomeCamerasFailed(KizashiError):
@@ -54,13 +71,64 @@ def run_per_camera(
 
     A camera that fails does not stop the others; SomeCamerasFailed lists those that did.
     """
+    outcomes = _outcomes(task, folder, list(cameras) or _all_cameras(folder), **options)
+    _publish(outcomes, folder, artifact)
+
+
+def run_in_turns(
+    task: Task[..., dict[str, Any]], folder: str, cameras: Sequence[str], artifact: str
+) -> None:
+    """Run a task for each camera, a turn each, and again for those of which something is `waiting`,
+    until nothing waits; else as `run_per_camera`, with what the turns did added up.
+
+    So a camera with a day to catch up on never keeps another from its present. A camera that fails
+    has no more turns in this round; one that was added meanwhile has some.
+    """
+    ends = time.monotonic() + LONGEST_ROUND_SECONDS
+    totals: dict[str, Outcome] = {}
+    while True:
+        known = list(cameras) or _all_cameras(folder)
+        names = [name for name in known if name not in totals or _waits(totals[name])]
+        for name, outcome in _outcomes(task, folder, names).items():
+            totals[name] = _added(totals.get(name), outcome)
+        if not any(map(_waits, totals.values())) or time.monotonic() >= ends:
+            break
+    _publish(totals, folder, artifact)
+
+
+def _all_cameras(folder: str) -> list[str]:
     site = open_site(Path(folder))
-    names = list(cameras) or [camera.name for camera in site.store.cameras()]
+    names = [camera.name for camera in site.store.cameras()]
     site.close()
+    return names
+
+
+def _outcomes(
+    task: Task[..., dict[str, Any]], folder: str, names: Sequence[str], **options: Any
+) -> dict[str, Outcome]:
     futures = {name: task.submit(folder, name, **options) for name in names}
-    rows, failed = [], []
-    for name, future in futures.items():
-        outcome = future.result(raise_on_failure=False)
+    return {name: future.result(raise_on_failure=False) for name, future in futures.items()}
+
+
+def _waits(outcome: Outcome) -> bool:
+    return isinstance(outcome, dict) and bool(outcome["waiting"]) and not outcome["busy"]
+
+
+def _added(before: Outcome | None, now: Outcome) -> Outcome:
+    """Return what all turns of a camera did: counts are added up, the rest is as it is now."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return now
+    states = {"waiting", "undelivered"}
+    return {
+        key: value if isinstance(value, bool | str) or key in states else before[key] + value
+        for key, value in now.items()
+    }
+
+
+def _publish(outcomes: Mapping[str, Outcome], folder: str, artifact: str) -> None:
+    rows: list[dict[str, Any]] = []
+    failed = []
+    for name, outcome in outcomes.items():
         if isinstance(outcome, BaseException):
             failed.append(f"{name}: {masked(str(outcome))}")
             rows.append({"camera": name, "failed": masked(str(outcome))})
@@ -69,5 +137,5 @@ def run_per_camera(
     create_table_artifact(table=rows, key=artifact, description=f"Site {folder}")
     if failed:
         raise SomeCamerasFailed(
-            f"{len(failed)} of {len(names)} cameras failed: {'; '.join(failed)}"
+            f"{len(failed)} of {len(outcomes)} cameras failed: {'; '.join(failed)}"
         )

@@ -22,6 +22,7 @@ from flows.events import LOCAL_SERVER
 from flows.ingest import ingest
 from flows.recovery import clear_dead_runs
 from flows.report import report
+from flows.retain import retain
 from flows.retrain import retrain
 from flows.score import score, watch
 from flows.train import train
@@ -47,8 +48,8 @@ _TRAININGS = ("kizashi-train", "kizashi-retrain")
 
 
 def deployments_of(folder: Path, settings: Settings) -> list[RunnerDeployment]:
-    """Return the deployments of a site: watch, report, train and retrain on schedules, ingest and
-    score by hand.
+    """Return the deployments of a site: watch, report, train, retrain and retain on schedules,
+    ingest and score by hand.
 
     A round of watching that is due while one runs is left out: the next catches up with everything
     that is not scored yet. A training that is due waits for the one that runs.
@@ -57,13 +58,14 @@ def deployments_of(folder: Path, settings: Settings) -> list[RunnerDeployment]:
         "kizashi-watch": settings.ingest_interval_seconds,
         "kizashi-report": settings.report_interval_seconds,
         "kizashi-train": settings.train_interval_seconds,
+        "kizashi-retain": settings.retention_interval_seconds,
         "kizashi-retrain": settings.retrain_interval_seconds,
     }
     # Two sites may have folders of one name on one server.
     name = f"{folder.name or 'site'}-{content_id('site', str(folder))[:8]}"
     return [
         _deployment(flow, name, folder, every.get(flow.name))
-        for flow in (watch, ingest, score, report, train, retrain)
+        for flow in (watch, ingest, score, report, train, retrain, retain)
     ]
 
 

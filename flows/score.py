@@ -8,7 +8,13 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.cameras import make_task_runner, run_per_camera, task_site
+from flows.cameras import (
+    TURN_SECONDS,
+    make_task_runner,
+    run_in_turns,
+    run_per_camera,
+    task_site,
+)
 from flows.events import PrefectEventSink
 
 __all__ = ["score", "score_one", "watch", "watch_one"]
@@ -25,12 +31,16 @@ def score_one(site: str, camera: str) -> dict[str, Any]:
 
 @task(task_run_name="watch-{camera}", cache_policy=NO_CACHE, persist_result=False)
 def watch_one(site: str, camera: str) -> dict[str, Any]:
-    """Ingest, score and deliver for one camera."""
+    """Ingest, score and deliver for one camera, one turn of it."""
     from pipeline.watch import watch_camera
 
     with task_site(site) as (opened, progress):
         makers = {"prefect": PrefectEventSink}
-        return asdict(watch_camera(opened, camera, makers=makers, progress=progress))
+        return asdict(
+            watch_camera(
+                opened, camera, makers=makers, turn_seconds=TURN_SECONDS, progress=progress
+            )
+        )
 
 
 @flow(name="kizashi-score", task_runner=make_task_runner(), persist_result=False)
@@ -41,5 +51,5 @@ def score(site: str, cameras: list[str] | None = None) -> None:
 
 @flow(name="kizashi-watch", task_runner=make_task_runner(), persist_result=False)
 def watch(site: str, cameras: list[str] | None = None) -> None:
-    """Watch the cameras of a site; none named means all."""
-    run_per_camera(watch_one, site, cameras or [], "kizashi-watch")
+    """Watch the cameras of a site, turn by turn; none named means all."""
+    run_in_turns(watch_one, site, cameras or [], "kizashi-watch")

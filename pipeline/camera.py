@@ -11,11 +11,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import CameraError
+from pipeline.zones.hours import parse_hours
+from pipeline.zones.polygon import Polygon
+from pipeline.zones.zone import Zone, check_name, check_zones
 
 __all__ = ["Camera", "ClockSource", "Polygon", "check_camera"]
-
-Polygon = tuple[tuple[float, float], ...]
-"""Corners (x, y) as shares of the picture's width and height, each in [0, 1]."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
@@ -50,7 +50,8 @@ class Camera:
     owner: str
     """Who answers for it."""
     retention_days: int
-    """How long raw scores and evidence are kept."""
+    """How long recorded footage, evidence and raw scores are kept, where its retention policy says
+    nothing else."""
     budget_per_day: float = 1.0
     """Alarm budget: the largest acceptable mean number of false alerts in 24 hours of footage."""
     clock: ClockSource = ClockSource.AUTO
@@ -58,6 +59,23 @@ class Camera:
     """For ClockSource.SEQUENCE: where the first footage is laid; None means 2000-01-01."""
     privacy_masks: tuple[Polygon, ...] = ()
     """Painted over before anything is learnt, stored or shown."""
+    mask_names: tuple[str, ...] = ()
+    """What people call the masks, in their order; a mask beyond them has a number for a name."""
+    zones: tuple[Zone, ...] = ()
+    """Parts of the picture with rules of their own for alerts. They may overlap: a place belongs to
+    the zone that covers most of it."""
+    closed_hours: str = ""
+    """When nothing that the camera sees is an alert, by the clock of its time zone, such as
+    `mon-fri 22:00-06:00`; empty: never. Closed zones are not silenced."""
+
+    @property
+    def named_masks(self) -> tuple[tuple[str, Polygon], ...]:
+        """The privacy masks with what each is called."""
+        given = self.mask_names
+        return tuple(
+            (given[at] if at < len(given) else f"mask {at + 1}", polygon)
+            for at, polygon in enumerate(self.privacy_masks)
+        )
 
 
 def check_camera(camera: Camera) -> Camera:
@@ -84,4 +102,10 @@ def check_camera(camera: Camera) -> Camera:
             raise CameraError(
                 f"camera {camera.name}: a mask needs >= 3 corners with shares between 0 and 1"
             )
+    for name in camera.mask_names:
+        check_name(name, f"camera {camera.name}, mask {name!r}")
+    if len({name for name, _ in camera.named_masks}) < len(camera.privacy_masks):
+        raise CameraError(f"camera {camera.name}: two masks have one name; give each its own")
+    check_zones(camera.zones, camera.name)
+    parse_hours(camera.closed_hours, f"camera {camera.name}, closed hours")
     return camera

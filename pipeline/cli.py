@@ -27,10 +27,12 @@ from pipeline.commands import (
     stages,
     synthesis,
 )
-from pipeline.commands.cameras import cameras_app
+from pipeline.commands.areas import cameras_app
 from pipeline.commands.completion import COMPLETE_VARIABLE, completion, prepare_completion
 from pipeline.commands.examples import root_epilog, texts_of
+from pipeline.commands.feedback import feedback_app
 from pipeline.commands.notify import notify_app
+from pipeline.commands.retention import retention_app
 from pipeline.commands.shell import Shell
 from pipeline.commands.trials import trial_app
 from pipeline.errors import KizashiError
@@ -82,7 +84,9 @@ for command in _COMMANDS:
 app.add_typer(cameras_app, name="camera")
 app.add_typer(trial_app, name="trial")
 app.add_typer(notify_app, name="notify")
+app.add_typer(retention_app, name="retention")
 app.add_typer(models.models_app, name="model")
+app.add_typer(feedback_app, name="feedback")
 app.add_typer(people.users_app, name="user")
 app.add_typer(sites.store_app, name="store")
 

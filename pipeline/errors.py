@@ -3,6 +3,8 @@
 KizashiError                      exit code
 |-- SettingsError                 2   a setting, option or file of settings is wrong
 |-- CameraError                   3   a camera is unknown, or its register is incomplete
+|   |-- CameraChanged                 somebody else has changed it meanwhile
+|   `-- ShowsMore                     a mask would hide less, and nobody has said that it may
 |-- FootageError                  4   footage cannot be used; carries a Reason
 |-- ModelError                    5   no model, or a model that must not be used
 |   |-- ModelDamaged                  a stored model differs from its digest
@@ -16,7 +18,8 @@ KizashiError                      exit code
 |-- LeaseHeld                     7   another worker is doing this now
 |-- EvaluationError               8   labels, masks or footage to compare do not fit
 |-- NotificationError             9   a message could not be handed over
-`-- AccessRefused                 10  no right to see or do this
+|-- AccessRefused                 10  no right to see or do this
+`-- RetentionError                11  what must be forgotten could not be removed
 
 A message is one line: what happened, to which file or camera, and what to do.
 """
@@ -25,6 +28,7 @@ from __future__ import annotations
 
 __all__ = [
     "AccessRefused",
+    "CameraChanged",
     "CameraError",
     "EvaluationError",
     "FootageError",
@@ -36,8 +40,10 @@ __all__ = [
     "NotPromoted",
     "NotificationError",
     "QueryRefused",
+    "RetentionError",
     "ReviewConflict",
     "SettingsError",
+    "ShowsMore",
     "StoreError",
     "StoreUnavailable",
     "TrainingDiverged",
@@ -60,6 +66,14 @@ class CameraError(KizashiError):
     """A camera is unknown, or its register (purpose, owner, retention) is incomplete."""
 
     exit_code = 3
+
+
+class CameraChanged(CameraError):
+    """Somebody else has changed what is registered of the camera meanwhile."""
+
+
+class ShowsMore(CameraError):
+    """A change of privacy masks would show what they hide, and nobody has said that it may."""
 
 
 class FootageError(KizashiError):
@@ -134,3 +148,9 @@ class AccessRefused(KizashiError):
     """Whoever asks has no right to see or do this."""
 
     exit_code = 10
+
+
+class RetentionError(KizashiError):
+    """Files that must be forgotten could not be removed; the next run tries again."""
+
+    exit_code = 11

@@ -46,12 +46,17 @@ class Settings(BaseSettings):
     """A file that changed within this time is still being written, and waits."""
     ingest_interval_seconds: int = Field(default=300, ge=10)
     """Schedule of the ingest-and-score flow."""
+    most_behind_seconds: int = Field(default=3600, ge=60)
+    """Footage of a live camera (`[[record]]`) that waited longer than this to be scored is let go:
+    it counts as blind, and newer footage has its turn."""
     report_interval_seconds: int = Field(default=86_400, ge=60)
     """Schedule of the report flow."""
     report_period: str = Field(default="day", pattern="^(day|week|month)$")
     """What the report flow reports on: the last day, week or month that is over."""
     train_interval_seconds: int = Field(default=604_800, ge=60)
     """Schedule of the training flow."""
+    retention_interval_seconds: int = Field(default=21_600, ge=60, le=86_400)
+    """Schedule of the retention flow; what is over goes within a day of its date."""
     retrain_interval_seconds: int = Field(default=86_400, ge=60)
     """Schedule of the flow that checks for drift, and retrains where it is due."""
     retrain_days: float = Field(default=7.0, gt=0, le=366)

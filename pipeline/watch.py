@@ -29,6 +29,10 @@ class WatchSummary:
     has_model: bool
     busy: bool
     """True when another worker was at it, and the rest was left to it."""
+    waiting: int
+    """Segments that are left for the camera's next turn."""
+    let_go_seconds: float
+    """Of footage that waited too long, and is blind time now."""
     undelivered: int
     """Messages of the site that could not be handed over; the next round tries again."""
 
@@ -38,9 +42,11 @@ def watch_camera(
     camera_name: str,
     *,
     makers: Mapping[str, SinkMaker] | None = None,
+    turn_seconds: float | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> WatchSummary:
-    """Ingest, score and deliver for one camera. `makers`: see `channels_of`.
+    """Ingest, score and deliver for one camera. `makers`: see `channels_of`. `turn_seconds`: score
+    no more footage than about this, for other cameras wait too; None: all of it.
 
     A camera without an active model is ingested only, and `progress` says so: footage that arrives
     before the first training is what the training learns from. When another worker is at
@@ -49,15 +55,17 @@ def watch_camera(
     from pipeline.footage.ingest import ingest_camera
     from pipeline.scoring.score_camera import score_camera
 
-    admitted = refused = clips = alerts = 0
+    admitted = refused = clips = alerts = waiting = 0
+    let_go_seconds = 0.0
     has_model = site.store.active_model(camera_name) is not None
     busy = False
     try:
         taken = ingest_camera(site, camera_name, progress=progress)
         admitted, refused = taken.admitted, taken.refused
         if has_model:
-            scored = score_camera(site, camera_name, progress=progress)
-            clips, alerts = scored.clips, scored.alerts
+            scored = score_camera(site, camera_name, turn_seconds=turn_seconds, progress=progress)
+            clips, alerts, waiting = scored.clips, scored.alerts, scored.waiting
+            let_go_seconds = scored.let_go_seconds
         else:
             progress(
                 f"camera {camera_name} has no active model yet: run kizashi train {camera_name}"
@@ -76,6 +84,8 @@ def watch_camera(
         alerts=alerts,
         has_model=has_model,
         busy=busy,
+        waiting=waiting,
+        let_go_seconds=let_go_seconds,
         undelivered=undelivered,
     )
 

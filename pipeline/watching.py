@@ -97,7 +97,7 @@ def with_trouble(site: Site, state: CameraState) -> CameraState:
     for event in reversed(site.store.health(state.camera, earliest, None)):
         if event.end_utc < since - _BETWEEN_FILES:
             break
-        if event.trouble.blinds:
+        if event.trouble.blinds and event.trouble.is_trouble:
             since, trouble = event.start_utc, trouble or event.trouble
     if trouble is None:
         return state

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.alerts.budget import EventTail
+from pipeline.alerts.events import EventPolicy
+from pipeline.camera import Polygon
+from pipeline.clips.reader import ClipReader, WindowBatch
 from pipeline.footage.frames import View, WorkingFrame
 from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent
@@ -17,8 +21,19 @@ from pipeline.health.look import Looker
 from pipeline.health.reference import HealthReference, ReferenceLearner
 from pipeline.health.stillness import StillnessMeter
 from pipeline.health.watch import HealthWatch
+from pipeline.scoring.fusion import CalibratedClips
 
-__all__ = ["VIEW", "Image", "background", "frames", "learnt", "segment", "watched"]
+__all__ = [
+    "READER",
+    "VIEW",
+    "AfraidOfStrangePictures",
+    "Image",
+    "background",
+    "frames",
+    "learnt",
+    "segment",
+    "watched",
+]
 
 Image = NDArray[np.uint8]
 VIEW = View(width_px=128, height_px=96, frame_rate=10.0)
@@ -93,3 +108,39 @@ def watched(
     watch = HealthWatch(background(), reference, replace(view))
     passed = list(watch.watched(given, segment(count)))
     return watch.take(), passed
+
+
+READER = ClipReader(view=VIEW, frames=8, planes=("grey",), background_HW=background(), flow=None)
+
+
+@dataclass
+class AfraidOfStrangePictures:
+    """A model whose score is how far a clip's last picture is from the background."""
+
+    health: HealthReference | None
+    policy: EventPolicy
+    tail: EventTail
+    clip_stride: int = 2
+
+    def reader(self, masks: tuple[Polygon, ...] = ()) -> ClipReader:
+        return READER.with_masks(masks)
+
+    def look(
+        self, reader: ClipReader, windows: WindowBatch, *, leave_one_out: bool = False
+    ) -> CalibratedClips:
+        last = windows.pictures[:, -1].astype(np.float64)
+        score = np.abs(last - background()).mean(axis=(1, 2)) / 4.0
+        maps = np.ones((len(score), 3, 4), np.float32)
+        return CalibratedClips(
+            experts={"critic": score},
+            tgan=score,
+            fused=score,
+            without={},
+            maps={"critic": maps},
+            tgan_map=maps,
+            fused_map=maps,
+            within=lambda only_GW: self.look(reader, windows),
+        )
+
+    def expected_pictures(self, reader: ClipReader, windows: WindowBatch) -> NDArray[np.uint8]:
+        return np.repeat(background()[None], len(windows.pictures), axis=0)

@@ -20,6 +20,9 @@ from pipeline.footage.segments import Blind, Segment
 from pipeline.health.events import HealthEvent, Trouble, health_event
 from pipeline.identity import content_id, digest_of
 from pipeline.learning.registry import ComparisonRecord, ModelRecord, ModelState
+from pipeline.lighting.events import LightingEvent, LightingSpell, lighting_event
+from pipeline.retention.nouns import Hold, Removal, StoredFile
+from pipeline.retention.policy import Kind, Why
 from pipeline.scoring.anomaly import Anomaly, Place
 from pipeline.store.contract import Review, Store
 from pipeline.timebase import shift_utc
@@ -320,6 +323,54 @@ def comparison(
     )
 
 
+def hold(of: Alert, **changes: Any) -> Hold:
+    """Return the hold of K. Sato on an alert, a day after MORNING."""
+    at_utc = MORNING + timedelta(days=1)
+    held = Hold(
+        hold_id=content_id("hold", of.alert_id, at_utc.isoformat()),
+        camera=of.camera,
+        alert_id=of.alert_id,
+        since_utc=of.start_utc,
+        until_utc=of.end_utc,
+        reason="the insurer asks",
+        who="sato",
+        at_utc=at_utc,
+    )
+    return replace(held, **changes)
+
+
+def removal(name: str = "press-1", **changes: Any) -> Removal:
+    """Return the removal of things of the year before, two days after MORNING."""
+    planned_utc = MORNING + timedelta(days=2)
+    begun = Removal(
+        removal_id=content_id("removal", name, *(f"{k}={v}" for k, v in changes.items())),
+        camera=name,
+        kind=Kind.REPORTS,
+        why=Why.POLICY,
+        since_utc=MORNING - timedelta(days=365),
+        until_utc=MORNING - timedelta(days=365),
+        items=0,
+        size_bytes=0,
+        planned_utc=planned_utc,
+        root=".",
+    )
+    return replace(begun, **changes)
+
+
+def old_file(name: str = "reports/press-1/old.html", **changes: Any) -> StoredFile:
+    """Return a file of 700 bytes in which the year before MORNING is seen."""
+    at_utc = MORNING - timedelta(days=365)
+    file = StoredFile(name=name, start_utc=at_utc, end_utc=at_utc, size_bytes=700)
+    return replace(file, **changes)
+
+
+def light(
+    of: Segment, state: str = "bright", start_us: int = 0, end_us: int = 10 * SECOND_US
+) -> LightingEvent:
+    """Return the first ten seconds of a segment in one light."""
+    return lighting_event(of, LightingSpell(state=state, start_us=start_us, end_us=end_us))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
     """Everything that `fill` recorded of one camera."""
@@ -364,6 +415,7 @@ def fill(store: Store, name: str = "press-1", *, reviewed: bool = True) -> Line:
     store.add_footage(one.footage, [one.segment], [one.blind])
     store.add_footage(refused(name), [], [])
     store.put_health(one.segment.segment_id, [health(one.segment)])
+    store.put_lighting(one.segment.segment_id, [light(one.segment)])
     store.add_model(one.model, METRICS)
     store.promote(one.model.model_id, MORNING)
     store.put_drift(drift_check(one.model))
@@ -378,3 +430,11 @@ def fill(store: Store, name: str = "press-1", *, reviewed: bool = True) -> Line:
     store.record_delivery(one.alert.alert_id, "file", MORNING, None)
     store.audit("sato", "look", one.alert.alert_id, {"from": "10.0.0.7"})
     return one
+
+
+def fill_retention(store: Store, name: str = "press-1") -> None:
+    """Record a hold on the alert of a line that is there, and a removal."""
+    store.add_hold(hold(line(name).alert))
+    begun = store.begin_removal(removal(name), [old_file()])
+    assert begun is not None
+    store.finish_removal(begun.removal_id, begun.planned_utc)

@@ -28,7 +28,7 @@ def alerts(
     who: Asking,
     camera: Annotated[str, Query(max_length=63)] = "",
     severity: Literal["", "notice", "warning", "critical"] = "",
-    verdict: Literal["", "none", "anomaly", "known_harmless", "false_alarm"] = "",
+    verdict: Literal["", "none", "anomaly", "known_harmless", "false_alarm", "suppressed"] = "",
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> Response:
     """List alerts, the newest first."""
@@ -53,7 +53,7 @@ def alerts(
         by_camera=words,
         cameras=[name for name in words if who.user.may_see(name)],
         chosen={"camera": camera, "severity": severity, "verdict": verdict},
-        verdicts=("none", *VERDICTS),
+        verdicts=("none", *VERDICTS, "suppressed"),
     )
 
 

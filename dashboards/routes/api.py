@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,12 +19,16 @@ from dashboards.routes.cameras import CameraName
 from dashboards.routes.models import ModelId, model_seen
 from pipeline.alerts.reviews import review_alert, take_back_review
 from pipeline.errors import SettingsError
+from pipeline.feedback.undo import remove_pattern
+from pipeline.retention.gone import still_there
 from pipeline.store.contract import AlertFilter, ReviewedAlert
 from pipeline.watching import camera_states
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1")
+
+PatternId = Annotated[str, Path(max_length=64)]
 
 
 class Said(BaseModel):
@@ -71,7 +75,8 @@ def alerts(
     who: Asking,
     camera: Annotated[str | None, Query(max_length=63)] = None,
     severity: Literal["notice", "warning", "critical"] | None = None,
-    verdict: Literal["none", "anomaly", "known_harmless", "false_alarm"] | None = None,
+    verdict: Literal["none", "anomaly", "known_harmless", "false_alarm", "suppressed"]
+    | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -98,10 +103,17 @@ def alert(site: SiteHere, who: Asking, alert_id: AlertId) -> dict[str, Any]:
     """Return one alert with its evidence and everything that was said of it."""
     found = alert_seen(site, who, alert_id)
     files = site.store.evidence(found.alert_id)
+    quiet = site.store.suppression(found.alert_id)
     return {
         **_plain(found),
-        "evidence": {f.kind.value: f"/media/{found.alert_id}/{f.kind.value}" for f in files},
+        "evidence": {
+            f.kind.value: f"/media/{found.alert_id}/{f.kind.value}" for f in still_there(files)
+        },
+        "evidence_removed_utc": min(
+            (f.removed_utc for f in files if f.removed_utc is not None), default=None
+        ),
         "reviews": [_plain(review) for review in site.store.reviews(found.alert_id)],
+        "suppression": None if quiet is None else _plain(quiet),
     }
 
 
@@ -119,6 +131,15 @@ def undo_verdict(site: SiteHere, who: Reviewer, alert_id: AlertId) -> dict[str, 
     """Take the latest verdict back, when it is one's own."""
     found = alert_seen(site, who, alert_id)
     return _plain(take_back_review(site, found.alert_id, who.user.name))
+
+
+@router.delete("/patterns/{pattern_id}")
+def end_pattern(site: SiteHere, who: Reviewer, pattern_id: PatternId) -> dict[str, Any]:
+    """Remove a harmless pattern; what it had suppressed is open again."""
+    pattern = site.store.pattern(pattern_id)
+    seen_camera(site, who, pattern.camera)
+    _, opened = remove_pattern(site, pattern.pattern_id, who.user.name)
+    return {"pattern_id": pattern.pattern_id, "alerts_opened": list(opened)}
 
 
 @router.get("/models/{model_id}/metrics")
@@ -141,8 +162,12 @@ def _check_aware(moment: datetime | None) -> None:
 
 
 def _item(item: ReviewedAlert) -> dict[str, Any]:
-    review = item.review
-    return {**_plain(item.alert), "review": None if review is None else _plain(review)}
+    review, quiet = item.review, item.suppression
+    return {
+        **_plain(item.alert),
+        "review": None if review is None else _plain(review),
+        "suppression": None if quiet is None else _plain(quiet),
+    }
 
 
 def _plain(noun: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dashboards.cases import alert_seen
 from dashboards.routes.alerts import AlertId
 from pipeline.alerts.evidence import EvidenceKind
 from pipeline.files import inside
+from pipeline.retention.gone import evidence_gone
 
 __all__ = ["router"]
 
@@ -27,6 +28,9 @@ def media(
     alert = alert_seen(site, who, alert_id)
     found = [item for item in site.store.evidence(alert.alert_id) if item.kind is kind]
     path = inside(site.evidence_folder, site.folder / found[0].path) if found else None
+    if gone := evidence_gone(site.store, alert, found):
+        said = f"removed on {gone.at_utc:%Y-%m-%d} by {gone.why.value}"
+        raise HTTPException(410, f"alert {alert.alert_id[:12]}: {kind.value} {said}")
     if path is None or not path.is_file() or path.suffix not in _TYPES:
         raise HTTPException(404, f"alert {alert.alert_id[:12]} has no {kind.value} any more")
     if not request.headers.get("range", "bytes=0-").startswith("bytes=0-"):

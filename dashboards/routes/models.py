@@ -21,6 +21,7 @@ from pipeline.learning.promotion import (
     roll_back,
 )
 from pipeline.learning.registry import ModelRecord
+from pipeline.reports.lighting import model_states
 from pipeline.synthesis.shelf import SampleKind, stored_samples
 
 __all__ = ["ModelId", "model_seen", "router"]
@@ -69,6 +70,7 @@ def model(request: Request, site: SiteHere, who: Asking, model_id: ModelId) -> R
         camera=camera,
         record=record,
         figures=figures,
+        light_states=model_states(record, words),
         samples=stored_samples(site, record, camera.privacy_masks),
     )
 

@@ -7,10 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from dashboards.access import Admin, Asking, SiteHere, seen_camera
+from dashboards.access import Admin, Asking, SiteHere, Who, seen_camera
+from dashboards.areas import area_facts
 from dashboards.pages import page, words_for
 from dashboards.routes.cameras import CameraName
-from pipeline.errors import CameraError
+from pipeline.assembly import Site
+from pipeline.camera import Camera
+from pipeline.errors import CameraChanged, CameraError
+from pipeline.identity import digest_of
 from pipeline.register import change_camera
 
 __all__ = ["router"]
@@ -18,12 +22,43 @@ __all__ = ["router"]
 router = APIRouter(include_in_schema=False)
 
 
+_FIELDS = ("purpose", "owner", "retention_days", "budget_per_day")
+
+
+def _seen(camera: Camera) -> str:
+    """What tells these settings from others: a form says which ones it shows."""
+    return digest_of([getattr(camera, field) for field in _FIELDS])
+
+
+def _shown(
+    request: Request,
+    site: Site,
+    who: Who,
+    camera: Camera,
+    *,
+    problem: str = "",
+    saved: bool = False,
+    status: int = 200,
+) -> Response:
+    words = words_for(request, camera.timezone)
+    return page(
+        request,
+        "settings.html",
+        who,
+        words=words,
+        camera=camera,
+        seen=_seen(camera),
+        areas=area_facts(site, camera),
+        problem=problem,
+        saved=saved,
+        status=status,
+    )
+
+
 @router.get("/cameras/{name}/settings")
 def show(request: Request, site: SiteHere, who: Asking, name: CameraName) -> Response:
     """Show what is registered."""
-    camera = seen_camera(site, who, name)
-    words = words_for(request, camera.timezone)
-    return page(request, "settings.html", who, words=words, camera=camera, problem="", saved=False)
+    return _shown(request, site, who, seen_camera(site, who, name))
 
 
 @router.post("/cameras/{name}/settings")
@@ -36,9 +71,14 @@ def change(
     owner: Annotated[str, Form(max_length=200)],
     retention_days: Annotated[int, Form(ge=1, le=36_500)],
     budget_per_day: Annotated[float, Form(gt=0, le=100_000)],
+    seen: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
-    """Change it, with a trace of who did."""
+    """Change it, with a trace of who did; 409 when others are there than the form has shown."""
     camera = seen_camera(site, who, name)
+    if seen and seen != _seen(camera):
+        words = words_for(request)
+        problem = words("settings.conflict")
+        return _shown(request, site, who, camera, problem=problem, status=409)
     wanted: dict[str, Any] = {
         "purpose": purpose.strip(),
         "owner": owner.strip(),
@@ -46,20 +86,11 @@ def change(
         "budget_per_day": budget_per_day,
     }
     changes = {key: value for key, value in wanted.items() if getattr(camera, key) != value}
-    problem = ""
-    if changes:
-        try:
+    try:
+        if changes:
             camera = change_camera(site, name, changes, who=who.user.name)
-        except CameraError as error:
-            problem = str(error)
-    words = words_for(request, camera.timezone)
-    return page(
-        request,
-        "settings.html",
-        who,
-        words=words,
-        camera=camera,
-        problem=problem,
-        saved=not problem,
-        status=422 if problem else 200,
-    )
+    except CameraChanged:
+        raise
+    except CameraError as error:
+        return _shown(request, site, who, camera, problem=str(error), status=422)
+    return _shown(request, site, who, camera, saved=True)

@@ -136,6 +136,18 @@ async function undo() {
   }
 }
 
+async function unquiet(button) {
+  const id = currentId();
+  try {
+    await ask("DELETE", `/api/v1/patterns/${button.dataset.pattern}`);
+    ready.clear();
+    await show(id, true);
+    tell(root.dataset.unquieted);
+  } catch (error) {
+    tell(root.dataset.failed.replace("{why}", error.message), true);
+  }
+}
+
 // the next one ---------------------------------------------------------------------------------
 
 async function fetchCase(id) {
@@ -161,6 +173,7 @@ async function show(id, fresh = false) {
   const old = video();
   if (old && old.src.startsWith("blob:")) URL.revokeObjectURL(old.src);
   document.getElementById("case").innerHTML = html;
+  htmx.process(current()); // the form of holds
   const film = video();
   if (film && clip) film.src = URL.createObjectURL(clip);
   const address = root.dataset.queue ? `/alerts/${id}?queue=${encodeURIComponent(root.dataset.queue)}` : `/alerts/${id}`;
@@ -178,7 +191,7 @@ function move(by) {
 // keys and buttons -----------------------------------------------------------------------------
 
 const DEEDS = {
-  play: togglePlay, back: () => step(-1), forward: () => step(1), slow: toggleSlow, heat: toggleHeat, undo,
+  play: togglePlay, back: () => step(-1), forward: () => step(1), slow: toggleSlow, heat: toggleHeat, undo, unquiet,
 };
 const KEYS = {
   1: () => judge("anomaly"), 2: () => judge("known_harmless"), 3: () => judge("false_alarm"),
@@ -190,7 +203,7 @@ root.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   if (button.dataset.verdict) judge(button.dataset.verdict);
-  else if (DEEDS[button.dataset.do]) DEEDS[button.dataset.do]();
+  else if (DEEDS[button.dataset.do]) DEEDS[button.dataset.do](button);
 });
 root.addEventListener("submit", (event) => event.preventDefault());
 document.addEventListener("keydown", (event) => {

@@ -48,6 +48,8 @@ class Alert:
     """How many events this strange a day of normal operation is expected to hold."""
     expert: str
     place: Place
+    zone: str = ""
+    """The zone of the camera that it is in; empty for the rest of the picture."""
 
 
 def alerts_from_events(
@@ -82,6 +84,7 @@ def _alert(event: Event, expected: float, budget_per_day: float) -> Alert:
         expected_per_day=expected,
         expert=event.expert,
         place=event.place,
+        zone=event.zone,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipeline.alerts.sequential import SequentialTest
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly, Place
 
@@ -24,7 +25,7 @@ class EventPolicy:
     policy_id: str
     """content_id("policy", calibration id, every number below)."""
     open_score: float
-    """An event opens when the smoothed score reaches this."""
+    """An event opens when the smoothed score reaches this, or what the scores so far are worth."""
     close_score: float
     """It closes when the smoothed score falls below this; <= open_score (hysteresis)."""
     alert_score: float
@@ -35,6 +36,13 @@ class EventPolicy:
     """A shorter event is dropped. Length counts from the start of the first clip's end time."""
     merge_gap_seconds: float
     """Events that are nearer than this become one."""
+    sequential_drift: float = 1.0
+    """The sequential test adds up what scores have above this; see pipeline.alerts.sequential."""
+    sequential_offset: float = 0.0
+    """Score that a sum of nearly nothing is worth."""
+    sequential_gain: float = 0.0
+    """Score that each score-second more is worth; 0 = no sequential test, as in models stored
+    before it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +62,7 @@ class Event:
     """End of the last clip at which it was open."""
     peak_utc: datetime
     peak_score: float
-    """Largest smoothed score."""
+    """Largest smoothed score, or what all of its scores together are worth if that is more."""
     clips: int
     """Clips in it."""
     expert: str
@@ -63,6 +71,8 @@ class Event:
     """Where, at the peak."""
     closed: bool
     """False while the footage seen so far ends inside it."""
+    zone: str = ""
+    """The zone of the camera that it is in; empty for the rest of the picture."""
 
 
 def join_anomalies(anomalies: Iterable[Anomaly], policy: EventPolicy) -> Iterator[Event]:
@@ -76,21 +86,22 @@ def join_anomalies(anomalies: Iterable[Anomaly], policy: EventPolicy) -> Iterato
     camera.
     """
     growing: _Growing | None = None
-    smoother = ScoreSmoother(policy)
+    smoother, test = ScoreSmoother(policy), SequentialTest(policy)
     for anomaly in anomalies:
         score, step_seconds = smoother.after(anomaly)
+        level = test.after(score, step_seconds)
         if step_seconds is None and growing is not None:
             if growing.long_enough():
                 yield growing.event(closed=True)
             growing = None
         if growing is not None:
-            growing.see(anomaly, score, step_seconds or 0.0)
+            growing.see(anomaly, score, level, step_seconds or 0.0)
             if growing.is_over(anomaly):
                 if growing.long_enough():
                     yield growing.event(closed=True)
                 growing = None
-        if growing is None and score >= policy.open_score:
-            growing = _Growing(policy, anomaly, score, step_seconds or 0.0)
+        if growing is None and level >= policy.open_score:
+            growing = _Growing(policy, anomaly, score, level, step_seconds or 0.0)
     if growing is not None and growing.long_enough():
         yield growing.event(closed=False)
 
@@ -135,31 +146,39 @@ class _Growing:
     """An event while clips arrive: open, or shut and waiting whether it opens again."""
 
     def __init__(
-        self, policy: EventPolicy, first: Anomaly, score: float, step_seconds: float
+        self,
+        policy: EventPolicy,
+        first: Anomaly,
+        score: float,
+        level: float,
+        step_seconds: float,
     ) -> None:
         self._policy = policy
         self._first = self._end = self._peak = first
-        self._peak_score = score
+        self._score_at_peak = score
+        self._highest_level = level
         self._open = True
         self._clips = 1
         self._clips_since = 0
         # 0 at the beginning of a run, until the next clip tells.
         self._step_seconds = step_seconds
 
-    def see(self, anomaly: Anomaly, score: float, step_seconds: float) -> None:
-        """Take in the next clip of the same run."""
+    def see(self, anomaly: Anomaly, score: float, level: float, step_seconds: float) -> None:
+        """Take in the next clip of the same run; `level`: its score, or what the scores so far are
+        worth."""
         self._clips_since += 1
         if self._step_seconds == 0.0:
             self._step_seconds = step_seconds
         needed = self._policy.close_score if self._open else self._policy.open_score
-        self._open = score >= needed and not (not self._open and self.is_over(anomaly))
+        self._open = level >= needed and not (not self._open and self.is_over(anomaly))
         if not self._open:
             return
         self._clips += self._clips_since
         self._clips_since = 0
         self._end = anomaly
-        if score > self._peak_score:
-            self._peak, self._peak_score = anomaly, score
+        self._highest_level = max(self._highest_level, level)
+        if score > self._score_at_peak:
+            self._peak, self._score_at_peak = anomaly, score
 
     def is_over(self, anomaly: Anomaly) -> bool:
         """Tell whether no clip from this one on can belong to the event."""
@@ -185,7 +204,7 @@ class _Growing:
             start_utc=self._first.clip.end_utc,
             end_utc=self._end.clip.end_utc,
             peak_utc=self._peak.clip.end_utc,
-            peak_score=self._peak_score,
+            peak_score=self._highest_level,
             clips=self._clips,
             expert=self._peak.expert,
             place=self._peak.place,

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -32,7 +33,14 @@ from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Place
 from pipeline.timebase import microseconds
 
-__all__ = ["Evidence", "EvidenceKind", "PeakPicture", "write_evidence"]
+__all__ = [
+    "STRIP_GAP_PX",
+    "STRIP_PANELS",
+    "Evidence",
+    "EvidenceKind",
+    "PeakPicture",
+    "write_evidence",
+]
 
 Picture = NDArray[np.uint8]
 
@@ -46,7 +54,8 @@ _LONG_SIDE_PX = 480
 nobody choose a faster setting; the peak frame keeps the full size."""
 _SHORTEST_LONG_SIDE_PX = 320
 _STRIP_HEIGHT_PX = 160
-_GAP_PX = 4
+STRIP_PANELS, STRIP_GAP_PX = 3, 4
+"""Pictures side by side in a strip, and the white between them."""
 _DIFFERENCE_GAIN = 2
 """The difference is shown twice as bright: half of the full range is already glaring."""
 _HEAT_OPACITY = 0.7
@@ -87,6 +96,8 @@ class Evidence:
     """Relative to the site folder, with / between parts."""
     sha256: str
     size_bytes: int
+    removed_utc: datetime | None = None
+    """Since when the file is gone, removed by retention; None while it is kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -242,7 +253,7 @@ def _strip(picture: PeakPicture, masks: Sequence[Polygon]) -> Picture:
         cv2.cvtColor(picture.reconstruction_HW, cv2.COLOR_GRAY2BGR),
         cv2.applyColorMap(brighter, cv2.COLORMAP_INFERNO),
     ]
-    gap = np.full((height * scale, _GAP_PX, 3), 255, dtype=np.uint8)
+    gap = np.full((height * scale, STRIP_GAP_PX, 3), 255, dtype=np.uint8)
     parts: list[Picture] = []
     for panel in panels:
         masked = burn_masks(np.ascontiguousarray(panel, dtype=np.uint8), tuple(masks))

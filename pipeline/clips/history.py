@@ -10,7 +10,7 @@ Shapes: S steps, the newest first; grid of G x W cells; 2 = (activity, appearanc
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,20 +44,27 @@ class HistoryShape:
 
 
 def with_history(
-    frames: Iterable[WorkingFrame], background_HW: NDArray[np.uint8], shape: HistoryShape
+    frames: Iterable[WorkingFrame],
+    background_HW: NDArray[np.uint8],
+    shape: HistoryShape,
+    backgrounds: Mapping[str, NDArray[np.uint8]] | None = None,
 ) -> Iterator[WorkingFrame]:
     """Yield the frames with their history, this frame included; worked out when it is asked for.
+    `backgrounds`: of lighting states that have their own, by name.
 
     NaN where the stream, or what follows a hole in it, has not run for so long. Light is aligned to
     the background's.
     """
-    background = grey_of(background_HW)
+    background, lighting = grey_of(background_HW), ""
     traces: deque[_Trace] = deque(maxlen=shape.frames)
     before: _LitPicture | None = None
     for frame in frames:
         if frame.follows_hole:
             traces.clear()
             before = None
+        if frame.lighting != lighting:
+            lighting = frame.lighting
+            background = grey_of((backgrounds or {}).get(lighting, background_HW))
         now = _LitPicture(grey_of(frame.image), background)
         traces.append(_Trace(before, now, background))
         yield replace(frame, history_SGW2=_History(tuple(traces), shape))

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.camera import Polygon
 
-__all__ = ["burn_masks"]
+__all__ = ["burn_masks", "covered_pixels", "uncovers"]
 
 _Image = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -23,12 +23,19 @@ def burn_masks(image: _Image, masks: tuple[Polygon, ...]) -> _Image:
     if not masks:
         return image
     burnt = image.copy()
-    burnt[_covered(image.shape[0], image.shape[1], masks)] = 0
+    burnt[covered_pixels(image.shape[0], image.shape[1], masks)] = 0
     return burnt
 
 
+def uncovers(before: tuple[Polygon, ...], after: tuple[Polygon, ...]) -> bool:
+    """Tell whether a picture of 1920 x 1080 pixels shows anything behind the masks `after` that it
+    does not show behind the masks `before`."""
+    full_hd = (1080, 1920)
+    return bool((covered_pixels(*full_hd, before) & ~covered_pixels(*full_hd, after)).any())
+
+
 @lru_cache(maxsize=64)
-def _covered(
+def covered_pixels(
     height_px: int, width_px: int, masks: tuple[Polygon, ...]
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return covered_HW: True where a mask touches a pixel."""

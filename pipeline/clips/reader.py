@@ -5,8 +5,8 @@ Shapes: N clips, T frames, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ from pipeline.footage.frames import View, WorkingFrame, working_frames
 from pipeline.footage.segments import Segment
 from pipeline.health.reference import HealthReference
 from pipeline.health.watch import HealthWatch
+from pipeline.lighting.judge import Lighting
+from pipeline.lighting.watch import LightingWatch
 from pipeline.timebase import shift_utc
 
 __all__ = ["ClipReader", "Moment", "Stretch", "WindowBatch", "view_for"]
@@ -39,6 +41,8 @@ class Stretch:
     source: Path
     footage: Footage
     segment: Segment
+    lighting: str = ""
+    """Name of the lighting state that all of it is in, where that is known."""
 
     def part(self, start_us: int, end_us: int) -> Stretch:
         """Return the part of it between two media times; the segment keeps its name."""
@@ -78,6 +82,8 @@ class WindowBatch:
     """What every cell did in the seconds before; None when the reader gives none."""
     moments: tuple[Moment, ...] = ()
     """When each of them ends."""
+    lighting: str = ""
+    """Name of the lighting state of all of them; empty where the camera has only one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,8 +104,16 @@ class ClipReader:
     """How far back the history of a window goes; None: it has none."""
     folder_frame_rate: float = 10.0
     stall_seconds: float = 30.0
+    unlearnt_HW: NDArray[np.bool_] | None = None
+    """Pixels that are masked now and were not while learning, or the other way round: grey windows
+    show the background there, so that nothing happens; None: no pixel."""
     health: HealthWatch | None = None
     """Leaves out what the camera could not see, and keeps what it found; None reads everything."""
+    backgrounds: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+    """Of lighting states, by name."""
+    lighting: LightingWatch | None = None
+    """Names the lighting state of frames, leaves out switches, and keeps what it found; None where
+    the camera has only one."""
 
     def with_masks(self, masks: tuple[tuple[tuple[float, float], ...], ...]) -> ClipReader:
         """Return the reader with privacy masks burnt into every frame."""
@@ -110,6 +124,21 @@ class ClipReader:
         it."""
         return replace(self, health=HealthWatch(self.background_HW, known, self.view))
 
+    def calming(self, unlearnt_HW: NDArray[np.bool_]) -> ClipReader:
+        """Return the reader that shows the background at these pixels."""
+        return replace(self, unlearnt_HW=unlearnt_HW)
+
+    def in_light(self, lighting: Lighting | None) -> ClipReader:
+        """Return the reader that tells lighting states apart; None: there is only one."""
+        if lighting is None:
+            return self
+        return replace(self, backgrounds=lighting.backgrounds, lighting=LightingWatch(lighting))
+
+    def background_of(self, lighting: str) -> NDArray[np.uint8]:
+        """Return the background of a lighting state; that of all footage for one without its
+        own."""
+        return self.backgrounds.get(lighting, self.background_HW)
+
     def clips(self, stretch: Stretch, *, stride: int) -> Iterator[tuple[Clip, Window]]:
         """Yield (clip, window) in order of time; grey windows have their lighting aligned.
 
@@ -118,12 +147,12 @@ class ClipReader:
         pictures = self._frames(stretch)
         frames = self._with_history(with_flow(pictures, self.flow) if self.flow else pictures)
         cut = windows(frames, segment=stretch.segment, length=self.frames, stride=stride)
-        background = torch.from_numpy(self.background_HW)
         for clip, window in cut:
             if self.view.grey:
+                background = torch.from_numpy(self.background_of(window.lighting))
                 seen = torch.from_numpy(window.pictures).unsqueeze(0)
-                aligned = align_lighting(seen, background)[0].round().to(torch.uint8)
-                yield clip, replace(window, pictures=aligned.numpy())
+                aligned = align_lighting(seen, background)[0].round().to(torch.uint8).numpy()
+                yield clip, replace(window, pictures=self._calmed(aligned, window.lighting))
             else:
                 yield clip, window
 
@@ -144,20 +173,37 @@ class ClipReader:
             folder_frame_rate=self.folder_frame_rate,
             stall_seconds=self.stall_seconds,
         )
-        return self.health.watched(frames, stretch.segment) if self.health else frames
+        if self.health:
+            frames = self.health.watched(frames, stretch.segment)
+        if stretch.lighting:
+            frames = (replace(frame, lighting=stretch.lighting) for frame in frames)
+        elif self.lighting:
+            frames = self.lighting.watched(frames, stretch.segment)
+        if self.unlearnt_HW is None or not self.view.grey:
+            return frames
+        return (replace(frame, image=self._calmed(frame.image, frame.lighting)) for frame in frames)
+
+    def _calmed(self, pictures: NDArray[np.uint8], lighting: str) -> NDArray[np.uint8]:
+        """Return pictures (...HW) with the background where the model has not learnt the masks."""
+        if self.unlearnt_HW is None:
+            return pictures
+        return np.where(self.unlearnt_HW, self.background_of(lighting), pictures)
 
     def _with_history(self, frames: Iterator[WorkingFrame]) -> Iterator[WorkingFrame]:
         if self.history is None:
             return frames
-        return with_history(frames, self.background_HW, self.history)
+        return with_history(frames, self.background_HW, self.history, self.backgrounds)
 
     def batches(
         self, stretch: Stretch, *, stride: int, size: int
     ) -> Iterator[tuple[list[Clip], WindowBatch]]:
-        """Yield (clips, their windows) with up to `size` clips at a time."""
+        """Yield (clips, their windows) with up to `size` clips at a time, all in one light."""
         clips: list[Clip] = []
         kept: list[Window] = []
         for clip, window in self.clips(stretch, stride=stride):
+            if kept and window.lighting != kept[-1].lighting:
+                yield clips, _together(clips, kept)
+                clips, kept = [], []
             clips.append(clip)
             kept.append(window)
             if len(clips) == size:
@@ -171,7 +217,7 @@ class ClipReader:
         flow = torch.from_numpy(windows.flow_NTHW2).float()
         return planes_of(
             torch.from_numpy(windows.pictures),
-            torch.from_numpy(self.background_HW).unsqueeze(0),
+            torch.from_numpy(self.background_of(windows.lighting)).unsqueeze(0),
             self.planes,
             speed_plane(torch.hypot(flow[..., 0], flow[..., 1]), self.full_speed_px),
         )
@@ -185,4 +231,5 @@ def _together(clips: list[Clip], windows: list[Window]) -> WindowBatch:
         flow_NTHW2=np.stack(flows) if flows else np.empty((0, 0, 0, 0, 2), np.float16),
         history_NSGW2=np.stack(histories) if histories else None,
         moments=tuple(Moment(clip.segment_id, clip.end_us) for clip in clips),
+        lighting=windows[0].lighting,
     )

@@ -51,6 +51,8 @@ class Window:
     history_SGW2: NDArray[np.float32] | None = None
     """What every cell did in the seconds up to the last frame; NaN where that is not known. None
     when the frames have none."""
+    lighting: str = ""
+    """Name of the lighting state of all its frames; empty where nobody asked."""
 
 
 def windows(
@@ -94,6 +96,7 @@ def _window(held: Iterable[WorkingFrame]) -> Window:
         pictures=np.stack([frame.image for frame in frames]),
         flow_THW2=flow_THW2,
         history_SGW2=None if history is None else history(),
+        lighting=frames[-1].lighting,
     )
 
 

@@ -34,6 +34,7 @@ _COLUMNS = (
     "score",
     "expected_per_day",
     "expert",
+    "zone",
     "verdict",
     "evidence",
 )
@@ -61,7 +62,8 @@ def alerts(
     """List alerts, oldest first, with the times of the plant and UTC.
 
     The score is -log10 of the p-value; expected_per_day is how often normal operation reaches it.
-    In tables the alert is cut to twelve characters, which kizashi review takes.
+    In tables the alert is cut to twelve characters, which kizashi review takes. Its verdict is
+    "suppressed" when it looks like something known and harmless: kizashi feedback explain says why.
     """
     with opened_site(context) as site:
         zones = {known.name: known.timezone for known in site.store.cameras()}
@@ -75,6 +77,8 @@ def alerts(
 
 
 def _row(site: Site, alert: Alert, timezone: str, format: Format) -> tuple[Any, ...]:
+    from pipeline.retention.gone import still_there
+
     reviews = site.store.reviews(alert.alert_id)
     evidence = site.store.evidence(alert.alert_id)
     return (
@@ -88,9 +92,15 @@ def _row(site: Site, alert: Alert, timezone: str, format: Format) -> tuple[Any, 
         round(alert.score, 2),
         float(f"{alert.expected_per_day:.3g}"),
         alert.expert,
-        reviews[-1].verdict if reviews else "",
-        " ".join(item.path for item in evidence if item.kind.value == "clip"),
+        alert.zone,
+        reviews[-1].verdict if reviews else _suppressed(site, alert),
+        " ".join(item.path for item in still_there(evidence) if item.kind.value == "clip"),
     )
+
+
+def _suppressed(site: Site, alert: Alert) -> str:
+    found = site.store.suppression(alert.alert_id)
+    return "suppressed" if found is not None and found.ended_utc is None else ""
 
 
 def review(
@@ -104,13 +114,28 @@ def review(
     """Give a verdict on an alert; the latest one counts.
 
     anomaly: something was wrong. known_harmless: unusual, and nothing to worry about. false_alarm:
-    nothing unusual. Verdicts tell the precision in reports; all are kept.
+    nothing unusual. Verdicts tell the precision in reports; all are kept. What is known_harmless is
+    not told again when it repeats: kizashi feedback lists and undoes that.
     """
     from pipeline.alerts.reviews import review_alert
 
     with opened_site(context) as site:
+        before = {known.pattern_id: known for known in site.store.patterns()}
         given = review_alert(site, alert, verdict, user_name(), note)
+        after = {known.pattern_id: known for known in site.store.patterns()}
     print_line(f"alert {given.alert_id[:12]} is reviewed: {given.verdict}")
+    for pattern_id in sorted(after.keys() - before.keys()):
+        print_line(
+            f"what looks like it is suppressed from now on: pattern {pattern_id[:12]}; "
+            f"kizashi feedback remove {pattern_id[:12]} undoes that"
+        )
+    for pattern_id in sorted(before.keys() - after.keys()):
+        opened = before[pattern_id].suppresses
+        print_line(f"pattern {pattern_id[:12]} is over; {opened} suppressed alerts are open again")
+    if given.verdict == "known_harmless" and not any(
+        known.alert_id == given.alert_id for known in after.values()
+    ):
+        print_line("its like will alert again: it was never looked at closely enough to compare")
 
 
 def what_if(

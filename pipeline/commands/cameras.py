@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.camera import Camera, ClockSource, Polygon
+from pipeline.camera import Camera, ClockSource
 from pipeline.commands.examples import texts_of
 from pipeline.commands.output import Format, in_utc, print_line, print_rows
 from pipeline.commands.shell import opened_site, parse_moment, user_name
-from pipeline.errors import CameraError
+from pipeline.zones.zone import Zone as CameraZone
 
 if TYPE_CHECKING:
     from pipeline.assembly import Site
 
-__all__ = ["cameras_app", "parse_polygon"]
+__all__ = ["Name", "cameras_app"]
 
 cameras_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Register cameras, show and change them."
@@ -32,11 +32,17 @@ Source = Annotated[
 Zone = Annotated[str | None, typer.Option(help="Time zone of the plant, like Asia/Tokyo.")]
 Purpose = Annotated[str | None, typer.Option(help="Why this camera watches, in your words.")]
 Owner = Annotated[str | None, typer.Option(help="Who answers for it.")]
-Retention = Annotated[int | None, typer.Option(help="Days that scores and evidence are kept.")]
+Retention = Annotated[
+    int | None, typer.Option(help="Days that footage, scores and evidence are kept.")
+]
 Budget = Annotated[float | None, typer.Option(help="Most false alerts in 24 hours, on average.")]
 ClockOption = Annotated[ClockSource | None, typer.Option(help="Where the wall time comes from.")]
 SequenceStart = Annotated[
     str | None, typer.Option(help="With --clock sequence: where the first footage is laid.")
+]
+ClosedHours = Annotated[
+    str | None,
+    typer.Option(help="When nothing is an alert: 'mon-fri 22:00-06:00'; '' is never."),
 ]
 
 
@@ -58,11 +64,14 @@ def add(
     source: Annotated[Path, typer.Option(help="Folder that footage arrives in.")],
     purpose: Annotated[str, typer.Option(help="Why this camera watches, in your words.")],
     owner: Annotated[str, typer.Option(help="Who answers for it.")],
-    retention_days: Annotated[int, typer.Option(help="Days that scores and evidence are kept.")],
+    retention_days: Annotated[
+        int, typer.Option(help="Days that footage, scores and evidence are kept.")
+    ],
     timezone: Zone = None,
     budget: Budget = None,
     clock: ClockOption = None,
     sequence_start: SequenceStart = None,
+    closed_hours: ClosedHours = None,
 ) -> None:
     """Register a camera: where its footage arrives, why it watches, and who answers for it.
 
@@ -73,7 +82,13 @@ def add(
 
     with opened_site(context) as site:
         start = _start(site, sequence_start, timezone)
-        more = _given(timezone=timezone, budget=budget, clock=clock, sequence_start=start)
+        more = _given(
+            timezone=timezone,
+            budget=budget,
+            clock=clock,
+            sequence_start=start,
+            closed_hours=closed_hours,
+        )
         camera = Camera(
             name=name,
             source=source,
@@ -116,6 +131,8 @@ def show(context: typer.Context, name: Name, format: FormatOption = Format.TABLE
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, tuple) and value and isinstance(value[0], CameraZone):
+        return ", ".join(f"{zone.name} ({zone.kind})" for zone in value)
     return in_utc(value) if isinstance(value, datetime) else str(value)
 
 
@@ -131,6 +148,7 @@ def set_fields(
     budget: Budget = None,
     clock: ClockOption = None,
     sequence_start: SequenceStart = None,
+    closed_hours: ClosedHours = None,
 ) -> None:
     """Change what is registered of a camera; what is not named stays as it is.
 
@@ -150,41 +168,7 @@ def set_fields(
             budget=budget,
             clock=clock,
             sequence_start=_start(site, sequence_start, zone),
+            closed_hours=closed_hours,
         )
         change_camera(site, name, changes, who=user_name())
     print_line(f"camera {name}: changed {', '.join(changes)}")
-
-
-@cameras_app.command("mask", **texts_of("camera mask"))
-def mask(
-    context: typer.Context,
-    name: Name,
-    polygon: Annotated[
-        list[str] | None,
-        typer.Option(help="Corners as shares of the picture: '0,0 0.3,0 0.3,0.5'. Repeatable."),
-    ] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Take the masks there are away.")] = False,
-) -> None:
-    """Add privacy masks to a camera, painted over before anything is learnt, stored or shown.
-
-    A mask is a polygon in shares of the picture's width and height. A model that was trained before
-    has seen what is masked now: train again.
-    """
-    from pipeline.register import set_masks
-
-    with opened_site(context) as site:
-        kept = () if clear else site.store.camera(name).privacy_masks
-        masks = (*kept, *(parse_polygon(text) for text in polygon or ()))
-        set_masks(site, name, masks, who=user_name())
-    print_line(f"camera {name} has {len(masks)} masks; a model trained before sees without them")
-
-
-def parse_polygon(text: str) -> Polygon:
-    """Return the corners that a text like `0,0 0.3,0 0.3,0.5` gives."""
-    try:
-        pairs = [tuple(float(number) for number in corner.split(",")) for corner in text.split()]
-    except ValueError:
-        pairs = []
-    if not pairs or any(len(pair) != 2 for pair in pairs):
-        raise CameraError(f"{text!r} is no polygon; give corners like '0,0 0.3,0 0.3,0.5'")
-    return tuple((pair[0], pair[1]) for pair in pairs)

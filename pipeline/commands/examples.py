@@ -19,6 +19,7 @@ EXIT_CODES: Mapping[int, str] = {
     8: "labels, masks or footage to compare do not fit",
     9: "a message could not be handed over; it is tried again",
     10: "no right to see or do this",
+    11: "files that must be forgotten could not be removed; the next run tries again",
     130: "interrupted; the same command goes on from there",
     141: "the reader of the output went away",
 }
@@ -40,10 +41,26 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "camera list": ("kizashi camera list", "kizashi camera list --format csv"),
     "camera show": ("kizashi camera show press-1",),
-    "camera set": ("kizashi camera set press-1 --budget 2 --owner 'line 2'",),
+    "camera set": (
+        "kizashi camera set press-1 --budget 2 --owner 'line 2'",
+        "kizashi camera set press-1 --closed-hours 'mon-fri 22:00-06:00; sat,sun 00:00-24:00'",
+    ),
     "camera mask": (
         "kizashi camera mask press-1 --polygon '0,0 0.3,0 0.3,0.5'",
-        "kizashi camera mask press-1 --clear",
+        "kizashi camera mask press-1 --polygon '0.8,0 1,0 1,0.4 0.8,0.4' --name 'canteen door'",
+        "kizashi camera mask press-1",
+        "kizashi camera mask press-1 --remove 'canteen door' --confirm",
+        "kizashi camera mask press-1 --stored",
+    ),
+    "camera zone": (
+        "kizashi camera zone press-1 --add screen --kind ignore"
+        " --polygon '0,0 0.2,0 0.2,0.2 0,0.2'",
+        "kizashi camera zone press-1 --add robot --kind watch --budget 3"
+        " --polygon '0.3,0.3 0.6,0.3 0.6,0.8 0.3,0.8'",
+        "kizashi camera zone press-1 --add gate --kind closed --hours 'mon-fri 22:00-06:00'"
+        " --polygon '0.7,0.5 1,0.5 1,1 0.7,1'",
+        "kizashi camera zone press-1",
+        "kizashi camera zone press-1 --remove gate",
     ),
     "record": (
         "kizashi record",
@@ -69,6 +86,9 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "kizashi review 6d95cc14ad44 false_alarm --note 'a shadow'",
         "kizashi review 6d95cc14ad44 anomaly",
     ),
+    "feedback list": ("kizashi feedback list --camera press-1", "kizashi feedback list --ended"),
+    "feedback explain": ("kizashi feedback explain 6d95cc14ad44",),
+    "feedback remove": ("kizashi feedback remove 0b8f3a6c21de",),
     "what-if": (
         "kizashi what-if press-1 --budget 0.5 --budget 2 --since 30d",
         "kizashi what-if press-1 --model 3e397345aabb --since 24h",
@@ -87,6 +107,19 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "notify test": ("kizashi notify test",),
     "notify list": ("kizashi notify list", "kizashi notify list --format json"),
     "notify send": ("kizashi notify send",),
+    "retention show": ("kizashi retention show", "kizashi retention show press-1 --format json"),
+    "retention set": (
+        "kizashi retention set press-1 --footage-days 7 --evidence-days 90",
+        "kizashi retention set press-1 --disk-budget 500GiB",
+    ),
+    "retention run": ("kizashi retention run --dry-run", "kizashi retention run press-1"),
+    "retention hold": (
+        "kizashi retention hold 6d95cc14ad44 --reason 'accident, the insurer asks'",
+        "kizashi retention hold --camera press-1 --since 2026-01-31T08:00"
+        " --until 2026-01-31T09:00 --reason 'works council'",
+    ),
+    "retention release": ("kizashi retention release 4be1a07733aa",),
+    "retention holds": ("kizashi retention holds", "kizashi retention holds --all --format csv"),
     "model list": ("kizashi model list press-1",),
     "model show": ("kizashi model show 3e397345aabb",),
     "model compare": (
@@ -137,7 +170,8 @@ _SHORT: Mapping[str, str] = {
     "camera list": "List the cameras.",
     "camera show": "Show what is registered of one.",
     "camera set": "Change it.",
-    "camera mask": "Add privacy masks.",
+    "camera mask": "List, add, remove privacy masks.",
+    "camera zone": "List, add, remove zones.",
     "record": "Record live cameras into files.",
     "ingest": "Take in the footage that arrived.",
     "train": "Learn what is normal.",
@@ -147,6 +181,9 @@ _SHORT: Mapping[str, str] = {
     "report": "Write reports, of any range or period.",
     "alerts": "List alerts.",
     "review": "Give a verdict on an alert.",
+    "feedback list": "List the patterns that suppress alerts.",
+    "feedback explain": "Say why an alert is suppressed, or not.",
+    "feedback remove": "Remove one; its alerts open again.",
     "what-if": "Show what another budget would raise.",
     "sql": "Ask the database, by one select.",
     "export": "Write a whole public view to a file.",
@@ -157,6 +194,12 @@ _SHORT: Mapping[str, str] = {
     "notify test": "Send a test through every sink.",
     "notify list": "List the sinks and what waits.",
     "notify send": "Hand over what is due.",
+    "retention show": "Show what is kept, and since when.",
+    "retention set": "Say how long things are kept.",
+    "retention run": "Remove what is kept no longer.",
+    "retention hold": "Keep an alert or a span of time.",
+    "retention release": "Take a hold back.",
+    "retention holds": "List what is held.",
     "model list": "List models.",
     "model show": "Show what is known of one.",
     "model compare": "Try one beside the active one.",

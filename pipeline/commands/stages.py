@@ -109,9 +109,10 @@ def score(
             start = parse_moment(since, timezone=zone, now_utc=now) if since else None
             done = score_camera(site, name, since=start, exported=model, progress=progress)
             unwell = f"; {done.health_events} health events" if done.health_events else ""
+            quiet = f", {done.suppressed} suppressed as known harmless" if done.suppressed else ""
             print_line(
                 f"{name}: {done.segments} segments, {done.clips} clips scored; "
-                f"{done.events} new events, {done.alerts} new alerts{unwell}"
+                f"{done.events} new events, {done.alerts} new alerts{quiet}{unwell}"
             )
 
 

@@ -72,7 +72,9 @@ def distil_model(
             device=site.settings.device,
             progress=progress,
         )
-        student = replace(student, teacher=record.model_id)
+        # With the figures it travels into an exported file too.
+        behind = {"privacy_masks": [[list(xy) for xy in one] for one in camera.privacy_masks]}
+        student = replace(student, teacher=record.model_id, figures={**student.figures, **behind})
         return register(
             site,
             camera.name,

@@ -114,7 +114,9 @@ class StudentModel:
         self, reader: ClipReader, windows: WindowBatch, *, leave_one_out: bool = False
     ) -> CalibratedClips:
         """Return the calibrated scores of clips; there is no one to leave out."""
-        surprise_N2GW = self._surprise(windows)
+        return self._calibrated(self._surprise(windows))
+
+    def _calibrated(self, surprise_N2GW: NDArray[np.float32]) -> CalibratedClips:
         score = self.statistic_tail.surprise(_statistic(surprise_N2GW))
         map_NGW = surprise_N2GW[:, 1]
         return CalibratedClips(
@@ -125,6 +127,7 @@ class StudentModel:
             maps={STUDENT: map_NGW},
             tgan_map=np.zeros_like(map_NGW),
             fused_map=map_NGW,
+            within=lambda only_GW: self._calibrated(surprise_N2GW * only_GW),
         )
 
     def _surprise(self, windows: WindowBatch) -> NDArray[np.float32]:
@@ -148,7 +151,10 @@ class StudentModel:
     def with_budget(self, per_day: float) -> StudentModel:
         """Return the same model with the threshold of another alarm budget; ValueError for <= 0."""
         return replace(
-            self, policy=policy_within(self.tail, per_day), budget_per_day=per_day, digest=""
+            self,
+            policy=policy_within(self.tail, per_day, like=self.policy),
+            budget_per_day=per_day,
+            digest="",
         )
 
     def manifest(self) -> dict[str, Any]:

@@ -45,8 +45,9 @@ class Lessons:
 
 
 def plain_reader(teacher: CameraModel, masks: tuple[Polygon, ...]) -> ClipReader:
-    """Return the teacher's reader without histories: a student sees one clip and no more."""
-    return replace(teacher.sight.reader(masks), history=None)
+    """Return the teacher's reader without histories and lighting states: a student sees one clip
+    and no more."""
+    return replace(teacher.sight.reader(masks), history=None, lighting=None, backgrounds={})
 
 
 def normal_windows(reader: ClipReader, stretches: Sequence[Stretch]) -> NormalWindows:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.assembly import open_site, store_url
 from pipeline.camera import Camera
-from pipeline.doctor import footage, models, place, program
+from pipeline.doctor import footage, models, place, program, retention
 from pipeline.doctor.findings import Finding, Machine, problem
 from pipeline.errors import KizashiError
 from pipeline.local_zone import machine_zone
@@ -31,6 +31,7 @@ _OF_THE_SITE: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
     program.check_recorder,
 )
 _OF_A_CAMERA: tuple[Callable[[Machine, Camera, Path], Iterator[Finding]], ...] = (
+    footage.check_register,
     footage.check_folder,
     footage.check_freshness,
     footage.check_refusals,
@@ -39,9 +40,12 @@ _OF_A_CAMERA: tuple[Callable[[Machine, Camera, Path], Iterator[Finding]], ...] =
     models.check_model,
     models.check_budget,
     models.check_waiting,
+    retention.check_retention,
+    retention.check_disk_budget,
 )
 _LAST: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
     models.check_evidence,
+    retention.check_holds,
     place.check_leases,
 )
 

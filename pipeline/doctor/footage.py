@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 from pathlib import Path
 
-from pipeline.camera import Camera, ClockSource
+from pipeline.camera import Camera, ClockSource, check_camera
 from pipeline.doctor.findings import Finding, Machine, ok, problem, warning
-from pipeline.errors import FootageError
+from pipeline.errors import CameraError, FootageError
 from pipeline.footage.admission import Footage, admit
 from pipeline.footage.discovery import discover
 from pipeline.footage.start_time import known_start_utc
@@ -20,6 +20,7 @@ __all__ = [
     "check_folder",
     "check_freshness",
     "check_refusals",
+    "check_register",
     "check_times",
     "check_zone",
     "expected_within",
@@ -33,6 +34,17 @@ _PATIENCE_FACTOR = 3.0
 _RECENT = 20
 _HALF_HOUR_SECONDS = 1_800.0
 _LARGEST_OFFSET_SECONDS = 15 * 3_600.0
+
+
+def check_register(machine: Machine, camera: Camera, source: Path) -> Iterator[Finding]:
+    """What is registered of a camera: purpose, owner, retention, masks, zones."""
+    name = f"register of {camera.name}"
+    try:
+        check_camera(camera)
+    except CameraError as error:
+        yield problem(name, str(error), f"kizashi camera set {camera.name}; until then it is off")
+    else:
+        yield ok(name, f"{camera.owner} answers for it; kept for {camera.retention_days} days")
 
 
 def check_folder(machine: Machine, camera: Camera, source: Path) -> Iterator[Finding]:

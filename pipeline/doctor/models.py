@@ -87,20 +87,27 @@ def check_waiting(machine: Machine, camera: Camera, source: Path) -> Iterator[Fi
 
 
 def check_evidence(machine: Machine) -> Iterator[Finding]:
-    """Evidence files that are recorded and not there, as far back as their camera keeps them."""
+    """Evidence files that are recorded and not there, as far back as their camera keeps them; those
+    that are held too."""
+    from pipeline.retention.policy import Kind
+
     if machine.site is None:
         return
     store = machine.site.store
     kept = {
-        known.name: machine.now_utc - timedelta(days=known.retention_days)
+        known.name: machine.now_utc
+        - store.retention_policy(known.name).length(Kind.EVIDENCE, known)
         for known in store.cameras()
     }
-    newest = islice(reversed(store.alerts(None, min(kept.values(), default=None))), _MOST_ALERTS)
+    holds = store.holds()
+    newest = islice(reversed(store.alerts()), _MOST_ALERTS)
     files = [
         file
         for alert in newest
         if alert.end_utc > kept[alert.camera]
+        or any(h.camera == alert.camera and h.covers(alert.start_utc, alert.end_utc) for h in holds)
         for file in store.evidence(alert.alert_id)
+        if file.removed_utc is None
     ]
     missing = [file.path for file in files if not _is_there(machine.folder, file.path)]
     if missing:

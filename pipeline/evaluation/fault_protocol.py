@@ -45,6 +45,7 @@ __all__ = [
     "TRAINING_SHARE",
     "VariantJob",
     "evaluate_faults",
+    "longest_stretch",
     "read_scene",
 ]
 
@@ -89,7 +90,7 @@ def evaluate_faults(
     if model is None and (not seeds or len(set(seeds)) != len(seeds)):
         raise EvaluationError(f"seeds {list(seeds)}: give at least one, and each only once")
     parts = parts or real_parts()
-    stretch = _longest_stretch(video, parts)
+    stretch = longest_stretch(video, parts)
     start_us, end_us = stretch.segment.start_us, stretch.segment.end_us
     cut_us = start_us + round((end_us - start_us) * TRAINING_SHARE)
     # Before hours of training: footage that does not do is refused here.
@@ -156,7 +157,8 @@ def _figures(
     return {**figures_of(scored, base, rows), "left_out": left_out}
 
 
-def _longest_stretch(video: Path, parts: Parts) -> Stretch:
+def longest_stretch(video: Path, parts: Parts) -> Stretch:
+    """Return the longest run of good frames of a video; EvaluationError when there is none."""
     found = parts.stretches(video, video.parent)
     if not found:
         raise EvaluationError(f"{video}: holds no run of good frames; give other footage")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.evaluation.alarms import AlertSpan, alert_clips, alert_spans
 from pipeline.evaluation.parts import Model, Parts, Scored
 from pipeline.evaluation.spool import MapSpool
-from pipeline.evaluation.timeline import hysteresis, newest_clip, smooth
+from pipeline.evaluation.timeline import hysteresis, levels, newest_clip, smooth
 from pipeline.evaluation.videos import TestVideo
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.timebase import seconds
@@ -160,7 +160,8 @@ def _video_run(
             continue
         smoothed = smooth(end_us, values, model.policy)
         spans = alert_spans(anomalies, values, model.policy, model.tail, model.budget_per_day)
-        alerting = alert_clips(end_us, hysteresis(smoothed, model.policy), spans)
+        opened = hysteresis(levels(end_us, smoothed, model.policy), model.policy)
+        alerting = alert_clips(end_us, opened, spans)
         rows[row] = RowTimeline(
             score=smoothed[clip_of_frame],
             raw=values[clip_of_frame],

@@ -12,9 +12,17 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from pipeline.alerts.events import EventPolicy
+from pipeline.alerts.sequential import SequentialTest
 from pipeline.timebase import MICROSECONDS_PER_SECOND
 
-__all__ = ["LITERATURE_SIGMA_FRAMES", "hysteresis", "literature_scores", "newest_clip", "smooth"]
+__all__ = [
+    "LITERATURE_SIGMA_FRAMES",
+    "hysteresis",
+    "levels",
+    "literature_scores",
+    "newest_clip",
+    "smooth",
+]
 
 LITERATURE_SIGMA_FRAMES = 5.0
 """Of the centred Gaussian in the literature column. Papers take 3 to 282 frames, chosen for each
@@ -55,11 +63,25 @@ def smooth(
     return smoothed
 
 
-def hysteresis(smoothed: NDArray[np.float64], policy: EventPolicy) -> NDArray[np.bool_]:
-    """Return for each clip whether an event is open at its end."""
-    opened = np.zeros(len(smoothed), dtype=np.bool_)
-    is_open = False
+def levels(
+    end_us: NDArray[np.int64], smoothed: NDArray[np.float64], policy: EventPolicy
+) -> NDArray[np.float64]:
+    """Return the smoothed scores, or what the scores so far are worth where that is more: what
+    `join_anomalies` compares with the thresholds."""
+    gap_us = max(policy.merge_gap_seconds, _RUN_GAP_SECONDS) * MICROSECONDS_PER_SECOND
+    test, found = SequentialTest(policy), np.empty(len(smoothed), dtype=np.float64)
     for index, score in enumerate(smoothed):
+        step_us = float(end_us[index] - end_us[index - 1]) if index else math.inf
+        step = None if step_us > gap_us else step_us / MICROSECONDS_PER_SECOND
+        found[index] = test.after(float(score), step)
+    return found
+
+
+def hysteresis(levels_N: NDArray[np.float64], policy: EventPolicy) -> NDArray[np.bool_]:
+    """Return for each clip whether an event is open at its end."""
+    opened = np.zeros(len(levels_N), dtype=np.bool_)
+    is_open = False
+    for index, score in enumerate(levels_N):
         is_open = bool(score >= (policy.close_score if is_open else policy.open_score))
         opened[index] = is_open
     return opened

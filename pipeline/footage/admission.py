@@ -94,6 +94,8 @@ class Footage:
     height_px: int = 0
     frame_rate: float = 0.0
     """Median frames a second, from presentation times; information only, never used for time."""
+    removed_utc: datetime | None = None
+    """Since when its file is gone, removed by retention; None while it is kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -50,6 +50,9 @@ _OPENCV_LINES = (b"[ WARN:", b"[ERROR:", b"[ INFO:", b"[DEBUG:", b"[FATAL:")
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 """FFmpeg prints where its object lies in memory: another place every time."""
 
+_COLOUR_PIXELS = 2_000
+"""Pixels whose colour is looked at."""
+
 _Image = NDArray[Any]
 
 
@@ -293,7 +296,7 @@ def _decode(job: _Job, writer: _Writer) -> None:
         if time_us < job.start_us or not ticks.takes(time_us, step_us):
             writer.beat()
             continue
-        image = _image_of(taken, job)
+        image, colour = _image_of(taken, job)
         damaged = misplaced or taken.damage_lines > 0 or image is None
         if image is None:
             image = _shaped(np.zeros((source.height_px, source.width_px, 3), np.uint8), job)
@@ -307,6 +310,7 @@ def _decode(job: _Job, writer: _Writer) -> None:
             height_px=image.shape[0],
             width_px=image.shape[1],
             payload_bytes=image.nbytes,
+            colour=colour,
         )
         writer.send(header, image.reshape(-1).data)
     size_changed = isinstance(source, _Folder) and source.size_changed
@@ -316,12 +320,22 @@ def _decode(job: _Job, writer: _Writer) -> None:
     writer.send_json(END, end, damage_lines=last_lines)
 
 
-def _image_of(taken: _Taken, job: _Job) -> _Image | None:
-    """Return what the parent wants to see of a frame; None when it cannot be made a picture."""
+def _image_of(taken: _Taken, job: _Job) -> tuple[_Image | None, int]:
+    """Return what the parent wants to see of a frame, None when it cannot be made a picture, and
+    how colourful it is."""
     if not job.pictures:
-        return np.zeros((0, 0), np.uint8)
+        return np.zeros((0, 0), np.uint8), 0
     image = taken.picture()
-    return None if image is None else _shaped(image, job)
+    return (None, 0) if image is None else (_shaped(image, job), _colour(image))
+
+
+def _colour(image: _Image) -> int:
+    """Return the mean distance of the strongest from the weakest colour of a pixel, in 256ths of a
+    grey level, over some thousands of pixels: what is left of it when the picture is grey is
+    nothing."""
+    step = max(1, math.isqrt(image.shape[0] * image.shape[1] // _COLOUR_PIXELS))
+    pixels = image[step // 2 :: step, step // 2 :: step]
+    return round(256.0 * float((pixels.max(axis=2) - pixels.min(axis=2)).mean()))
 
 
 def _limit_resources() -> None:

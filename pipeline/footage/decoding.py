@@ -80,6 +80,9 @@ class DecodedFrame:
     """The frame needs no other one to be decoded."""
     step_us: int = 0
     """Typical time between frames up to here."""
+    colour: float = 0.0
+    """How colourful the picture is before it was made grey: the mean distance of the strongest from
+    the weakest colour of a pixel, 0 .. 255. Infrared has none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,6 +220,7 @@ class Decoder:
             damaged=bool(header.flags & DAMAGED_FLAG),
             key=bool(header.flags & KEY_FLAG),
             step_us=header.step_us,
+            colour=header.colour / 256.0,
         )
 
     def _greet(self) -> _Hello:

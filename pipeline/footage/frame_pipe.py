@@ -43,7 +43,7 @@ MIN_SIDE_PX = 16
 PIPE_BYTES = 1 << 20
 """Size asked for the pipe: fewer switches between the processes, and the bound of the queue."""
 
-_HEADER = struct.Struct("<cBHqqIIII")
+_HEADER = struct.Struct("<cBHqqIIIIH")
 HEADER_BYTES = _HEADER.size
 
 
@@ -62,6 +62,8 @@ class Header:
     height_px: int = 0
     width_px: int = 0
     payload_bytes: int = 0
+    colour: int = 0
+    """How colourful the picture is: in 256ths of a grey level."""
 
     def pack(self) -> bytes:
         """Return the header as bytes."""
@@ -75,12 +77,13 @@ class Header:
             self.height_px,
             self.width_px,
             self.payload_bytes,
+            self.colour,
         )
 
     @classmethod
     def unpack(cls, raw: bytes) -> Header:
         """Return the header that `raw` (HEADER_BYTES long) holds."""
-        tag, flags, channels, pts, step, lines, height, width, size = _HEADER.unpack(raw)
+        tag, flags, channels, pts, step, lines, height, width, size, colour = _HEADER.unpack(raw)
         return cls(
             tag=tag,
             flags=flags,
@@ -91,4 +94,5 @@ class Header:
             height_px=height,
             width_px=width,
             payload_bytes=size,
+            colour=colour,
         )

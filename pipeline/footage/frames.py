@@ -52,6 +52,10 @@ class WorkingFrame:
     history_SGW2: Callable[[], NDArray[np.float32]] | None = None
     """Gives what every cell did in the seconds before; see pipeline.clips.history. None when nobody
     asked for it."""
+    colour: float = 0.0
+    """How colourful the picture was before it was made grey, 0 .. 255; see DecodedFrame."""
+    lighting: str = ""
+    """Name of the lighting state; empty where nobody asked, or the camera has only one."""
 
 
 def working_frames(
@@ -88,6 +92,7 @@ def working_frames(
                 pts_us=frame.pts_us,
                 image=_seen(frame.image, view),
                 follows_hole=before is not None and _hole_between(before, frame, view.frame_rate),
+                colour=frame.colour,
             )
             before = frame
         report = decoder.report

@@ -14,7 +14,7 @@ __all__ = ["HealthEvent", "Trouble", "health_event"]
 
 
 class Trouble(StrEnum):
-    """What can be wrong with a camera while its footage is in order."""
+    """Why nobody sees what a camera shows while its footage is in order."""
 
     FROZEN = "frozen"
     """The same picture again and again."""
@@ -30,11 +30,23 @@ class Trouble(StrEnum):
     """By so little that frames are shifted back and scored: the only one that does not blind."""
     FRAME_RATE_DOWN = "frame_rate_down"
     """Far fewer frames come than in normal operation."""
+    BACKLOG = "backlog"
+    """Nothing is wrong with the camera: more footage came than could be scored, and the oldest was
+    let go."""
+    STATE_CHANGE = "state_change"
+    """No trouble: the light switches from one state that was learnt to another. Nothing is scored
+    until it is steady."""
 
     @property
     def words(self) -> str:
         """What the camera is, in a line for people."""
         return self.value.replace("_", " ")
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether something is wrong with the camera, so that its pictures show it: a light that
+        was switched is none, nor is a machine that has too many cameras to look at."""
+        return self not in (Trouble.STATE_CHANGE, Trouble.BACKLOG)
 
     @property
     def blinds(self) -> bool:

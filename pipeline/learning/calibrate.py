@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.alerts.budget import NATURAL_WEIGHT
+from pipeline.clips.windows import Clip
 from pipeline.scoring.calibration import (
     USUAL_SHARE,
     PlaceStatistics,
@@ -67,12 +68,23 @@ class LearntPlaces:
     statistics: Mapping[str, NDArray[np.float64]]
     """Term -> of training clips, judged by places that were learnt without them; a term is missing
     where that says nothing of footage to come."""
+    strangeness: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Term -> of training clips NGW, all terms; judged in the same way where a term depends on
+    places. What looks through the networks finds less in them than in other footage."""
+    parts: Sequence[Sequence[Clip]] = ()
+    """These clips, of each stretch of footage."""
+    foreign_N: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    """Training clips in which something happens that is no normal operation."""
+    by_lighting: Mapping[str, LearntPlaces] = field(default_factory=dict)
+    """The same of each lighting state that has enough footage; above, of all of them together."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldOutScores:
-    """What held-out clips score themselves. N clips."""
+    """What the clips score themselves that the calibration was made from. N held-out clips."""
 
+    training_N: NDArray[np.float64]
+    """What training clips score, as far as they were judged without themselves."""
     fused_N: NDArray[np.float64]
     foreign_N: NDArray[np.bool_]
     """Clips that were left out, because something happened there that is no normal operation."""
@@ -103,15 +115,23 @@ def learn_place_statistics(
     }
     foreign_N = _foreign(known, pooled, clips_around=0)
     statistics = {name: values_N[~foreign_N] for name, values_N in pooled.items()}
+    strangeness = {}
     for name, term in known.items():
         if not term.pooled and (term.new_places or term.perspective):
-            statistics[name] = cross_fitted(
+            strangeness[name] = cross_fitted(
                 maps[name],
                 two_sided=term.two_sided,
                 perspective=term.perspective,
                 least_range=term.least_range,
             )
-    return LearntPlaces(places=places, statistics=statistics)
+            judged_N = ~np.isnan(maps[name]).any(axis=(1, 2))
+            if judged_N.sum() >= 2:
+                statistics[name] = clip_statistic(strangeness[name][judged_N])
+        else:
+            strangeness[name] = places[name].strangeness(maps[name])
+    return LearntPlaces(
+        places=places, statistics=statistics, strangeness=strangeness, foreign_N=foreign_N
+    )
 
 
 def calibrate(
@@ -120,12 +140,19 @@ def calibrate(
     held_out_maps: Callable[[], Iterable[Maps]],
     *,
     training_seconds: float,
+    prior: Calibration | None = None,
+    prior_clips: int = 0,
 ) -> tuple[Calibration, HeldOutScores]:
     """Return the calibration of `experts` on held-out normal clips, and these clips' fused scores.
 
     `held_out_maps` gives the terms' maps (NGW each) of batch after batch. They wait on disk until
     the tails of the terms are known, so memory does not grow with the footage. `training_seconds`:
     how much footage the places were learnt from.
+
+    `prior`: the calibration of all footage, where this is of a part of it. It counts as much as
+    `prior_clips` clips: every tail is fitted to the mixture of both (the posterior mean under a
+    Dirichlet process, Ferguson 1973), so a state that was hardly held out is judged as all are, and
+    one that was held out for hours by itself.
     """
     left_out = {WITHOUT + name: others for name, others in all_but_one(experts).items()}
     rows = {**rows_of(experts), **left_out}
@@ -137,15 +164,26 @@ def calibrate(
             name: _term_tail(
                 known[name],
                 values_N[~foreign_N],
-                learnt.statistics.get(name, np.empty(0)),
+                np.concatenate(
+                    [
+                        learnt.statistics.get(name, np.empty(0)),
+                        prior.terms[name].sample(prior_clips) if prior else np.empty(0),
+                    ]
+                ),
                 training_seconds,
             )
             for name, values_N in held_out.items()
         }
         statistics = _row_statistics(rows, terms, spool)
+    known_rows = {**prior.experts, **prior.groups} if prior else {}
     tails = {
         # Joined from p-values: ten seconds have seven excesses, which overlap.
-        row: fit_tail(values_N[~foreign_N], prior_weight=NATURAL_WEIGHT)
+        row: fit_tail(
+            np.concatenate(
+                [values_N[~foreign_N], *([known_rows[row].sample(prior_clips)] if prior else [])]
+            ),
+            prior_weight=NATURAL_WEIGHT,
+        )
         for row, values_N in statistics.items()
     }
     names = [expert.name for expert in experts]
@@ -156,7 +194,25 @@ def calibrate(
         groups={row: tails[row] for row in rows if row not in names},
     )
     scores = {row: tails[row].surprise(statistics[row]) for row in (FUSED, *names)}
-    return calibration, HeldOutScores(fused_N=scores[FUSED], foreign_N=foreign_N, rows=scores)
+    training_N = tails[FUSED].surprise(_training_statistic(experts, terms, learnt.strangeness))
+    said = HeldOutScores(
+        fused_N=scores[FUSED], foreign_N=foreign_N, training_N=training_N, rows=scores
+    )
+    return calibration, said
+
+
+def _training_statistic(
+    experts: Sequence[Expert],
+    terms: Mapping[str, TailModel],
+    strangeness: Mapping[str, NDArray[np.float32]],
+) -> NDArray[np.float64]:
+    """Return the statistic over all experts of training clips, N."""
+    clips = len(next(iter(strangeness.values()), ()))
+    parts = [np.empty(0)]
+    for first in range(0, clips, _CLIPS_AT_ONCE):
+        some = {name: maps[first : first + _CLIPS_AT_ONCE] for name, maps in strangeness.items()}
+        parts.append(joined_statistic(join_surprises(experts, surprises_of(terms, some))))
+    return np.concatenate(parts)
 
 
 def _term_tail(

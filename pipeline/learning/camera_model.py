@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,14 @@ from pipeline.errors import ModelDamaged, ModelError, TrainingDiverged
 from pipeline.footage.frames import View
 from pipeline.health.reference import HealthReference, health_from_manifest
 from pipeline.learning.presets import Preset, preset_from_dict
+from pipeline.learning.stored_lighting import (
+    calibrations_of,
+    lighting_manifest,
+    lighting_of,
+    lighting_tensors,
+)
+from pipeline.lighting.judge import Lighting
+from pipeline.lighting.light import MEASURES
 from pipeline.scoring.calibration import PlaceStatistics
 from pipeline.scoring.clip_batch import ClipBatch, LatentStatistics, Networks
 from pipeline.scoring.experts import Expert, all_term_maps, experts_named
@@ -56,6 +64,8 @@ class Sight:
     latent_statistics: LatentStatistics | None = None
     feature_bank: tuple[DepthBank, ...] = ()
     rhythm_bank: RhythmBank | None = None
+    lighting: Lighting | None = None
+    """The lighting states of the camera; None when it has only one."""
 
     @property
     def grid(self) -> TileGrid:
@@ -77,7 +87,7 @@ class Sight:
             full_speed_px=self.full_speed_px,
             history=self.preset.history_at(self.view.frame_rate),
         )
-        return reader.with_masks(masks)
+        return reader.with_masks(masks).in_light(self.lighting)
 
     def batch(
         self, reader: ClipReader, windows: WindowBatch, *, everywhere: bool = False
@@ -113,6 +123,9 @@ class CameraModel:
     """What recent footage is compared with; None in models that were made without it."""
     digest: str = ""
     """Of the stored files; empty until saved."""
+    by_lighting: Mapping[str, Calibration] = field(default_factory=dict)
+    """Calibrations of lighting states; one that is not here is judged by `calibration`, that of all
+    of them together."""
 
     @property
     def preset(self) -> Preset:
@@ -138,12 +151,17 @@ class CameraModel:
     ) -> CalibratedClips:
         """Return the calibrated scores of clips; `leave_one_out`: also by all experts but one."""
         maps = all_term_maps(self.experts, self.sight.batch(reader, windows))
-        return fuse(self.experts, self.calibration, maps, leave_one_out=leave_one_out)
+        calibration = self.calibration_in(windows.lighting)
+        return fuse(self.experts, calibration, maps, leave_one_out=leave_one_out)
+
+    def calibration_in(self, lighting: str) -> Calibration:
+        """Return what values mean in a lighting state; empty where the camera has only one."""
+        return self.by_lighting.get(lighting, self.calibration)
 
     def expected_pictures(self, reader: ClipReader, windows: WindowBatch) -> NDArray[np.uint8]:
         """Return the last frame of clips as the generator draws it, NHW (NHWC for colour)."""
         planes = self.sight.batch(reader, windows, everywhere=True).reconstruction_NPTHW.cpu()
-        background = torch.from_numpy(self.sight.background_HW)
+        background = torch.from_numpy(reader.background_of(windows.lighting))
         return pictures_of(planes, background, self.preset.planes)[:, -1].numpy()
 
     def calibration_summary(self) -> dict[str, Any]:
@@ -154,12 +172,33 @@ class CameraModel:
             "experts": [expert.name for expert in self.experts],
             "policy": asdict(self.policy),
             "tail": asdict(self.tail),
+            **self._lighting_summary(),
+        }
+
+    def _lighting_summary(self) -> dict[str, Any]:
+        """Return what people want to know of the lighting states; nothing where there is one."""
+        if self.sight.lighting is None:
+            return {}
+        held_out = self.figures.get("held_out_by_lighting", {})
+        return {
+            "lighting": [
+                {
+                    **{key: one[key] for key in ("name", "share")},
+                    **{m: round(v, 1) for m, v in zip(MEASURES, one["centre"], strict=True)},
+                    "held_out_seconds": held_out.get(one["name"], 0.0),
+                    "own_calibration": one["name"] in self.by_lighting,
+                }
+                for one in self.sight.lighting.states.to_list()
+            ]
         }
 
     def with_budget(self, per_day: float) -> CameraModel:
         """Return the same model with the threshold of another alarm budget; ValueError for <= 0."""
         return replace(
-            self, policy=policy_within(self.tail, per_day), budget_per_day=per_day, digest=""
+            self,
+            policy=policy_within(self.tail, per_day, like=self.policy),
+            budget_per_day=per_day,
+            digest="",
         )
 
     def save(self, folder: Path) -> str:
@@ -181,6 +220,7 @@ class CameraModel:
             "two_sided": {t: place.two_sided for t, place in self.calibration.places.items()},
             "calibration": self.calibration_summary(),
             "health": self.health.to_dict() if self.health else None,
+            **lighting_manifest(self.sight.lighting, self.by_lighting),
             "drift": self.drift.to_dict() if self.drift else None,
             # Without wall times: the same footage and seed give the same digest, so that a training
             # that was killed at its very end and done again ends in one model and not in two.
@@ -217,6 +257,7 @@ def _tensors_of(model: CameraModel) -> dict[str, Tensor]:
         for name in _RHYTHM_TENSORS:
             tensors[f"rhythm.{name}"] = getattr(rhythm, name)
         tensors["rhythm.traces_KGWMS"] = rhythm.traces_KGWMS.half()
+    tensors |= dict(lighting_tensors(model.sight.lighting, model.by_lighting))
     return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
 
@@ -316,6 +357,7 @@ def _assemble(
             latent_statistics=latent,
             feature_bank=_feature_bank(tensors, device),
             rhythm_bank=_rhythm_bank(tensors, device),
+            lighting=lighting_of(manifest, tensors),
         ),
         calibration=Calibration.from_dict(manifest["tails"], places),
         policy=EventPolicy(**summary["policy"]),
@@ -326,4 +368,5 @@ def _assemble(
         health=health_from_manifest(manifest),
         drift=drift_from_manifest(manifest),
         digest=digest,
+        by_lighting=calibrations_of(manifest, tensors),
     )

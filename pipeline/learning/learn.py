@@ -24,15 +24,16 @@ from pipeline.footage.admission import Reason
 from pipeline.footage.frames import View, WorkingFrame, working_frames
 from pipeline.health.reference import HealthReference
 from pipeline.identity import digest_of
-from pipeline.learning.adversarial import TileSource, train_networks
+from pipeline.learning.adversarial import train_networks
 from pipeline.learning.background import learn_background
 from pipeline.learning.camera_model import CameraModel, Sight, choose_device
 from pipeline.learning.health import health_line, health_warnings, healthy_footage
+from pipeline.learning.lighting import lighting_line, lit_footage, seconds_by_state
 from pipeline.learning.normality import calibrate_on_held_out, learn_looks, learn_places
 from pipeline.learning.presets import Preset
-from pipeline.learning.pseudo_anomalies import FAST_FACTORS, PseudoAnomalies
-from pipeline.learning.reservoir import TileReservoir
+from pipeline.learning.reservoir import PlacedTiles
 from pipeline.learning.rhythm import learn_rhythm, rhythm_line
+from pipeline.learning.tiles_to_learn import tile_source
 from pipeline.learning.workspace import Workspace
 from pipeline.scoring.experts import experts_named
 from pipeline.timebase import seconds
@@ -45,14 +46,6 @@ Progress = Callable[[str], None]
 
 _BACKGROUND_FRAME_RATE = 2.0
 _LEAST_BF16_GAIN = 1.2
-_FULL_SPEED = 4.0
-"""Times the usual top speed that fills the speed plane: three times as fast can still be told from
-four times."""
-_LEAST_FULL_SPEED_PX = 1.0
-"""Where nothing ever moves, the noise of the flow must not fill the plane."""
-_MOST_WINDOWS = 4_000
-"""Windows of footage that tiles are taken from: twice what fills the reservoir. Days have more."""
-_MOST_PSEUDO_TILES = 8_000
 _RECIPE = 7
 """Raise it when the same footage, preset and seed would give another model than before."""
 
@@ -98,6 +91,8 @@ def learn(
     workspace: Path | None = None,
     progress: Progress = lambda line: None,
     processes: Processes = ALONE,
+    added: PlacedTiles | None = None,
+    one_light: bool = False,
 ) -> CameraModel:
     """Return the calibrated model of a camera from stretches of normal footage, in order of time.
 
@@ -105,6 +100,9 @@ def learn(
     from the last one and ends in the same model. None keeps nothing.
     Several `processes` (tgan_core.processes) call this alike, with one workspace, share the steps
     of training, and all get the same model; what comes before and after each does for itself.
+    `added` are tiles that the networks learn from beside those of the footage (synthetic ones);
+    places and calibration are of the footage alone.
+    `one_light`: all footage is taken for one lighting state, so that a benchmark can compare.
     Raises FootageError (too_short) when there is too little footage, and TrainingDiverged when a
     number stops being finite.
     """
@@ -119,12 +117,17 @@ def learn(
     stages.done("background", f"median of {reader.view.width_px} x {reader.view.height_px} px")
     split, reader, health = _without_trouble(split, reader, preset, masks, progress)
     stages.done("health", health_line(health))
-    source, windows = _tile_source(split, reader, preset, seed)
+    lit = lit_footage(split.training, split.held_out, reader, seed=seed, one_light=one_light)
+    split = Split(training=lit.training, held_out=lit.held_out)
+    reader = reader.in_light(lit.lighting)
+    stages.done("lighting", lighting_line(lit.lighting))
+    source, windows = tile_source(split.training, reader, preset, seed, added)
     reader = replace(reader, full_speed_px=source.full_speed_px)
     stages.done("tiles", f"{len(source.reservoir):,} tiles of {windows:,} windows")
 
     where = choose_device(device)
-    kept = Workspace(workspace, training_job(stretches, preset, seed, masks)) if workspace else None
+    job = training_job(stretches, preset, seed, masks, added)
+    kept = Workspace(workspace, job) if workspace else None
     preset = _with_fitting_arithmetic(preset, where, kept, processes)
     networks, metrics = train_networks(source, preset, seed, where, kept, progress, processes)
     del source  # the passes that follow need the memory, and not the tiles
@@ -137,6 +140,7 @@ def learn(
         background_HW=reader.background_HW,
         full_speed_px=reader.full_speed_px,
         networks=networks,
+        lighting=lit.lighting,
     )
     stride = reader.frames * max(1, -(-windows // preset.place_windows))
     sight = learn_looks(split.training, sight, reader, stride=stride)
@@ -152,6 +156,8 @@ def learn(
         "metrics": metrics,
         "device": where.type,
     }
+    if lit.lighting is not None:
+        figures["held_out_by_lighting"] = seconds_by_state(split.held_out)
     return replace(model, figures=figures, health=health)
 
 
@@ -206,6 +212,7 @@ def _calibrated(
         calibration=result.calibration,
         policy=result.policy,
         tail=result.tail,
+        by_lighting=result.by_lighting,
         budget_per_day=budget_per_day,
         held_out_seconds=result.seconds,
         figures={},
@@ -272,20 +279,25 @@ def length_seconds(stretches: Sequence[Stretch]) -> float:
 
 
 def training_job(
-    stretches: Sequence[Stretch], preset: Preset, seed: int, masks: tuple[Polygon, ...]
+    stretches: Sequence[Stretch],
+    preset: Preset,
+    seed: int,
+    masks: tuple[Polygon, ...],
+    added: PlacedTiles | None = None,
 ) -> str:
     """Return the name of a training job: everything that the networks it ends in depend on."""
     footage = [[s.footage.sha256, s.segment.start_us, s.segment.end_us] for s in stretches]
     polygons = [[list(corner) for corner in polygon] for polygon in masks]
-    return digest_of(
-        {
-            "recipe": _RECIPE,
-            "preset": preset.to_dict(),
-            "seed": seed,
-            "footage": footage,
-            "masks": polygons,
-        }
-    )
+    job: dict[str, object] = {
+        "recipe": _RECIPE,
+        "preset": preset.to_dict(),
+        "seed": seed,
+        "footage": footage,
+        "masks": polygons,
+    }
+    if added is not None:  # without any the name is what it was before there could be some
+        job["added"] = added.digest
+    return digest_of(job)
 
 
 def _reader(split: Split, preset: Preset, masks: tuple[Polygon, ...]) -> ClipReader:
@@ -310,77 +322,3 @@ def _reader(split: Split, preset: Preset, masks: tuple[Polygon, ...]) -> ClipRea
 def _frames(stretch: Stretch, view: View) -> Iterator[WorkingFrame]:
     segment = stretch.segment
     return working_frames(stretch.source, view, start_us=segment.start_us, end_us=segment.end_us)
-
-
-def _tile_source(
-    split: Split, reader: ClipReader, preset: Preset, seed: int
-) -> tuple[TileSource, int]:
-    """Return what the networks learn from, and how many windows lie side by side in the training
-    footage."""
-    reservoir, windows = _fill_reservoir(split, reader, preset, seed)
-    source = TileSource(
-        reservoir,
-        _pseudo_anomalies(split, reader, preset, seed, reservoir),
-        reader.background_HW,
-        max(_LEAST_FULL_SPEED_PX, _FULL_SPEED * reservoir.usual_top_speed_px()),
-        preset,
-        seed,
-    )
-    return source, windows
-
-
-def _fill_reservoir(
-    split: Split, reader: ClipReader, preset: Preset, seed: int
-) -> tuple[TileReservoir, int]:
-    """Return the filled reservoir and how many windows lie side by side in the training footage."""
-    reservoir = _empty_reservoir(preset, preset.reservoir_tiles, seed)
-    count = 0
-    stride = _window_stride(split, reader, _MOST_WINDOWS)
-    for stretch in split.training:
-        for _, window in reader.clips(stretch, stride=stride):
-            reservoir.add_window(window)
-            count += 1
-    if not len(reservoir):
-        raise FootageError(
-            f"no window of {reader.frames} frames at {reader.view.frame_rate:g} frames a second in "
-            "the footage; give longer footage",
-            reason=Reason.TOO_SHORT,
-        )
-    return reservoir, max(1, count * stride // reader.frames)
-
-
-def _window_stride(split: Split, reader: ClipReader, most: int) -> int:
-    """Return the frames between two windows, so that there are about `most` of them at most.
-
-    Windows of short footage overlap by half: a movement across a border is seen whole in one.
-    """
-    frames = length_seconds(split.training) * reader.view.frame_rate
-    return max(1, reader.frames // 2, round(frames / most))
-
-
-def _empty_reservoir(preset: Preset, capacity: int, seed: int) -> TileReservoir:
-    return TileReservoir(
-        capacity=capacity,
-        tile_px=preset.tgan.geometry.tile_px,
-        tiles_per_window=preset.tiles_per_window,
-        moving_share=preset.moving_share,
-        seed=seed,
-    )
-
-
-def _pseudo_anomalies(
-    split: Split, reader: ClipReader, preset: Preset, seed: int, normal: TileReservoir
-) -> PseudoAnomalies | None:
-    """Return what draws pseudo-anomalies; None when the preset has none, or when no stretch is long
-    enough for a window at a lower frame rate."""
-    if not preset.pseudo_anomalies:
-        return None
-    fast = _empty_reservoir(preset, min(_MOST_PSEUDO_TILES, preset.reservoir_tiles), seed)
-    for factor in FAST_FACTORS:
-        view = replace(reader.view, frame_rate=reader.view.frame_rate / factor)
-        slow = replace(reader, view=view)
-        stride = _window_stride(split, slow, _MOST_WINDOWS // 4)
-        for stretch in split.training:
-            for _, window in slow.clips(stretch, stride=stride):
-                fast.add_window(window)
-    return PseudoAnomalies(normal=normal, fast=fast) if len(fast) else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from pipeline.learning.calibrate import (
     learn_place_statistics,
 )
 from pipeline.learning.camera_model import Sight
+from pipeline.learning.state_calibration import calibrate_states, learn_state_places
 from pipeline.scoring.anomaly import Anomaly, Place
 from pipeline.scoring.clip_batch import LatentStatistics
 from pipeline.scoring.experts import Expert, all_term_maps
@@ -28,6 +30,7 @@ from pipeline.scoring.feature_bank import DEPTHS, DepthBank, cell_features, fit_
 from pipeline.scoring.fusion import Calibration
 from pipeline.scoring.policy import fit_policy
 from pipeline.scoring.scorer import BATCH_CLIPS
+from pipeline.scoring.strangeness_spool import StrangenessSpool
 from pipeline.timebase import microseconds, seconds
 
 __all__ = [
@@ -94,16 +97,21 @@ def learn_places(
     """
     shift_us = microseconds(stride / 2 / sight.view.frame_rate)
     collected = {term: _Stack() for expert in experts for term in expert.terms}
+    parts: list[list[Clip]] = []
+    lights: list[str] = []
     for whole in stretches:
         if whole.segment.start_us + shift_us >= whole.segment.end_us:
             continue
         stretch = whole.part(whole.segment.start_us + shift_us, whole.segment.end_us)
-        for _, maps in _maps(stretch, sight, reader, experts, stride, everywhere=True):
+        parts.append([])
+        for clips, maps in _maps(stretch, sight, reader, experts, stride, everywhere=True):
+            parts[-1].extend(clips)
+            lights += [stretch.lighting] * len(clips)
             for term, values in maps.items():
                 collected[term].append(torch.from_numpy(values))
-    return learn_place_statistics(
-        experts, {term: stack.values.numpy() for term, stack in collected.items()}
-    )
+    maps = {term: stack.values.numpy() for term, stack in collected.items()}
+    learnt = learn_state_places(experts, learn_place_statistics(experts, maps), maps, lights)
+    return replace(learnt, parts=tuple(tuple(part) for part in parts))
 
 
 class _Stack:
@@ -149,6 +157,8 @@ class HeldOutResult:
     """All clips, of each held-out stretch."""
     scores: Mapping[str, NDArray[np.float64]]
     """-log10 p of all clips, one after the other: `fused`, and by expert."""
+    by_lighting: Mapping[str, Calibration] = field(default_factory=dict)
+    """Of the lighting states that have enough held-out footage."""
 
 
 def calibrate_on_held_out(
@@ -166,27 +176,43 @@ def calibrate_on_held_out(
     `training_seconds`: how much footage the places were learnt from.
     """
     parts: list[list[Clip]] = []
-
-    def held_out_maps() -> Iterator[Maps]:
-        for stretch in stretches:
-            parts.append([])
-            for clips, maps in _maps(stretch, sight, reader, experts, sight.preset.clip_stride):
-                parts[-1].extend(clips)
-                yield maps
-        count = sum(len(part) for part in parts)
-        if count < _MINIMUM_HELD_OUT_CLIPS:
-            raise FootageError(
-                f"only {count} held-out clips of normal footage, {_MINIMUM_HELD_OUT_CLIPS} needed; "
-                "give longer footage (a few minutes at least)",
-                reason=Reason.TOO_SHORT,
-            )
-
-    calibration, scores = calibrate(
-        experts, learnt, held_out_maps, training_seconds=training_seconds
-    )
+    lights: list[str] = []
     length_seconds = sum(seconds(s.segment.end_us - s.segment.start_us) for s in stretches)
+    with ExitStack() as stack:
+        several = any(stretch.lighting for stretch in stretches)
+        spool = StrangenessSpool(tuple(learnt.places), exact=True) if several else None
+        if spool is not None:
+            stack.enter_context(spool)
+
+        def held_out_maps() -> Iterator[Maps]:
+            for stretch in stretches:
+                parts.append([])
+                for clips, maps in _maps(stretch, sight, reader, experts, sight.preset.clip_stride):
+                    parts[-1].extend(clips)
+                    lights.extend([stretch.lighting] * len(clips))
+                    if spool is not None:
+                        spool.append(maps)
+                    yield maps
+            _check_enough(parts)
+
+        calibration, scores = calibrate(
+            experts, learnt, held_out_maps, training_seconds=training_seconds
+        )
+        by_lighting: Mapping[str, Calibration] = {}
+        if spool is not None:
+            by_lighting, scores = calibrate_states(
+                experts,
+                learnt,
+                calibration,
+                scores,
+                spool,
+                lights,
+                training_seconds=training_seconds,
+                clips_a_second=len(lights) / length_seconds,
+            )
     policy, tail = fit_policy(
         anomalies_of_scores(parts, scores.fused_N, left_out_N=scores.foreign_N),
+        anomalies_of_scores(learnt.parts, scores.training_N, left_out_N=learnt.foreign_N),
         seconds=length_seconds,
         budget_per_day=budget_per_day,
     )
@@ -203,9 +229,20 @@ def calibrate_on_held_out(
             )
             if foreign
         ),
+        by_lighting=by_lighting,
         parts=tuple(tuple(part) for part in parts),
         scores=scores.rows,
     )
+
+
+def _check_enough(parts: Sequence[Sequence[Clip]]) -> None:
+    count = sum(len(part) for part in parts)
+    if count < _MINIMUM_HELD_OUT_CLIPS:
+        raise FootageError(
+            f"only {count} held-out clips of normal footage, {_MINIMUM_HELD_OUT_CLIPS} needed; "
+            "give longer footage (a few minutes at least)",
+            reason=Reason.TOO_SHORT,
+        )
 
 
 def _maps(
@@ -228,7 +265,7 @@ def anomalies_of_scores(
     *,
     left_out_N: NDArray[np.bool_] | None = None,
 ) -> Iterator[list[Anomaly]]:
-    """Yield the anomalies of the clips of each held-out stretch, without those that were left out;
+    """Yield the anomalies of the clips of each stretch, without those that were left out;
     only time and score matter to the policy. `scores_N`: of all clips, one after the other."""
     if left_out_N is None:
         left_out_N = np.zeros(len(scores_N), dtype=np.bool_)

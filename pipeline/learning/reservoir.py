@@ -5,6 +5,7 @@ Shapes: K tiles of T frames and S x S pixels; H x W pixels a frame; C colours wh
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 import cv2
@@ -15,7 +16,7 @@ from pipeline.clips.flow import SPEED_STEPS, grey_of, speed_codes
 from pipeline.clips.tiles import sums_of_rectangles
 from pipeline.clips.windows import Window
 
-__all__ = ["TileBatch", "TileReservoir", "motion_weights"]
+__all__ = ["PlacedTiles", "TileBatch", "TileReservoir", "motion_weights"]
 
 _CORNER_STEP_PX = 4
 """Tiles begin at multiples of this when learning: finer than the scoring grid, so that the networks
@@ -52,6 +53,27 @@ class TileBatch:
     """KSS, of the same places."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class PlacedTiles:
+    """K tiles that no window was cut for: synthetic ones, say."""
+
+    pictures: NDArray[np.uint8]
+    """KTSS, or KTSSC for colour; lighting aligned."""
+    speeds: NDArray[np.uint8]
+    """KTSS, in the steps of `pipeline.clips.flow.SPEED_STEPS`."""
+    corners_K2: NDArray[np.int64]
+    """Row and column of the upper left pixel of each, in the working picture."""
+
+    @property
+    def digest(self) -> str:
+        """Of everything in them."""
+        content = hashlib.sha256()
+        for values in (self.pictures, self.speeds, self.corners_K2):
+            content.update(f"{values.shape}".encode())
+            content.update(np.ascontiguousarray(values).tobytes())
+        return content.hexdigest()
+
+
 @dataclass(slots=True)
 class TileReservoir:
     """Tiles sampled from a stream of windows of unknown length, each kept with equal chance
@@ -64,6 +86,8 @@ class TileReservoir:
     seed: int
     _tiles: NDArray[np.uint8] | None = field(default=None, init=False)
     _speeds: NDArray[np.uint8] = field(init=False)
+    _backgrounds: NDArray[np.uint8] | None = field(default=None, init=False)
+    """Of each tile; None where one background holds for all."""
     _corners: NDArray[np.int32] = field(init=False)
     _held: int = field(default=0, init=False)
     _seen: int = field(default=0, init=False)
@@ -76,8 +100,11 @@ class TileReservoir:
     def __len__(self) -> int:
         return self._held
 
-    def add_window(self, window: Window) -> None:
-        """Offer tiles of one window, which has its flow."""
+    def add_window(
+        self, window: Window, own_background_HW: NDArray[np.uint8] | None = None
+    ) -> None:
+        """Offer tiles of one window, which has its flow; `own_background_HW`: of its lighting
+        state, where the camera has several."""
         if window.flow_THW2 is None:
             raise ValueError("a window without flow says nothing of speed")
         pictures, speeds = window.pictures, speed_codes(window.flow_THW2)
@@ -91,27 +118,55 @@ class TileReservoir:
             by_motion = self._random.random() < self.moving_share
             place = int(self._random.choice(flat.size, p=moving if by_motion else even))
             top, left = (place // columns) * _CORNER_STEP_PX, (place % columns) * _CORNER_STEP_PX
-            self._offer(pictures, speeds, top, left)
+            slot = self._offer(pictures, speeds, top, left)
+            if slot is not None and own_background_HW is not None:
+                self._keep_background(own_background_HW, slot)
+
+    def _keep_background(self, background_HW: NDArray[np.uint8], slot: int) -> None:
+        top, left = self._corners[slot]
+        tile = background_HW[top : top + self.tile_px, left : left + self.tile_px]
+        if self._backgrounds is None:
+            self._backgrounds = np.empty((self.capacity, *tile.shape), np.uint8)
+        self._backgrounds[slot] = tile
+
+    def add_tiles(self, tiles: PlacedTiles) -> None:
+        """Offer tiles as they are, each once; ValueError for those of another size."""
+        size = tiles.speeds.shape[2:]
+        if size != (self.tile_px, self.tile_px) or tiles.pictures.shape[:4] != tiles.speeds.shape:
+            raise ValueError(
+                f"tiles {tiles.pictures.shape} with speeds {tiles.speeds.shape}, "
+                f"{self.tile_px} px needed"
+            )
+        for pictures, speeds, (top, left) in zip(
+            tiles.pictures, tiles.speeds, tiles.corners_K2.tolist(), strict=True
+        ):
+            self._keep(pictures, speeds, top, left)
 
     def _offer(
         self, pictures: NDArray[np.uint8], speeds: NDArray[np.uint8], top: int, left: int
-    ) -> None:
+    ) -> int | None:
+        """Return where the tile was put; None when it was not taken."""
+        area = (slice(None), slice(top, top + self.tile_px), slice(left, left + self.tile_px))
+        return self._keep(pictures[area], speeds[area], top, left)
+
+    def _keep(
+        self, tile: NDArray[np.uint8], speeds: NDArray[np.uint8], top: int, left: int
+    ) -> int | None:
         self._seen += 1
         slot = self._held
         if slot == self.capacity:
             slot = int(self._random.integers(self._seen))
             if slot >= self.capacity:
-                return
-        area = (slice(None), slice(top, top + self.tile_px), slice(left, left + self.tile_px))
-        tile = pictures[area]
+                return None
         if self._tiles is None:
             # One block, whose pages become real as they are filled. An array for each of 24,000
             # tiles left 1.4 GB of holes between them, where the windows had been.
             self._tiles = np.empty((self.capacity, *tile.shape), np.uint8)
             self._speeds = np.empty((self.capacity, *tile.shape[:3]), np.uint8)
-        self._tiles[slot], self._speeds[slot] = tile, speeds[area]
+        self._tiles[slot], self._speeds[slot] = tile, speeds
         self._corners[slot] = (top, left)
         self._held = max(self._held, slot + 1)
+        return slot
 
     def batch(
         self, size: int, background_HW: NDArray[np.uint8], chance: np.random.Generator
@@ -120,6 +175,12 @@ class TileReservoir:
         if self._tiles is None:
             raise ValueError("the reservoir is empty")
         chosen = chance.integers(self._held, size=size)
+        if self._backgrounds is not None:
+            return TileBatch(
+                pictures=self._tiles[chosen],
+                speeds=self._speeds[chosen],
+                backgrounds=self._backgrounds[chosen],
+            )
         backgrounds = [
             background_HW[top : top + self.tile_px, left : left + self.tile_px]
             for top, left in self._corners[chosen]

@@ -104,6 +104,7 @@ def train_on(
                     **(notes or {}),
                     "job": job,
                     "masks": masks,
+                    "privacy_masks": [[list(xy) for xy in one] for one in camera.privacy_masks],
                 },
                 metrics=model.figures["metrics"],
             )

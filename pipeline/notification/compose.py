@@ -49,7 +49,7 @@ def compose_alert(site: Site, camera: Camera, alert: Alert) -> Message:
             (texts("row.purpose"), camera.purpose),
             (texts("row.severity"), severity),
             (texts("row.when"), words.times(alert.start_utc, alert.end_utc)),
-            (texts("row.where"), words.place(alert.place)),
+            (texts("row.where"), words.where(alert)),
             (texts("row.seen_by"), words.expert(alert.expert)),
             (texts("row.often"), words.often(alert.expected_per_day)),
             (texts("row.alert"), alert.alert_id),

@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.alerts.alerts import Alert
 from pipeline.alerts.evidence import Evidence
 from pipeline.identity import content_id
+from pipeline.retention.gone import still_there
 
 __all__ = ["Message", "MessageKind", "alert_fields", "json_of", "json_time", "message_of_test"]
 
@@ -64,7 +65,7 @@ def alert_fields(alert: Alert, evidence: Sequence[Evidence]) -> dict[str, Any]:
         name: json_time(value) if isinstance(value, datetime) else value
         for name, value in asdict(alert).items()
     }
-    return {**fields, "evidence": {item.kind.value: item.path for item in evidence}}
+    return {**fields, "evidence": {item.kind.value: item.path for item in still_there(evidence)}}
 
 
 def json_time(moment: datetime) -> str:

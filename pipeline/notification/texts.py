@@ -64,7 +64,7 @@ class Texts:
                 "line.alert",
                 time=self.time(alert.start_utc),
                 severity=self.severity(alert.severity),
-                place=self.words.place(alert.place),
+                place=self.words.where(alert),
                 verdict=self.words(f"verdict.{verdict}"),
                 id=alert.alert_id[:12],
             )

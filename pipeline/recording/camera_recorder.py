@@ -25,6 +25,7 @@ from pipeline.recording.session import Film, Session
 from pipeline.recording.state import Activity, OpenFile, RecordingState, read_state, write_state
 from pipeline.recording.stream import Place, Stream, place_of
 from pipeline.timebase import Clock
+from pipeline.zones.polygon import Polygon
 
 __all__ = ["CameraRecorder", "Limits"]
 
@@ -32,6 +33,8 @@ _LOOK_SECONDS = 0.25
 _BEAT_SECONDS = 1.0
 _PROBE_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
+_MASKS_SECONDS = 2.0
+"""How often somebody looks whether the privacy masks have changed."""
 _LATE = timedelta(seconds=10)
 """Frames may be this old when they come; time that is younger is not called blind yet."""
 
@@ -66,8 +69,13 @@ class CameraRecorder:
         limits: Limits,
         chance: Callable[[], float],
         progress: Callable[[str], None],
+        masks: Callable[[], tuple[Polygon, ...]] = tuple,
     ) -> None:
+        """`masks`: gives the privacy masks of now, which are burnt in before a file is written."""
         self._camera = camera
+        self._masks_of_now = masks
+        self._masks: tuple[Polygon, ...] = ()
+        self._masks_asked = clock.monotonic()
         self._stream = stream
         self._source = source
         self._site_folder = site_folder
@@ -114,6 +122,7 @@ class CameraRecorder:
             return 0.0
         self._place = place_of(address)
         work_folder(self._source).mkdir(mode=0o750, exist_ok=True)
+        self._masks, self._masks_asked = self._masks_of_now(), self._clock.monotonic()
         prefix = f"{self._clock.now_utc():%Y%m%dT%H%M%S%f}"
         session = Session(prefix, self._clock)
         limits = self._limits
@@ -123,6 +132,7 @@ class CameraRecorder:
             prefix,
             file_seconds=limits.file_seconds,
             quiet_seconds=limits.stall_seconds,
+            masks=self._masks,
         )
         with reader:
             self.child_pid = reader.pid
@@ -151,13 +161,20 @@ class CameraRecorder:
 
     def _give_up(self, session: Session) -> Cause | None:
         """Return why the connection is to be ended by us; None while all is well."""
-        if session.jumped_after_us is not None:
+        if session.jumped_after_us is not None or self._is_masked_otherwise():
             return Cause.RESTARTING
         limits = self._limits
         patience = limits.stall_seconds if session.has_frames else limits.open_seconds
         if session.silent_seconds > patience + _GRACE_SECONDS:
             return Cause.STALLED  # the child should have ended by itself
         return None if self._has_room() else Cause.DISK_FULL
+
+    def _is_masked_otherwise(self) -> bool:
+        """Tell whether the privacy masks have changed since the connection was made."""
+        if self._clock.monotonic() - self._masks_asked < _MASKS_SECONDS:
+            return False
+        self._masks_asked = self._clock.monotonic()
+        return self._masks_of_now() != self._masks
 
     def _keep(self, name: str, film: Film | None) -> None:
         if film is None:  # no frame, or none whose time is known

@@ -1,8 +1,9 @@
 """FFmpeg: the child process that copies a live stream into files, and says which frames came.
 
 The address, with user and password in it, goes to the child's standard input as a list of one file
-and is in no argument, environment or file. The child writes two streams from the same packets,
-without decoding them: files that are cut at whole pictures, and one line for each frame.
+and is in no argument, environment or file. The child writes two streams from the same packets:
+files that are cut at whole pictures, and one line for each frame. It decodes nothing, but for a
+camera with privacy masks: these are burnt in before anything is on the disk.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 from pipeline.errors import SettingsError
+from pipeline.recording.mask_filter import mask_filter
 from pipeline.recording.outage import Cause, cause_of_message
 from pipeline.timebase import microseconds
+from pipeline.zones.polygon import Polygon
 
 __all__ = [
     "OLDEST_VERSION",
@@ -108,14 +112,42 @@ def cut_file(path: Path, seconds: float) -> bool:
     return True
 
 
+def _coded(filters: str) -> list[str]:
+    """Return the arguments that code pictures again behind masks, their times as they are."""
+    # H.264 where the build has it; MPEG-4 is in every one.
+    small = ["libx264", "-preset", "veryfast", "-tune", "zerolatency", "-crf", "18"]
+    codec = small if "libx264" in _encoders() else ["mpeg4", "-q:v", "2"]
+    version = ffmpeg_version() or OLDEST_VERSION
+    times = ["-fps_mode", "passthrough"] if version > OLDEST_VERSION else ["-vsync", "passthrough"]
+    # Files are cut at whole pictures: one a second.
+    whole = ["-force_key_frames", "expr:gte(t,n_forced)", "-pix_fmt", "yuv420p"]
+    return ["-vf", filters, "-c:v", *codec, *whole, *times]
+
+
+@cache
+def _encoders() -> str:
+    asked = [_program(), "-hide_banner", "-encoders"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, env=_environment())
+    return done.stdout
+
+
 class Reader:
     """One connection. Use it as a context: leaving it ends the child, whatever happened."""
 
     def __init__(
-        self, address: str, folder: Path, prefix: str, *, file_seconds: float, quiet_seconds: float
+        self,
+        address: str,
+        folder: Path,
+        prefix: str,
+        *,
+        file_seconds: float,
+        quiet_seconds: float,
+        masks: tuple[Polygon, ...] = (),
     ) -> None:
         """`quiet_seconds`: after so long without a word from the other side the child completes
-        its files and ends."""
+        its files and ends. `masks`: privacy masks that are burnt in before anything is written;
+        only then are the pictures decoded, and coded again."""
+        self._masks = mask_filter(masks)
         self._folder = folder
         self._pattern = f"{prefix}-%06d{SUFFIX}"
         self._script = (
@@ -168,7 +200,19 @@ class Reader:
         return self
 
     def _arguments(self, frames: int, closed: int) -> list[str]:
-        source = ["-f", "concat", "-safe", "0", "-protocol_whitelist", _PROTOCOLS, "-i", "pipe:0"]
+        # A damaged picture is left out, which is a hole, and not mended, which nobody would see.
+        strict = ["-err_detect", "explode"] if self._masks else []
+        source = [
+            *strict,
+            "-f",
+            "concat",
+            "-safe",
+            "0",
+            "-protocol_whitelist",
+            _PROTOCOLS,
+            "-i",
+            "pipe:0",
+        ]
         files = ["-f", "segment", "-segment_time", f"{self._file_seconds:g}"]
         files += ["-segment_format", "matroska", "-segment_format_options"]
         # What is not written yet is lost when the machine fails: a second of it.
@@ -176,7 +220,8 @@ class Reader:
         files += ["-segment_list", f"pipe:{closed}", "-segment_list_type", "csv", self._pattern]
         lines = ["-flush_packets", "1", "-f", "framecrc", f"pipe:{frames}"]
         copied = ["-map", "0:v:0", "-c", "copy"]
-        return [_program(), *_QUIET, *source, *copied, *files, *copied, *lines]
+        written = [*("-map", "0:v:0"), *_coded(self._masks)] if self._masks else copied
+        return [_program(), *_QUIET, *source, *written, *files, *copied, *lines]
 
     def __exit__(self, *_: object) -> None:
         self._kill()

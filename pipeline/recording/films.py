@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +14,12 @@ from pipeline.recording.ffmpeg import SUFFIX, cut_file
 from pipeline.recording.session import Film
 from pipeline.recording.state import OpenFile
 
-__all__ = ["publish", "salvage", "work_folder"]
+__all__ = ["publish", "recorded_span", "salvage", "work_folder"]
+
+_CLOCK = "arrival of the frames at this machine"
+"""What the times are worth: nobody asked the camera for its own. Nobody else writes this."""
+_NAME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}\.\d{3}Z(?:_\d+)?" + re.escape(SUFFIX))
+_SIDECAR_BYTES = 65_536
 
 
 def work_folder(source: Path) -> Path:
@@ -43,13 +50,28 @@ def publish(source: Path, film: Film) -> Path | None:
         "start_utc": _text(film.start_utc),
         "end_utc": _text(film.end_utc),
         "frames": film.frames,
-        # What the times are worth: nobody asked the camera for its own.
-        "clock": "arrival of the frames at this machine",
+        "clock": _CLOCK,
     }
     write_json(sidecar_of(path), told)
     written.replace(path)
     sync_folder(source)
     return path
+
+
+def recorded_span(path: Path) -> tuple[datetime, datetime] | None:
+    """Return from when to when a film goes that a recorder published; None for any other file,
+    also for one whose name or side-car is not exactly as a recorder writes them."""
+    if not _NAME.fullmatch(path.name) or path.is_symlink() or not path.is_file():
+        return None
+    try:
+        with sidecar_of(path).open("rb") as opened:
+            told = json.loads(opened.read(_SIDECAR_BYTES))
+        if told["clock"] != _CLOCK:
+            return None
+        start_utc, end_utc = (datetime.fromisoformat(told[k]) for k in ("start_utc", "end_utc"))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return (start_utc, end_utc) if start_utc.tzinfo and end_utc.tzinfo else None
 
 
 def _free_path(source: Path, start_utc: datetime) -> Path:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from pipeline.assembly import Site
 from pipeline.camera import Camera, ClockSource, check_camera
-from pipeline.errors import CameraError, KizashiError, SettingsError
+from pipeline.errors import CameraError, KizashiError, SettingsError, StoreUnavailable
 from pipeline.masking import masked
 from pipeline.recording.camera_recorder import CameraRecorder, Limits
 from pipeline.recording.ffmpeg import OLDEST_VERSION, ffmpeg_version
+from pipeline.zones.polygon import Polygon
 
 __all__ = ["camera_recorder", "live_cameras", "record_cameras"]
 
@@ -120,7 +122,22 @@ def camera_recorder(
         ),
         chance=random.random,
         progress=progress,
+        masks=_masks_of(site, camera),
     )
+
+
+def _masks_of(site: Site, camera: Camera) -> Callable[[], tuple[Polygon, ...]]:
+    """Return what gives the privacy masks of a camera; while the store does not answer, the last
+    ones that are known."""
+    known = camera.privacy_masks
+
+    def masks() -> tuple[Polygon, ...]:
+        nonlocal known
+        with suppress(StoreUnavailable):
+            known = site.store.camera(camera.name).privacy_masks
+        return known
+
+    return masks
 
 
 def _supervise(

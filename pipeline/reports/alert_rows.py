@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.csv_text import csv_text, in_utc
 from pipeline.reports.facts import AlertFacts, ReportFacts
+from pipeline.retention.gone import still_there
 
 __all__ = ["ALERT_COLUMNS", "alerts_csv"]
 
@@ -25,6 +26,7 @@ ALERT_COLUMNS = (
     "expert",
     "x_percent",
     "y_percent",
+    "zone",
     "verdict",
     "reviewer",
     "note",
@@ -57,9 +59,10 @@ def _rows(alerts: Iterable[AlertFacts], zone: ZoneInfo) -> Iterable[tuple[Any, .
             alert.expert,
             round(100 * (alert.place.x + alert.place.width / 2)),
             round(100 * (alert.place.y + alert.place.height / 2)),
+            alert.zone,
             review.verdict if review else "",
             review.reviewer if review else "",
             review.note if review else "",
             alert.model_id[:12],
-            " ".join(file.path for file in item.evidence if file.kind.value == "clip"),
+            " ".join(file.path for file in still_there(item.evidence) if file.kind.value == "clip"),
         )

@@ -13,8 +13,9 @@ from pipeline.errors import KizashiError
 from pipeline.files import inside
 from pipeline.reports.facts import AlertFacts, ReportFacts
 from pipeline.reports.words import Words
+from pipeline.retention.gone import Gone
 
-__all__ = ["AlertCard", "alert_cards", "embedded_media"]
+__all__ = ["AlertCard", "alert_cards", "embedded_media", "gone_words"]
 
 _MOST_CARDS = 60
 _MOST_MEDIA_BYTES = 64 * 2**20
@@ -47,6 +48,8 @@ class AlertCard:
     """Kind -> data: URI."""
     missing: str
     """Evidence that is not there or not what was recorded, in words; empty when all is well."""
+    gone: str = ""
+    """Since when and why evidence was removed by retention, in words."""
 
 
 def alert_cards(
@@ -88,7 +91,7 @@ def _card(
         times=words.times(alert.start_utc, alert.end_utc),
         peak=words.time(alert.peak_utc, "clock"),
         length=words.length((alert.end_utc - alert.start_utc).total_seconds()),
-        place=words.place(alert.place),
+        place=words.where(alert),
         expert=words.expert(alert.expert),
         expert_meaning=words.expert_meaning(alert.expert),
         how_often=words.often(alert.expected_per_day),
@@ -99,7 +102,15 @@ def _card(
         model_id=alert.model_id if alert.model_id != active else "",
         media=media,
         missing=missing,
+        gone=gone_words(item.gone, words),
     )
+
+
+def gone_words(gone: Gone | None, words: Words) -> str:
+    """Return since when and why evidence is gone, in words; empty while it is kept."""
+    if gone is None:
+        return ""
+    return words(f"evidence.removed.{gone.why.value}", at=words.time(gone.at_utc, "minute"))
 
 
 def _verdict_words(item: AlertFacts, words: Words) -> str:

@@ -12,7 +12,7 @@ from pipeline.footage.admission import Reason
 from pipeline.footage.segments import Blind, Segment
 from pipeline.health.events import HealthEvent, Trouble
 
-__all__ = ["NO_FOOTAGE", "TOO_SHORT", "WAITING", "WATCHED", "CoverageSpan", "coverage"]
+__all__ = ["NO_FOOTAGE", "REMOVED", "TOO_SHORT", "WAITING", "WATCHED", "CoverageSpan", "coverage"]
 
 WATCHED = "watched"
 """Seen by the camera and scored by a model."""
@@ -20,6 +20,8 @@ WAITING = "waiting"
 """Seen, not scored yet."""
 TOO_SHORT = "too_short_to_score"
 """Seen, in a stretch shorter than one clip of the model."""
+REMOVED = "removed_unscored"
+"""Seen; the footage was removed by retention before any model had scored it."""
 NO_FOOTAGE = "no_footage"
 """Nothing is known of it."""
 
@@ -27,6 +29,7 @@ _PRIORITY = {
     WATCHED: 0,
     WAITING: 1,
     TOO_SHORT: 2,
+    REMOVED: 2,
     **{state.value: 3 for state in (*Reason, *Trouble)},
 }
 """Where footage overlaps, the better one counts; no moment is counted twice."""
@@ -37,8 +40,8 @@ class CoverageSpan:
     """A stretch of wall time in one state."""
 
     state: str
-    """WATCHED, WAITING, TOO_SHORT, NO_FOOTAGE, or the Reason or Trouble for which the camera was
-    blind."""
+    """WATCHED, WAITING, TOO_SHORT, REMOVED, NO_FOOTAGE, or the Reason or Trouble for which the
+    camera was blind."""
     start_utc: datetime
     end_utc: datetime
     """Half-open."""
@@ -58,11 +61,13 @@ def coverage(
     unscored: AbstractSet[str],
     last_clip_utc: Mapping[str, datetime],
     health: Sequence[HealthEvent] = (),
+    gone: AbstractSet[str] = frozenset(),
 ) -> list[CoverageSpan]:
     """Return spans in order of time that together are exactly [since, until).
 
     `unscored`: ids of segments that are not scored to their end. `last_clip_utc`: segment id -> end
-    of its last scored clip in the range. A segment counts as watched as far as it is scored, but
+    of its last scored clip in the range. `gone`: ids of segments that no model has scored and whose
+    footage was removed. A segment counts as watched as far as it is scored, but
     for the parts in which the camera was in trouble (`health`).
     """
     troubles: dict[str, list[CoverageSpan]] = {}
@@ -77,7 +82,7 @@ def coverage(
         *(
             part
             for one in segments
-            for span in _spans_of(one, unscored, last_clip_utc)
+            for span in _spans_of(one, unscored, last_clip_utc, gone)
             for part in _outside(span, troubles.get(one.segment_id, []))
         ),
         *(span for spans in troubles.values() for span in spans),
@@ -90,9 +95,14 @@ def coverage(
 
 
 def _spans_of(
-    segment: Segment, unscored: AbstractSet[str], last_clip_utc: Mapping[str, datetime]
+    segment: Segment,
+    unscored: AbstractSet[str],
+    last_clip_utc: Mapping[str, datetime],
+    gone: AbstractSet[str],
 ) -> list[CoverageSpan]:
     start, end = segment.start_utc, segment.end_utc
+    if segment.segment_id in gone:
+        return [CoverageSpan(state=REMOVED, start_utc=start, end_utc=end)]
     last = last_clip_utc.get(segment.segment_id)
     if segment.segment_id not in unscored:
         state = TOO_SHORT if last is None else WATCHED

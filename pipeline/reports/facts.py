@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline.alerts.alerts import Alert
@@ -14,15 +15,21 @@ from pipeline.camera import Camera
 from pipeline.drift.check import DriftCheck
 from pipeline.footage.admission import Footage, Verdict
 from pipeline.learning.registry import ModelRecord
+from pipeline.lighting.timeline import LightSpan
 from pipeline.reports.coverage import NO_FOOTAGE, WAITING, WATCHED, CoverageSpan, coverage
 from pipeline.reports.figures import Axis, CurvePoint, ScoreCurve, drawn_axis
+from pipeline.reports.lighting import light_seen
+from pipeline.retention.gone import Gone, evidence_gone
+from pipeline.retention.nouns import ScoreHour
 from pipeline.store.contract import Review
+from pipeline.timebase import require_utc
 
 __all__ = [
     "AlertFacts",
     "ReportFacts",
     "alert_facts",
     "gather_facts",
+    "hour_of",
     "policy_of",
     "seconds_by_state",
     "watched_spans",
@@ -38,6 +45,8 @@ class AlertFacts:
     alert: Alert
     evidence: Sequence[Evidence]
     review: Review | None
+    gone: Gone | None = None
+    """Since when and why the evidence was removed by retention."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,9 +60,15 @@ class ReportFacts:
     axis: Axis
     curve: Sequence[Sequence[CurvePoint]]
     alerts: Sequence[AlertFacts]
-    """By time."""
+    """By time, without those that are suppressed."""
     model: ModelRecord | None
+    light: Sequence[LightSpan]
+    """In which light the scene was; nothing where the model knows one state only."""
     refused: Sequence[Footage]
+    suppressed: Mapping[str, int] = field(default_factory=dict)
+    """Who called what they look like harmless -> how many alerts are suppressed for it."""
+    summarised_until: datetime | None = None
+    """Up to then scores were removed by retention, and of each hour its largest is drawn."""
     drift: DriftCheck | None = None
     """The last check of the active model; None when there was none."""
 
@@ -118,12 +133,19 @@ def watched_spans(
         unscored=_unscored(site, camera_name, store.models(camera_name)),
         last_clip_utc=store.last_clips(camera_name, since, until),
         health=store.health(camera_name, since, until),
+        gone=store.removed_unscored(camera_name),
     )
 
 
 def alert_facts(site: Site, camera_name: str, since: datetime, until: datetime) -> list[AlertFacts]:
-    """Return the alerts of a camera in [since, until) with evidence and verdicts, by time."""
-    return [_alert_facts(site, alert) for alert in site.store.alerts(camera_name, since, until)]
+    """Return the alerts of a camera in [since, until) with evidence and verdicts, by time; those
+    that are suppressed are not among them."""
+    quiet = {one.alert_id for one in site.store.suppressions(camera_name, since, until)}
+    return [
+        _alert_facts(site, alert)
+        for alert in site.store.alerts(camera_name, since, until)
+        if alert.alert_id not in quiet
+    ]
 
 
 def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime) -> ReportFacts:
@@ -140,7 +162,11 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
     axis = drawn_axis(since, until, known)
     policies = {record.model_id: policy_of(record) for record in records}
     curve = ScoreCurve(axis, model.model_id if model else None)
-    last_clip_utc: dict[str, datetime] = {}
+    hours = store.score_hours(camera_name, hour_of(since), until)
+    for hour in hours:
+        curve.add_hour(hour)
+    # Of clips whose scores were removed too; the stream brings it up to date.
+    last_clip_utc = dict(store.last_clips(camera_name, since, until)) if hours else {}
     for anomaly in store.anomalies(camera_name, None, since, until):
         curve.add(anomaly, policies.get(anomaly.model_id))
         last_clip_utc[anomaly.clip.segment_id] = anomaly.clip.end_utc
@@ -152,6 +178,7 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         unscored=_unscored(site, camera_name, records),
         last_clip_utc=last_clip_utc,
         health=health,
+        gone=store.removed_unscored(camera_name),
     )
     return ReportFacts(
         camera=camera,
@@ -162,9 +189,29 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         curve=curve.runs(),
         alerts=alert_facts(site, camera_name, since, until),
         model=model,
+        light=light_seen(store, camera_name, since, until),
         refused=[item for item in store.footage_of(camera_name) if item.verdict is Verdict.REFUSED],
+        suppressed=_suppressed(site, camera_name, since, until),
+        summarised_until=min(until, _last_of(hours)) if hours else None,
         drift=store.drift(camera_name, model.model_id) if model else None,
     )
+
+
+def _suppressed(
+    site: Site, camera_name: str, since: datetime, until: datetime
+) -> Mapping[str, int]:
+    said_by = {one.pattern_id: one.reviewer for one in site.store.patterns(camera_name, ended=True)}
+    quiet = site.store.suppressions(camera_name, since, until)
+    return Counter(said_by[one.pattern_id] for one in quiet)
+
+
+def hour_of(moment: datetime) -> datetime:
+    """Return the begin of the hour in UTC that holds a moment."""
+    return require_utc(moment).replace(minute=0, second=0, microsecond=0)
+
+
+def _last_of(hours: Sequence[ScoreHour]) -> datetime:
+    return max(hour.last_utc for hour in hours)
 
 
 def policy_of(record: ModelRecord) -> EventPolicy | None:
@@ -189,8 +236,10 @@ def _unscored(site: Site, camera_name: str, records: Sequence[ModelRecord]) -> s
 
 def _alert_facts(site: Site, alert: Alert) -> AlertFacts:
     reviews = site.store.reviews(alert.alert_id)
+    evidence = site.store.evidence(alert.alert_id)
     return AlertFacts(
         alert=alert,
-        evidence=site.store.evidence(alert.alert_id),
+        evidence=evidence,
         review=reviews[-1] if reviews else None,
+        gone=evidence_gone(site.store, alert, evidence),
     )

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.alerts.events import EventPolicy, ScoreSmoother
 from pipeline.reports.coverage import NO_FOOTAGE, CoverageSpan
+from pipeline.retention.nouns import ScoreHour
 from pipeline.scoring.anomaly import Anomaly
 
 __all__ = ["Axis", "Band", "CurvePoint", "ScoreCurve", "ScoreLevels", "Tick", "drawn_axis"]
@@ -150,6 +151,18 @@ class ScoreCurve:
         known = self._largest.get(key)
         if known is None or score > known.score:
             self._largest[key] = CurvePoint(at_utc=at_utc, score=score)
+
+    def add_hour(self, hour: ScoreHour) -> None:
+        """Take in what removed scores came to: the largest one, all over the time of these."""
+        first = max((hour.first_utc - self._axis.since).total_seconds(), 0.0)
+        last = (min(hour.last_utc, self._axis.until) - self._axis.since).total_seconds()
+        length = self._bucket_seconds
+        for bucket in range(int(first / length), int(last / length) + 1):
+            key = (hour.model_id == self._active, bucket)
+            known = self._largest.get(key)
+            if known is None or hour.score_max > known.score:
+                at_utc = self._axis.since + timedelta(seconds=(bucket + 0.5) * length)
+                self._largest[key] = CurvePoint(at_utc=at_utc, score=hour.score_max)
 
     def points(self) -> list[CurvePoint]:
         """Return the points in order of time; where several models scored, those of the active."""

@@ -13,10 +13,11 @@ from pipeline.reports.coverage import NO_FOOTAGE, TOO_SHORT, WAITING, WATCHED, C
 from pipeline.reports.drift import drift_headline
 from pipeline.reports.facts import AlertFacts, ReportFacts, policy_of
 from pipeline.reports.figures import Band, ScoreLevels, Tick
+from pipeline.reports.lighting import light_rows, model_states
 from pipeline.reports.period import Period
 from pipeline.reports.words import Words
 
-__all__ = ["headline", "report_view"]
+__all__ = ["headline", "report_view", "suppressed_words"]
 
 _MOST_REFUSED = 50
 _SHORT_WATCH = 3.0
@@ -41,8 +42,11 @@ def report_view(
         "period": words.period(period) if period else "",
         "compared": compared_rows(facts, before, words) if before else [],
         "headline": headline(facts, words),
+        "suppressed": suppressed_words(facts, words),
         "tiles": _tiles(facts, words),
         "coverage": _coverage(facts, words),
+        "light": light_rows(facts.light, words),
+        "light_states": model_states(facts.model, words),
         "curve": _curve(facts, words),
         "cards": cards,
         "rows": rows,
@@ -73,6 +77,16 @@ def headline(facts: ReportFacts, words: Words) -> str:
         share=words.share(facts.blind_seconds / facts.range_seconds),
     )
     return words("headline.both", first=first, second=second)
+
+
+def suppressed_words(facts: ReportFacts, words: Words) -> str:
+    """Return how many alerts are suppressed, and on whose verdicts; nothing when none is."""
+    if not facts.suppressed:
+        return ""
+    by = words("list.comma").join(
+        f"{name} {count}" for name, count in sorted(facts.suppressed.items())
+    )
+    return words("headline.suppressed", count=sum(facts.suppressed.values()), by=by)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,6 +208,9 @@ def _curve(facts: ReportFacts, words: Words) -> dict[str, Any]:
         "threshold_words": ""
         if threshold is None
         else words("curve.threshold", score=f"{threshold:.1f}"),
+        "summarised": words("curve.summarised", until=words.time(facts.summarised_until, "minute"))
+        if facts.summarised_until
+        else "",
         "blind": _state_bands(facts, [s for s in facts.spans if s.state != WATCHED], words),
         "alerts": [_alert_band(facts, item, words) for item in facts.alerts],
     }

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from pipeline.alerts.alerts import Alert, alerts_from_events
+from pipeline.alerts.alerts import Alert
 from pipeline.alerts.budget import EventTail
-from pipeline.alerts.events import join_anomalies
+from pipeline.alerts.events import EventPolicy
 from pipeline.assembly import Site
+from pipeline.camera import Camera
 from pipeline.errors import FootageError, ModelError
 from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent
@@ -24,6 +25,7 @@ from pipeline.reports.coverage import WATCHED
 from pipeline.reports.facts import AlertFacts, alert_facts, seconds_by_state, watched_spans
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.policy import policy_within
+from pipeline.zones.judging import alerts_of_part, part_policies
 
 __all__ = ["UNREVIEWED", "WhatIf", "compared", "what_if"]
 
@@ -90,6 +92,7 @@ def what_if(
             "reaches a score; train again"
         )
     tail = EventTail.from_dict(record.calibration["tail"])
+    like = EventPolicy(**record.calibration["policy"]) if "policy" in record.calibration else None
     own = site.store.camera(camera).budget_per_day
     chosen = budgets_per_day or [factor * own for factor in _FACTORS]
     start, end = _range(site, camera, since, until)
@@ -106,23 +109,41 @@ def what_if(
             return scored
 
     return [
-        compared(anomalies(), tail, budget, watched, record.model_id, raised) for budget in chosen
+        compared(
+            anomalies,
+            tail,
+            policy_within(tail, budget, like=like),
+            budget,
+            watched,
+            record.model_id,
+            raised,
+            site.store.camera(camera),
+        )
+        for budget in chosen
     ]
 
 
 def compared(
-    anomalies: Iterable[Anomaly],
+    anomalies: Callable[[], Iterable[Anomaly]],
     tail: EventTail,
+    policy: EventPolicy,
     budget_per_day: float,
     watched_seconds: float,
     model_id: str,
     raised: Sequence[AlertFacts],
+    camera: Camera,
 ) -> WhatIf:
-    """Return what a budget would have raised from clips in order of time, beside the alerts of the
-    store."""
-    policy = policy_within(tail, budget_per_day)
-    events = join_anomalies(anomalies, policy)
-    alerts = alerts_from_events(events, policy, tail, budget_per_day)
+    """Return what the policy of a budget would have raised from clips in order of time, beside the
+    alerts of the store. Zones keep the rules and budgets that they have."""
+    asked = replace(camera, budget_per_day=budget_per_day)
+    parts = part_policies(asked, policy, tail)
+    # Read once a part, and not kept: there may be millions of clips.
+    alerts = [
+        alert
+        for part in parts
+        for alert in alerts_of_part(list(part.events(anomalies())), part, asked, policy, tail)
+    ]
+    alerts.sort(key=lambda alert: (alert.start_utc, alert.alert_id))
     silent = [one for one in raised if not _meets(one.alert, alerts)]
     there = [one.alert for one in raised]
     return WhatIf(
@@ -168,15 +189,18 @@ def _scored_again(
     from pipeline.distillation.stored_models import load_model
     from pipeline.learning.train_camera import stretches_of
     from pipeline.scoring.scorer import score_stretch
+    from pipeline.scoring.sight import sight_of
 
     camera = site.store.camera(record.camera)
     model = load_model(site.folder / record.path, record.digest)
-    reader = model.reader(camera.privacy_masks).watching(model.health)
+    reader, regions = sight_of(model, record, camera)
     found: list[Anomaly] = []
     watched = 0.0
     for stretch in stretches_of(site, camera.name, since=since, until=until, progress=progress):
         try:
-            scored = score_stretch(model, stretch, model_id=record.model_id, reader=reader)
+            scored = score_stretch(
+                model, stretch, model_id=record.model_id, reader=reader, regions=regions
+            )
             clips = [clip.anomaly for clip in scored]
         except FootageError as error:
             progress(f"not scored: {error}")

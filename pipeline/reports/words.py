@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline.alerts.alerts import Alert
 from pipeline.errors import SettingsError
 from pipeline.reports.period import Period, PeriodKind
 from pipeline.scoring.anomaly import Place
@@ -149,11 +150,23 @@ class Words:
         covered = f"{max(1, round(100 * place.width * place.height))} %"
         return self("place", place=self(f"place.{name}"), share=covered)
 
+    def where(self, alert: Alert) -> str:
+        """Return where in the picture an alert is, with the name of its zone."""
+        place = self.place(alert.place)
+        return f"{place} ({alert.zone})" if alert.zone else place
+
     def state(self, state: str) -> str:
         """Return a state of coverage in words."""
         if self.knows(f"coverage.{state}"):
             return self(f"coverage.{state}")
         return self("coverage.blind", reason=self(f"reason.{state}"))
+
+    def light(self, state: str) -> str:
+        """Return what a lighting state is called; the second of a kind has its number."""
+        kind, _, number = state.rpartition("_")
+        if not number.isdigit():
+            return self(f"light.{state}")
+        return self("light.numbered", state=self(f"light.{kind}"), number=number)
 
     def expert(self, name: str) -> str:
         """Return what an expert is called; one without words goes by its name."""

@@ -32,6 +32,7 @@ __all__ = [
     "fit_places",
     "fit_tail",
     "log_strangeness",
+    "shrunk_places",
     "strangest_mean",
 ]
 
@@ -133,6 +134,18 @@ def fit_places(
     return _places(values_NGW, chosen, two_sided=two_sided)
 
 
+def shrunk_places(
+    own: PlaceStatistics, pooled: PlaceStatistics, *, weight: float
+) -> PlaceStatistics:
+    """Return places between those of a part of the footage, weighted by `weight` in [0, 1], and
+    those of all of it."""
+    return PlaceStatistics(
+        middle_GW=(weight * own.middle_GW + (1.0 - weight) * pooled.middle_GW).astype(np.float32),
+        range_GW=(weight * own.range_GW + (1.0 - weight) * pooled.range_GW).astype(np.float32),
+        two_sided=own.two_sided,
+    )
+
+
 def _places(values_NGW: NDArray[np.float32], shared: float, *, two_sided: bool) -> PlaceStatistics:
     middle_GW = np.median(values_NGW, axis=0)
     departure_NGW = values_NGW - middle_GW
@@ -182,30 +195,28 @@ def cross_fitted(
     two_sided: bool,
     perspective: bool = False,
     least_range: float = 0.0,
-) -> NDArray[np.float64]:
-    """Return the statistic of every window of training footage (N, or fewer), judged by places that
-    were learnt without it and what lies around it: five parts in order of time, each by the others.
+) -> NDArray[np.float32]:
+    """Return the strangeness (NGW) of every window of training footage, judged by places that were
+    learnt without it and what lies around it: five parts in order of time, each by the others.
+    0 for windows with a NaN in them, and where there are fewer than two others.
 
     Places are strange in footage that was not learnt even when nothing is wrong. Held-out footage
     of seconds shows too little of that; this shows it over all of the footage.
     """
-    values_NGW = values_NGW[~np.isnan(values_NGW).any(axis=(1, 2))]
-    parts = [part for part in np.array_split(values_NGW, _FOLDS) if len(part)]
+    strangeness_NGW = np.zeros_like(values_NGW)
+    known = np.flatnonzero(~np.isnan(values_NGW).any(axis=(1, 2)))
+    parts = [part for part in np.array_split(known, _FOLDS) if len(part)]
     if len(parts) < 2:
-        return np.empty(0)
-    return np.concatenate(
-        [
-            clip_statistic(
-                fit_places(
-                    np.concatenate(parts[:index] + parts[index + 1 :]),
-                    two_sided=two_sided,
-                    perspective=perspective,
-                    least_range=least_range,
-                ).strangeness(part)
-            )
-            for index, part in enumerate(parts)
-        ]
-    )
+        return strangeness_NGW
+    for index, part in enumerate(parts):
+        places = fit_places(
+            values_NGW[np.concatenate(parts[:index] + parts[index + 1 :])],
+            two_sided=two_sided,
+            perspective=perspective,
+            least_range=least_range,
+        )
+        strangeness_NGW[part] = places.strangeness(values_NGW[part])
+    return strangeness_NGW
 
 
 def _mean_excess(values: NDArray[np.float64]) -> float:
@@ -264,6 +275,11 @@ class TailModel:
         in_tail = -math.log10(at_threshold) + excess / self.scale / math.log(10.0)
         surprise = np.where(excess > 0.0, in_tail, -np.log10(in_body))
         return np.asarray(np.maximum(surprise, 0.0), dtype=np.float64)
+
+    def sample(self, count: int) -> NDArray[np.float64]:
+        """Return `count` values at equal steps of the probability that the body says."""
+        steps = np.linspace(0.0, 1.0, len(self.body))
+        return np.interp((np.arange(count) + 0.5) / max(count, 1), steps, self.body)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the model as values that JSON can hold."""

@@ -12,7 +12,7 @@ Shapes: N clips, T terms, grid of G x W cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,9 @@ class CalibratedClips:
     """NGW, the joined surprise of each place; 0 when no expert looks through the networks."""
     fused_map: NDArray[np.float32]
     """NGW, the same over all experts."""
+    within: Callable[[NDArray[np.bool_]], CalibratedClips]
+    """Gives the same of the places that an array GW holds, as if nothing was elsewhere. A part
+    reaches a score at most as often as the whole in normal operation."""
 
 
 def rows_of(experts: Sequence[Expert]) -> dict[str, Sequence[Expert]]:
@@ -191,15 +194,20 @@ def fuse(
     maps: Maps,
     *,
     leave_one_out: bool = False,
+    places_GW: NDArray[np.bool_] | None = None,
 ) -> CalibratedClips:
     """Return the calibrated scores of N clips from their terms' maps (NGW each).
 
     `leave_one_out`: also those of all experts but one, where the calibration knows them.
+    `places_GW`: where there is anything; None: everywhere.
     """
     strangeness = {
         term: place.strangeness(maps[term]) for term, place in calibration.places.items()
     }
     surprises = surprises_of(calibration.terms, strangeness)
+    if places_GW is not None:
+        strangeness = {term: values * places_GW for term, values in strangeness.items()}
+        surprises = {term: values * places_GW for term, values in surprises.items()}
     expert_maps = {
         expert.name: np.max(
             [strangeness[name] for name, _ in _known([expert], strangeness)], axis=0, initial=0.0
@@ -227,4 +235,5 @@ def fuse(
         maps={name: values.astype(np.float32) for name, values in expert_maps.items()},
         tgan_map=np.broadcast_to(tgan_map, fused_map.shape).astype(np.float32),
         fused_map=fused_map.astype(np.float32),
+        within=lambda only_GW: fuse(experts, calibration, maps, places_GW=only_GW),
     )

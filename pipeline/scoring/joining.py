@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pipeline.alerts.events import Event, EventPolicy, join_anomalies
+from pipeline.alerts.events import Event
 from pipeline.footage.segments import Segment
 from pipeline.store.contract import Store
+from pipeline.zones.judging import PartPolicy
 
 __all__ = ["join_around"]
 
@@ -18,8 +19,9 @@ _SETTLED = timedelta(minutes=5)
 What seems to begin this long before the segment or earlier is new only because of that."""
 
 
-def join_around(store: Store, model_id: str, policy: EventPolicy, segment: Segment) -> list[Event]:
-    """Return the events around a segment whose anomalies are stored, in order of time.
+def join_around(store: Store, model_id: str, part: PartPolicy, segment: Segment) -> list[Event]:
+    """Return the events around a segment whose anomalies are stored, in order of time, in one part
+    of the picture.
 
     Called after each segment in order of time, it gives the events of the whole stream: the same
     ids, starts and ends as joining everything at once. Memory is bounded by a page of anomalies.
@@ -29,7 +31,7 @@ def join_around(store: Store, model_id: str, policy: EventPolicy, segment: Segme
     known = {event.event_id for event in store.events(segment.camera, since, until)}
     return [
         event
-        for event in join_anomalies(stored, policy)
+        for event in part.events(stored)
         if event.event_id in known or event.start_utc >= segment.start_utc - _SETTLED
     ]
 

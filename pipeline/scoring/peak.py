@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,23 +15,33 @@ from pipeline.clips.windows import Clip
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.frames import View, working_frames
-from pipeline.scoring.anomaly import Anomaly
-from pipeline.scoring.scorer import ScoringModel
+from pipeline.scoring.anomaly import REST, Anomaly
+from pipeline.scoring.scorer import ScoringModel, in_regions
+from pipeline.zones.regions import EVERYWHERE, Regions
 
-__all__ = ["picture_of"]
+__all__ = ["picture_of", "windows_of"]
 
 
 def picture_of(
-    model: ScoringModel, stretch: Stretch, peak: Anomaly, masks: tuple[Polygon, ...]
+    model: ScoringModel,
+    stretch: Stretch,
+    peak: Anomaly,
+    masks: tuple[Polygon, ...],
+    *,
+    sight: tuple[ClipReader, Regions] | None = None,
+    part: str = REST,
 ) -> PeakPicture:
     """Return the pictures of the clip `peak`, decoded again with the privacy masks burnt in.
 
     The heat map is the strangeness map of the expert that led. Input, reconstruction and difference
-    are of the clip's last frame at working size.
+    are of the clip's last frame at working size. `sight`: how the clip was looked at, see
+    `pipeline.scoring.sight`; None: as the model alone looks. `part` of the picture the heat is of.
     """
-    reader = model.reader(masks)
-    windows = _windows_of(reader, stretch, peak.clip)
-    scored = model.look(reader, windows)
+    own, regions = sight or (model.reader(masks), EVERYWHERE)
+    reader = replace(own, health=None)
+    ((_, windows),) = windows_of(reader, stretch, [peak.clip])
+    seen_of_all, parts = in_regions(model.look(reader, windows), regions)
+    scored = parts.get(part, seen_of_all)
     drawn = model.expected_pictures(reader, windows)[0]
     seen = windows.pictures[0, -1]
     difference = np.abs(seen.astype(np.int16) - drawn.astype(np.int16)).astype(np.uint8)
@@ -42,22 +55,40 @@ def picture_of(
     )
 
 
-def _windows_of(reader: ClipReader, stretch: Stretch, clip: Clip) -> WindowBatch:
-    """Return the window of one clip with what went before it, decoded again."""
+def windows_of(
+    reader: ClipReader, stretch: Stretch, clips: Sequence[Clip]
+) -> Iterator[tuple[Clip, WindowBatch]]:
+    """Yield clips of a segment, in order of time, each with its window and what went before it,
+    decoded again. Those that lie near each other are decoded together. FootageError when one is not
+    there any more."""
     before_us = 0
     if reader.history is not None:
         # Whole frames back, so that a source that is thinned out gives the same ones.
         before_us = round(reader.history.frames * 1e6 / reader.view.frame_rate)
-    start_us = max(stretch.segment.start_us, clip.start_us - before_us)
-    short = stretch.part(start_us, clip.end_us + 1)
-    for (found,), windows in reader.batches(short, stride=1, size=1):
-        if found.end_us == clip.end_us:
-            return windows
-    raise FootageError(
-        f"{stretch.footage.path}: the clip of an alert cannot be decoded again; "
-        "was the file replaced since it was ingested?",
-        reason=Reason.UNREADABLE,
-    )
+    for run in _near_each_other(clips, before_us):
+        start_us = max(stretch.segment.start_us, run[0].start_us - before_us)
+        short = stretch.part(start_us, run[-1].end_us + 1)
+        wanted = {clip.end_us: clip for clip in run}
+        for (found,), windows in reader.batches(short, stride=1, size=1):
+            if found.end_us in wanted:
+                yield wanted.pop(found.end_us), windows
+        if wanted:
+            raise FootageError(
+                f"{stretch.footage.path}: the clip of an alert cannot be decoded again; "
+                "was the file replaced since it was ingested?",
+                reason=Reason.UNREADABLE,
+            )
+
+
+def _near_each_other(clips: Sequence[Clip], gap_us: int) -> Iterator[list[Clip]]:
+    run: list[Clip] = []
+    for clip in clips:
+        if run and clip.start_us - run[-1].end_us > gap_us:
+            yield run
+            run = []
+        run.append(clip)
+    if run:
+        yield run
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from pipeline.alerts.alerts import Alert, alerts_from_events
+from pipeline.alerts.alerts import Alert
 from pipeline.alerts.events import Event
 from pipeline.alerts.evidence import Evidence, write_evidence
 from pipeline.allocation import keep_freed_memory
@@ -18,18 +18,24 @@ from pipeline.clips.reader import Stretch
 from pipeline.distillation.distil_camera import registered_export
 from pipeline.distillation.stored_models import AnyModel, load_model
 from pipeline.errors import FootageError
+from pipeline.feedback.judging import HarmlessJudge
+from pipeline.feedback.waking import wake_patterns
 from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import load_active_model
+from pipeline.lighting.events import UNKNOWN, LightingEvent
 from pipeline.notification.rules import sinks_for
 from pipeline.scoring.anomaly import Anomaly
+from pipeline.scoring.backlog import let_go, waiting_segments
 from pipeline.scoring.joining import join_around
 from pipeline.scoring.peak import picture_of
 from pipeline.scoring.scorer import score_stretch
+from pipeline.scoring.sight import sight_of
 from pipeline.store.leases import lease_kept
 from pipeline.timebase import seconds
+from pipeline.zones.judging import alerts_of_part, part_policies
 
 __all__ = ["ScoreSummary", "score_camera"]
 
@@ -41,17 +47,23 @@ _ROWS_AT_ONCE = 256
 class ScoreSummary:
     """What one scoring run did."""
 
-    segments: int
-    clips: int
-    footage_seconds: float
-    events: int
+    segments: int = 0
+    clips: int = 0
+    footage_seconds: float = 0.0
+    events: int = 0
     """New ones."""
-    alerts: int
-    """New ones."""
-    health_events: int
+    alerts: int = 0
+    """New ones that are told."""
+    suppressed: int = 0
+    """New ones that are not, for they look like something known and harmless."""
+    health_events: int = 0
     """New ones: stretches in which the camera could not see, or had moved a little."""
-    unreadable: int
+    unreadable: int = 0
     """Segments whose file is gone or cannot be decoded any more; tried again next time."""
+    waiting: int = 0
+    """Segments that are left for the next turn."""
+    let_go_seconds: float = 0.0
+    """Of footage that waited too long, and is blind time now."""
 
 
 def score_camera(
@@ -60,12 +72,15 @@ def score_camera(
     *,
     since: datetime | None = None,
     exported: Path | None = None,
+    turn_seconds: float | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ScoreSummary:
     """Score every segment that the camera's active model has not scored (and that ends after
     `since`), then bring events and alerts up to date.
 
     `exported`: by the student in this file instead, which becomes a candidate of the camera.
+    `turn_seconds`: stop once this much footage is scored; None: when nothing waits. Footage of a
+    live camera that waited longer than the setting `most_behind_seconds` is let go.
 
     Doing it again adds nothing. Killed in the middle, the next call scores what is missing. A file
     that was removed since it was taken in never stops its neighbours.
@@ -74,22 +89,21 @@ def score_camera(
     record, model = _model_for(site, camera_name, exported)
     keep_freed_memory()
     run = _ScoringRun(site, camera, record, model)
-    totals = ScoreSummary(
-        segments=0,
-        clips=0,
-        footage_seconds=0.0,
-        events=0,
-        alerts=0,
-        health_events=0,
-        unreadable=0,
-    )
+    totals = ScoreSummary()
     with lease_kept(site.store, f"score/{camera_name}", _LEASE_SECONDS):
-        for segment in site.store.unscored_segments(camera_name, record.model_id):
-            if since is not None and segment.end_utc <= since:
-                continue
+        wake_patterns(site, camera, record.model_id, model, run.stretch_of, progress)
+        totals = replace(totals, let_go_seconds=let_go(site, camera, record, progress))
+        waiting = [
+            segment
+            for segment in waiting_segments(site, camera, record)
+            if since is None or segment.end_utc > since
+        ]
+        for done, segment in enumerate(waiting):
+            if turn_seconds is not None and totals.footage_seconds >= turn_seconds:
+                return replace(totals, waiting=len(waiting) - done)
             try:
                 clips, health, new_health = run.score(segment)
-                events, alerts = run.join_around(segment)
+                events, alerts, suppressed = run.join_around(segment)
             except FootageError as error:
                 totals = replace(totals, unreadable=totals.unreadable + 1)
                 progress(f"not scored: {error}")
@@ -105,10 +119,12 @@ def score_camera(
                 footage_seconds=totals.footage_seconds + length,
                 events=totals.events + events,
                 alerts=totals.alerts + alerts,
+                suppressed=totals.suppressed + suppressed,
                 health_events=totals.health_events + new_health,
             )
             path = run.stretch(segment).footage.path
-            progress(f"scored {path} {length:.1f} s, {clips} clips, {alerts} new alerts")
+            quiet = f", {suppressed} suppressed as known harmless" if suppressed else ""
+            progress(f"scored {path} {length:.1f} s, {clips} clips, {alerts} new alerts{quiet}")
             for event in health:
                 progress(event.line())
     return totals
@@ -129,8 +145,15 @@ class _ScoringRun:
         self.camera = camera
         self.record = record
         self.model = model
-        self.reader = model.reader(camera.privacy_masks).watching(model.health)
+        self.reader, self.regions = sight_of(model, record, camera)
         self.root = site.source_of(camera)
+        self.judge = HarmlessJudge(
+            site=site, camera=camera, model=model, stretch_of=self.stretch_of
+        )
+
+    def stretch_of(self, segment_id: str) -> Stretch:
+        """Return a segment with its file."""
+        return self.stretch(self.site.store.segment(segment_id))
 
     def stretch(self, segment: Segment) -> Stretch:
         """Return the segment with its file."""
@@ -139,9 +162,10 @@ class _ScoringRun:
             source=footage_path(self.root, footage.path), footage=footage, segment=segment
         )
 
-    def score(self, segment: Segment) -> tuple[int, Sequence[HealthEvent], int]:
-        """Store the anomalies of a segment, and what was found of the camera's health in it; return
-        how many clips were scored, the health events, and how many of these are new.
+    def score(self, segment: Segment) -> tuple[int, Sequence[HealthEvent | LightingEvent], int]:
+        """Store the anomalies of a segment, and what was found of the camera's health and light in
+        it; return how many clips were scored, what is to be told, and how many health events are
+        new.
 
         Where the camera could not see there is no clip, so there is no alert either.
         """
@@ -151,43 +175,65 @@ class _ScoringRun:
             self.stretch(segment),
             model_id=self.record.model_id,
             reader=self.reader,
+            regions=self.regions,
         )
         rows = (item.anomaly for item in scored)
         while group := list(islice(rows, _ROWS_AT_ONCE)):
             self.site.store.add_anomalies(group)
             count += len(group)
         health = self.reader.health.take() if self.reader.health else []
-        return count, health, self.site.store.put_health(segment.segment_id, health)
+        spells, switches = self.reader.lighting.take() if self.reader.lighting else ([], [])
+        store = self.site.store
+        store.put_lighting(segment.segment_id, spells)
+        found = sorted([*health, *switches], key=lambda event: event.start_us)
+        unknown = [spell for spell in spells if spell.state == UNKNOWN]
+        told: list[HealthEvent | LightingEvent] = [*found, *unknown]
+        return count, told, store.put_health(segment.segment_id, found)
 
-    def join_around(self, segment: Segment) -> tuple[int, int]:
-        """Bring events and alerts around a segment up to date; return how many are new."""
-        store, model_id = self.site.store, self.record.model_id
-        events = join_around(store, model_id, self.model.policy, segment)
+    def join_around(self, segment: Segment) -> tuple[int, int, int]:
+        """Bring events and alerts around a segment up to date; return how many events are new, how
+        many alerts that are told, and how many that are suppressed."""
+        store, model, camera = self.site.store, self.model, self.camera
+        events: list[Event] = []
+        alerts: list[Alert] = []
+        for part in part_policies(camera, model.policy, model.tail):
+            found = join_around(store, self.record.model_id, part, segment)
+            events += found
+            alerts += alerts_of_part(found, part, camera, model.policy, model.tail)
         new_events = store.put_events(events)
-        alerts = alerts_from_events(
-            events, self.model.policy, self.model.tail, self.camera.budget_per_day
-        )
         by_id = {event.event_id: event for event in events}
-        new_alerts = 0
+        new_alerts = suppressed = 0
         for alert in alerts:
             evidence = self._evidence(alert, by_id[alert.event_id])
             told = sinks_for(self.site.settings.notify_rules(), alert.camera, alert.severity)
-            new_alerts += store.add_alert(alert, evidence, told)
-        return new_events, new_alerts
+            judged = self.judge.judge(alert, by_id[alert.event_id])
+            new = store.add_alert(
+                alert, evidence, told, looks=judged.looks, suppression=judged.suppression
+            )
+            quiet = new and judged.suppression and store.suppression(alert.alert_id)
+            new_alerts, suppressed = new_alerts + (0 if quiet else new), suppressed + bool(quiet)
+        return new_events, new_alerts, suppressed
 
     def _evidence(self, alert: Alert, event: Event) -> Sequence[Evidence]:
         known = self.site.store.evidence(alert.alert_id)
         if known:
             return known
         peak = self._peak_of(event)
-        stretch = self.stretch(self.site.store.segment(peak.clip.segment_id))
+        stretch = self.stretch_of(peak.clip.segment_id)
         return write_evidence(
             alert,
             camera=self.camera,
             source=stretch.source,
             segment=stretch.segment,
             footage=stretch.footage,
-            picture=picture_of(self.model, stretch, peak, self.camera.privacy_masks),
+            picture=picture_of(
+                self.model,
+                stretch,
+                peak.within(event.zone),
+                self.camera.privacy_masks,
+                sight=(self.reader, self.regions),
+                part=event.zone,
+            ),
             evidence_folder=self.site.evidence_folder,
             site_folder=self.site.folder,
         )

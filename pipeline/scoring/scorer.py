@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -15,10 +16,19 @@ from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
 from pipeline.clips.windows import Clip
 from pipeline.health.reference import HealthReference
 from pipeline.identity import content_id
-from pipeline.scoring.anomaly import Anomaly, Place
+from pipeline.scoring.anomaly import Anomaly, PartScore, Place
 from pipeline.scoring.fusion import CalibratedClips
+from pipeline.zones.regions import EVERYWHERE, Regions
 
-__all__ = ["BATCH_CLIPS", "ScoredClip", "ScoringModel", "place_of", "score_stretch"]
+__all__ = [
+    "BATCH_CLIPS",
+    "ScoredClip",
+    "ScoringModel",
+    "in_regions",
+    "place_of",
+    "score_stretch",
+    "scored_clip",
+]
 
 BATCH_CLIPS = 8
 """Clips that go through the networks together: more gain nothing on two cores, and memory grows."""
@@ -73,33 +83,71 @@ def score_stretch(
     masks: tuple[Polygon, ...] = (),
     reader: ClipReader | None = None,
     leave_one_out: bool = False,
+    regions: Regions = EVERYWHERE,
 ) -> Iterator[ScoredClip]:
     """Yield the scored clips of a stretch in order of time.
 
     The score of a clip uses no frame after its end. `reader` None takes the model's own.
-    `leave_one_out`: also score with all experts but one.
+    `leave_one_out`: also score with all experts but one. `regions`: the zones that are also scored
+    each by itself, and the places that are not scored.
     """
     chosen = reader or model.reader(masks)
     for clips, windows in chosen.batches(stretch, stride=model.clip_stride, size=BATCH_CLIPS):
-        calibrated = model.look(chosen, windows, leave_one_out=leave_one_out)
+        looked = model.look(chosen, windows, leave_one_out=leave_one_out)
+        calibrated, parts = in_regions(looked, regions)
         for index, clip in enumerate(clips):
-            yield _scored(clip, index, calibrated, model_id)
+            said = {name: _said(part, index) for name, part in parts.items()}
+            yield scored_clip(clip, index, calibrated, model_id, said)
 
 
-def _scored(clip: Clip, index: int, calibrated: CalibratedClips, model_id: str) -> ScoredClip:
+def in_regions(
+    calibrated: CalibratedClips, regions: Regions
+) -> tuple[CalibratedClips, Mapping[str, CalibratedClips]]:
+    """Return the scores of the places that are scored, and by name those of every zone and of the
+    rest of the picture; no parts for a camera without zones."""
+    grid = calibrated.fused_map.shape[1:]
+    scored_GW, cells = regions.scored(*grid), regions.parts(*grid)
+    seen = calibrated if scored_GW is None else calibrated.within(scored_GW)
+    return seen, {
+        name: calibrated.within(part if scored_GW is None else part & scored_GW)
+        for name, part in cells.items()
+    }
+
+
+def _said(calibrated: CalibratedClips, index: int) -> PartScore:
+    """Return what is said of one clip of a batch."""
     scores = {name: round(float(values[index]), 6) for name, values in calibrated.experts.items()}
     expert = max(scores, key=lambda name: scores[name])
-    score = round(float(calibrated.fused[index]), 6)
+    return PartScore(
+        score=round(float(calibrated.fused[index]), 6),
+        expert=expert,
+        place=place_of(calibrated.maps[expert][index]),
+    )
+
+
+def scored_clip(
+    clip: Clip,
+    index: int,
+    calibrated: CalibratedClips,
+    model_id: str,
+    parts: Mapping[str, PartScore] = MappingProxyType({}),
+) -> ScoredClip:
+    """Return what one clip of a batch scored: the clip `index` of `calibrated`; `parts`: what its
+    zones scored."""
+    whole = _said(calibrated, index)
     return ScoredClip(
         anomaly=Anomaly(
             anomaly_id=content_id("anomaly", clip.clip_id, model_id),
             clip=clip,
             model_id=model_id,
-            scores=scores,
-            score=score,
-            p_value=10.0**-score,
-            expert=expert,
-            place=place_of(calibrated.maps[expert][index]),
+            scores={
+                name: round(float(values[index]), 6) for name, values in calibrated.experts.items()
+            },
+            score=whole.score,
+            p_value=10.0**-whole.score,
+            expert=whole.expert,
+            place=whole.place,
+            parts=parts,
         ),
         tgan_score=float(calibrated.tgan[index]),
         without={name: float(values[index]) for name, values in calibrated.without.items()},

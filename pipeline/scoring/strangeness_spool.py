@@ -23,8 +23,10 @@ class StrangenessSpool:
     """Maps of the terms that it was made for, in the order of their clips; gone when it is
     closed."""
 
-    def __init__(self, terms: tuple[str, ...]) -> None:
+    def __init__(self, terms: tuple[str, ...], *, exact: bool = False) -> None:
+        """`exact`: keep float32."""
         self._terms = terms
+        self._stored: type[np.floating] = np.float32 if exact else _STORED
         # Closed by __exit__.
         self._file = tempfile.TemporaryFile(prefix="kizashi-strangeness-")  # noqa: SIM115
         self._grid: tuple[int, ...] = ()
@@ -46,8 +48,8 @@ class StrangenessSpool:
         stacked_NTGW = np.stack([strangeness[term] for term in self._terms], axis=1)
         self._grid = stacked_NTGW.shape[2:]
         self._clips += len(stacked_NTGW)
-        limit = float(np.finfo(_STORED).max)
-        self._file.write(np.clip(stacked_NTGW, -limit, limit).astype(_STORED).tobytes())
+        limit = float(np.finfo(self._stored).max)
+        self._file.write(np.clip(stacked_NTGW, -limit, limit).astype(self._stored).tobytes())
 
     def batches(self, clips: int) -> Iterator[dict[str, NDArray[np.float32]]]:
         """Yield all maps again, up to `clips` clips at a time."""
@@ -55,8 +57,8 @@ class StrangenessSpool:
         size = (len(self._terms), *self._grid)
         for first in range(0, self._clips, clips):
             count = min(clips, self._clips - first)
-            read = self._file.read(count * int(np.prod(size)) * np.dtype(_STORED).itemsize)
-            values_NTGW = np.frombuffer(read, dtype=_STORED).reshape(count, *size)
+            read = self._file.read(count * int(np.prod(size)) * np.dtype(self._stored).itemsize)
+            values_NTGW = np.frombuffer(read, dtype=self._stored).reshape(count, *size)
             yield {
                 term: values_NTGW[:, index].astype(np.float32)
                 for index, term in enumerate(self._terms)

@@ -12,10 +12,13 @@ from pipeline.alerts.alerts import Alert
 from pipeline.alerts.events import Event
 from pipeline.alerts.evidence import Evidence
 from pipeline.errors import ReviewConflict, StoreError
+from pipeline.feedback.looks import EventLooks
+from pipeline.feedback.patterns import Suppression
 from pipeline.notification.outbox import DEFAULT_SINK
 from pipeline.store.contract import Review
+from pipeline.store.feedback_following import follow_verdict, put_looks, stays_suppressed
 from pipeline.store.outbox import new_delivery
-from pipeline.store.parts import StorePart, overlapping
+from pipeline.store.parts import StorePart, database_now, overlapping
 from pipeline.store.rows import (
     alert_of,
     alert_row,
@@ -77,7 +80,13 @@ class AlertTable(StorePart):
         return self._sessions.read(lambda session: [event_of(r) for r in session.scalars(query)])
 
     def add_alert(
-        self, alert: Alert, evidence: Sequence[Evidence], sinks: Sequence[str] = (DEFAULT_SINK,)
+        self,
+        alert: Alert,
+        evidence: Sequence[Evidence],
+        sinks: Sequence[str] = (DEFAULT_SINK,),
+        *,
+        looks: EventLooks | None = None,
+        suppression: Suppression | None = None,
     ) -> int:
         """See `Store`."""
         files = [plain_row(file) for file in evidence]
@@ -88,7 +97,13 @@ class AlertTable(StorePart):
                 session, AlertRow, [alert_row(alert)], update=_ALERT_GROWS, newer_by="end_utc"
             )
             insert_or_update(session, EvidenceRow, files, update=("path", "sha256", "size_bytes"))
-            insert_new(session, DeliveryRow, pending)
+            if looks is not None:
+                put_looks(session, alert.alert_id, looks)
+            now = database_now(session)
+            if not stays_suppressed(
+                session, alert.alert_id, suppression, sinks, is_new=new == 1, at_utc=now
+            ):
+                insert_new(session, DeliveryRow, pending)
             return new
 
         return self._sessions.write(work)
@@ -155,7 +170,9 @@ class AlertTable(StorePart):
                 raise StoreError(f"no alert {review.alert_id!r}; list them with: kizashi alerts")
             if after is not None:
                 _check_nothing_between(session, review.alert_id, after)
-            return insert_new(session, ReviewRow, [row])
+            new = insert_new(session, ReviewRow, [row])
+            _follow(session, review.alert_id, review.reviewer, review.at_utc)
+            return new
 
         return self._sessions.write(work)
 
@@ -164,9 +181,13 @@ class AlertTable(StorePart):
         row = {"review_id": review_id, "who": who, "at_utc": at_utc}
 
         def work(session: Session) -> int:
-            if session.get(ReviewRow, review_id) is None:
+            review = session.get(ReviewRow, review_id)
+            if review is None:
                 raise StoreError(f"no verdict {review_id!r}; it cannot be taken back")
-            return insert_new(session, WithdrawnReviewRow, [row])
+            session.get(AlertRow, review.alert_id, with_for_update=True)
+            new = insert_new(session, WithdrawnReviewRow, [row])
+            _follow(session, review.alert_id, who, at_utc)
+            return new
 
         return self._sessions.write(work)
 
@@ -187,6 +208,11 @@ def _counting(alert_id: str) -> Select[tuple[ReviewRow]]:
         .where(ReviewRow.alert_id == alert_id, ~withdrawn.exists())
         .order_by(ReviewRow.at_utc, ReviewRow.review_id)
     )
+
+
+def _follow(session: Session, alert_id: str, who: str, at_utc: datetime) -> None:
+    said = session.scalars(_counting(alert_id)).all()
+    follow_verdict(session, alert_id, said[-1] if said else None, who, at_utc)
 
 
 def _check_nothing_between(session: Session, alert_id: str, after: str) -> None:

@@ -10,9 +10,19 @@ from sqlalchemy import BigInteger, ColumnElement, Select, cast, extract, func, s
 from sqlalchemy.orm import Session
 
 from pipeline.store.contract import AlertFilter, ReviewedAlert, ScorePeak
+from pipeline.store.feedback import suppression_of
 from pipeline.store.parts import StorePart, overlapping
 from pipeline.store.rows import alert_of, review_of
-from pipeline.store.schema import AlertRow, AnomalyRow, ModelRow, ReviewRow, WithdrawnReviewRow
+from pipeline.store.schema import (
+    AlertRow,
+    AnomalyRow,
+    ModelRow,
+    ReviewRow,
+    ScoredSegmentRow,
+    SegmentRow,
+    SuppressionRow,
+    WithdrawnReviewRow,
+)
 from pipeline.store.types import PlainText
 
 __all__ = ["BrowsingTable"]
@@ -31,9 +41,11 @@ class BrowsingTable(StorePart):
         def work(session: Session) -> list[ReviewedAlert]:
             return [
                 ReviewedAlert(
-                    alert=alert_of(alert), review=None if review is None else review_of(review)
+                    alert=alert_of(alert),
+                    review=None if review is None else review_of(review),
+                    suppression=None if quiet is None else suppression_of(quiet),
                 )
-                for alert, review in session.execute(query)
+                for alert, review, quiet in session.execute(query)
             ]
 
         return self._sessions.read(work)
@@ -88,11 +100,34 @@ class BrowsingTable(StorePart):
             )
             .group_by(AnomalyRow.segment_id)
         )
-        return self._sessions.read(lambda session: dict(session.execute(query).tuples().all()))
+        removed = (
+            select(ScoredSegmentRow.segment_id, func.max(ScoredSegmentRow.last_clip_utc))
+            .join(SegmentRow, SegmentRow.segment_id == ScoredSegmentRow.segment_id)
+            .where(
+                SegmentRow.camera == camera,
+                SegmentRow.end_utc >= since,
+                SegmentRow.start_utc < until,
+                ScoredSegmentRow.last_clip_utc >= since,
+            )
+            .group_by(ScoredSegmentRow.segment_id)
+        )
+
+        def work(session: Session) -> dict[str, datetime]:
+            last = {
+                segment: min(at, until)
+                for segment, at in session.execute(removed).tuples()
+                if at is not None
+            }
+            for segment, at in session.execute(query).tuples():
+                last[segment] = max(at, last.get(segment, at))
+            return last
+
+        return self._sessions.read(work)
 
 
 def _alerts(wanted: AlertFilter) -> Select[Any]:
-    """Return alerts beside the verdict that counts, NULL where there is none."""
+    """Return alerts beside the verdict that counts and the suppression that holds, NULL where there
+    is none."""
     withdrawn = select(WithdrawnReviewRow.review_id).where(
         WithdrawnReviewRow.review_id == ReviewRow.review_id
     )
@@ -104,7 +139,15 @@ def _alerts(wanted: AlertFilter) -> Select[Any]:
         .correlate(AlertRow)
         .scalar_subquery()
     )
-    query = select(AlertRow, ReviewRow).outerjoin(ReviewRow, ReviewRow.review_id == last)
+    query = (
+        select(AlertRow, ReviewRow, SuppressionRow)
+        .select_from(AlertRow)
+        .outerjoin(ReviewRow, ReviewRow.review_id == last)
+        .outerjoin(
+            SuppressionRow,
+            (SuppressionRow.alert_id == AlertRow.alert_id) & SuppressionRow.ended_utc.is_(None),
+        )
+    )
     return query.where(*_conditions(wanted))
 
 
@@ -115,7 +158,9 @@ def _conditions(wanted: AlertFilter) -> list[ColumnElement[bool]]:
     if wanted.severity is not None:
         conditions.append(AlertRow.severity == wanted.severity)
     if wanted.verdict == "none":
-        conditions.append(ReviewRow.review_id.is_(None))
+        conditions += [ReviewRow.review_id.is_(None), SuppressionRow.alert_id.is_(None)]
+    elif wanted.verdict == "suppressed":
+        conditions.append(SuppressionRow.alert_id.is_not(None))
     elif wanted.verdict is not None:
         conditions.append(ReviewRow.verdict == wanted.verdict)
     return conditions

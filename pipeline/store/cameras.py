@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.camera import Camera, check_camera
-from pipeline.errors import CameraError
+from pipeline.errors import CameraChanged, CameraError
 from pipeline.store.parts import StorePart, database_now
 from pipeline.store.rows import camera_of, camera_row
-from pipeline.store.schema import CameraRow, PurposeRow
+from pipeline.store.schema import AuditRow, CameraRow, PurposeRow
 from pipeline.store.upsert import insert_or_update
 
 __all__ = ["CameraTable"]
+
+Noted = tuple[str, str, dict[str, Any]]
 
 
 class CameraTable(StorePart):
     """Cameras and purposes."""
 
-    def put_camera(self, camera: Camera) -> None:
+    def put_camera(
+        self, camera: Camera, *, instead_of: Camera | None = None, noted: Noted | None = None
+    ) -> None:
         """See `Store`. CameraError when the register of the camera is incomplete."""
         row = camera_row(check_camera(camera))
 
         def work(session: Session) -> None:
+            if instead_of is not None:
+                _check_unchanged(session, instead_of)
+            if noted is not None:
+                who, what, detail = noted
+                now = database_now(session)
+                session.add(
+                    AuditRow(at_utc=now, who=who, what=what, subject=camera.name, detail=detail)
+                )
             insert_or_update(session, CameraRow, [row], update=[k for k in row if k != "name"])
             # The row above is locked until the commit, so the revision cannot be taken twice.
             last = session.scalars(
@@ -73,3 +86,13 @@ class CameraTable(StorePart):
             return [camera_of(row) for row in rows]
 
         return self._sessions.read(work)
+
+
+def _check_unchanged(session: Session, known: Camera) -> None:
+    # Locked until the commit: of two who look at the same moment one waits.
+    row = session.get(CameraRow, known.name, with_for_update=True)
+    if row is None or camera_of(row) != known:
+        raise CameraChanged(
+            f"camera {known.name}: somebody else has changed it meanwhile; look again, and repeat"
+            " what you wanted"
+        )

@@ -22,10 +22,13 @@ from pipeline.alerts.events import Event
 from pipeline.alerts.evidence import Evidence
 from pipeline.camera import Camera
 from pipeline.drift.check import DriftCheck
+from pipeline.feedback.looks import EventLooks
+from pipeline.feedback.patterns import Suppression
 from pipeline.footage.admission import Footage
 from pipeline.footage.segments import Blind, Segment
 from pipeline.health.events import HealthEvent
 from pipeline.learning.registry import ComparisonRecord, ModelRecord, ModelState
+from pipeline.lighting.events import LightingEvent
 from pipeline.notification.outbox import (
     DEFAULT_SINK,
     Digest,
@@ -35,6 +38,7 @@ from pipeline.notification.outbox import (
     SinkState,
 )
 from pipeline.scoring.anomaly import Anomaly
+from pipeline.store.feedback_contract import FeedbackStore
 from pipeline.store.nouns import (
     AlertFilter,
     Lease,
@@ -43,6 +47,7 @@ from pipeline.store.nouns import (
     ScorePeak,
     ViewColumn,
 )
+from pipeline.store.retention_contract import RetentionStore
 
 __all__ = [
     "AlertFilter",
@@ -55,12 +60,21 @@ __all__ = [
 ]
 
 
-class Store(Protocol):
+class Store(FeedbackStore, RetentionStore, Protocol):
     """Where everything is kept. Thread safe; processes may share one database."""
 
     # cameras -----------------------------------------------------------------
-    def put_camera(self, camera: Camera) -> None:
-        """Register a camera, or change its register; the purpose is kept as history."""
+    def put_camera(
+        self,
+        camera: Camera,
+        *,
+        instead_of: Camera | None = None,
+        noted: tuple[str, str, dict[str, Any]] | None = None,
+    ) -> None:
+        """Register a camera, or change its register; the purpose is kept as history.
+
+        CameraChanged unless `instead_of` is what is registered still. `noted`: who did what, with
+        which detail, for the audit log, in the same transaction."""
 
     def camera(self, name: str) -> Camera:
         """Return one camera; CameraError naming the known ones when there is none."""
@@ -117,6 +131,15 @@ class Store(Protocol):
     ) -> Sequence[HealthEvent]:
         """Return health events that overlap [since, until)."""
 
+    def put_lighting(self, segment_id: str, events: Sequence[LightingEvent]) -> int:
+        """Record in which light the scene of a segment was, instead of what was found before, in
+        one transaction; return how many are new."""
+
+    def lighting(
+        self, camera: str, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[LightingEvent]:
+        """Return lighting events that overlap [since, until)."""
+
     # models ------------------------------------------------------------------
     def add_model(self, model: ModelRecord, metrics: Sequence[Mapping[str, float]]) -> int:
         """Record a model, its calibration and its training run with the metrics of each logged
@@ -162,8 +185,9 @@ class Store(Protocol):
     def mark_scored(self, segment_id: str, model_id: str, clips: int, at_utc: datetime) -> int:
         """Record that a segment is scored to its end by a model; 1 when new."""
 
-    def unscored_segments(self, camera: str, model_id: str) -> Sequence[Segment]:
-        """Return the segments of a camera that this model has not scored to their end."""
+    def unscored_segments(self, camera: str, model_id: str | None) -> Sequence[Segment]:
+        """Return the segments of a camera that this model has not scored to their end, but for
+        those whose footage was removed; None: that no model has scored."""
 
     def anomalies(
         self,
@@ -186,11 +210,20 @@ class Store(Protocol):
         """Return events that overlap [since, until)."""
 
     def add_alert(
-        self, alert: Alert, evidence: Sequence[Evidence], sinks: Sequence[str] = (DEFAULT_SINK,)
+        self,
+        alert: Alert,
+        evidence: Sequence[Evidence],
+        sinks: Sequence[str] = (DEFAULT_SINK,),
+        *,
+        looks: EventLooks | None = None,
+        suppression: Suppression | None = None,
     ) -> int:
         """Record an alert, its evidence and a pending delivery to each of `sinks`, in one
-        transaction; return 1. A known alert gets its end, peak, score, severity and evidence
-        brought up to date, a delivery to each sink that had none, and returns 0."""
+        transaction; return 1. A known alert gets its end, peak, score, severity, evidence and looks
+        brought up to date, a delivery to each sink that had none, and returns 0.
+
+        With `suppression` a new alert is suppressed: nothing of it is delivered. When it comes
+        again without, it opens and is delivered. What was open once is not suppressed any more."""
 
     def alert(self, alert_id: str) -> Alert:
         """Return one alert by id, or by a unique beginning of at least 6 characters of it."""

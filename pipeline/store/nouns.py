@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.alerts.alerts import Alert
+from pipeline.feedback.patterns import Suppression
 
 __all__ = ["AlertFilter", "Lease", "Review", "ReviewedAlert", "ScorePeak", "ViewColumn"]
 
@@ -27,10 +28,11 @@ class Review:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReviewedAlert:
-    """An alert with the verdict that counts."""
+    """An alert with the verdict that counts, and what it is suppressed for now."""
 
     alert: Alert
     review: Review | None
+    suppression: Suppression | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +45,8 @@ class AlertFilter:
     """Those that overlap [since, until)."""
     severity: str | None = None
     verdict: str | None = None
-    """One of the verdicts, or `none` for those without."""
+    """One of the verdicts, `none` for those that wait for one, or `suppressed` for those that are
+    suppressed now, which wait for none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

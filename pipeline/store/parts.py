@@ -18,6 +18,7 @@ Interval = (
     | type[schema.SegmentRow]
     | type[schema.BlindRow]
     | type[schema.HealthRow]
+    | type[schema.LightingRow]
     | type[schema.EventRow]
     | type[schema.AlertRow]
 )
@@ -35,7 +36,7 @@ def overlapping(
 ) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions for rows that overlap [since, until).
 
-    Footage, segments, blind intervals and health events are half-open. Events and alerts hold
+    Footage, segments, blind intervals, health and lighting are half-open. Events and alerts hold
     their last moment: one of a single clip begins and ends at once.
     """
     if until is not None:

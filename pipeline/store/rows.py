@@ -14,10 +14,11 @@ from pipeline.camera import Camera, ClockSource
 from pipeline.clips.windows import Clip
 from pipeline.footage.admission import Footage, Reason, Verdict
 from pipeline.footage.segments import Blind, Segment
-from pipeline.scoring.anomaly import Anomaly, Place
+from pipeline.scoring.anomaly import Anomaly, PartScore, Place
 from pipeline.store import schema
 from pipeline.store.contract import Review
 from pipeline.timebase import shift_utc
+from pipeline.zones.zone import Zone
 
 __all__ = [
     "alert_of",
@@ -51,9 +52,11 @@ def camera_row(camera: Camera) -> Row:
     """Return the row of a camera."""
     masks = [[list(corner) for corner in polygon] for polygon in camera.privacy_masks]
     return {
-        **plain_row(camera, ["source", "privacy_masks"]),
+        **plain_row(camera, ["source", "privacy_masks", "mask_names", "zones"]),
         "source": str(camera.source),
         "privacy_masks": masks,
+        "mask_names": list(camera.mask_names),
+        "zones": [zone.to_dict() for zone in camera.zones],
     }
 
 
@@ -72,6 +75,9 @@ def camera_of(row: schema.CameraRow) -> Camera:
         privacy_masks=tuple(
             tuple((float(x), float(y)) for x, y in polygon) for polygon in row.privacy_masks
         ),
+        mask_names=tuple(row.mask_names),
+        zones=tuple(Zone.from_dict(zone) for zone in row.zones),
+        closed_hours=row.closed_hours,
     )
 
 
@@ -99,6 +105,7 @@ def footage_of(row: schema.FootageRow) -> Footage:
         width_px=row.width_px,
         height_px=row.height_px,
         frame_rate=row.frame_rate,
+        removed_utc=row.removed_utc,
     )
 
 
@@ -136,10 +143,11 @@ def blind_of(row: schema.BlindRow) -> Blind:
 def anomaly_row(anomaly: Anomaly) -> Row:
     """Return the row of an anomaly, its clip and place flattened."""
     return {
-        **plain_row(anomaly, ["clip", "place", "scores"]),
+        **plain_row(anomaly, ["clip", "place", "scores", "parts"]),
         **plain_row(anomaly.clip),
         **_place_columns(anomaly.place),
         "scores": {expert: float(score) for expert, score in anomaly.scores.items()},
+        "parts": {name: part.to_list() for name, part in anomaly.parts.items()},
     }
 
 
@@ -163,6 +171,7 @@ def anomaly_of(row: schema.AnomalyRow) -> Anomaly:
         p_value=row.p_value,
         expert=row.expert,
         place=_place_of(row),
+        parts={name: PartScore.from_list(values) for name, values in row.parts.items()},
     )
 
 
@@ -188,6 +197,7 @@ def event_of(row: schema.EventRow) -> Event:
         expert=row.expert,
         place=_place_of(row),
         closed=row.closed,
+        zone=row.zone,
     )
 
 
@@ -212,6 +222,7 @@ def alert_of(row: schema.AlertRow) -> Alert:
         expected_per_day=row.expected_per_day,
         expert=row.expert,
         place=_place_of(row),
+        zone=row.zone,
     )
 
 
@@ -224,6 +235,7 @@ def evidence_of(row: schema.EvidenceRow) -> Evidence:
         path=row.path,
         sha256=row.sha256,
         size_bytes=row.size_bytes,
+        removed_utc=row.removed_utc,
     )
 
 

@@ -4,7 +4,11 @@ cameras <- purposes                                  footage <- segments, blind_
 cameras <- models -> calibrations                    models <- training_runs <- training_metrics
 segments, models <- anomalies, scored_segments       anomalies <- events <- alerts
 segments <- health_events                            models <- drift, model_trials
+cameras <- retention_policies, retention_holds, removals        models <- score_summaries
+segments <- lighting
 alerts <- evidence, reviews, deliveries              reviews <- withdrawn_reviews
+alerts, models <- alert_looks                        reviews <- harmless_patterns
+alerts, harmless_patterns <- alert_suppressions
 cameras <- digests <- deliveries                     users <- sessions
 leases, audit_log stand alone
 
@@ -39,8 +43,12 @@ from pipeline.store.base import (
     one_of,
 )
 from pipeline.store.drift_rows import ComparisonRow, DriftRow
+from pipeline.store.feedback_rows import LooksRow, PatternRow, SuppressionRow
 from pipeline.store.health_rows import HealthRow
+from pipeline.store.lighting_rows import LightingRow
 from pipeline.store.outbox_rows import DeliveryRow, DigestRow
+from pipeline.store.retention_rows import HoldRow, PolicyRow, RemovalRow, ScoreHourRow
+from pipeline.store.review_rows import REVIEW_VERDICTS, ReviewRow, WithdrawnReviewRow
 
 __all__ = [
     "REVIEW_VERDICTS",
@@ -60,23 +68,29 @@ __all__ = [
     "EvidenceRow",
     "FootageRow",
     "HealthRow",
+    "HoldRow",
     "LeaseRow",
+    "LightingRow",
+    "LooksRow",
     "ModelRow",
+    "PatternRow",
+    "PolicyRow",
     "PurposeRow",
+    "RemovalRow",
     "ReviewRow",
+    "ScoreHourRow",
     "ScoredSegmentRow",
     "SegmentRow",
     "SessionRow",
+    "SuppressionRow",
     "TrainingMetricRow",
     "TrainingRunRow",
     "UserRow",
     "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0008"
+SCHEMA_REVISION = "r0010"
 """The newest migration; a test holds it to the files in migrations/versions."""
-
-REVIEW_VERDICTS = ("anomaly", "known_harmless", "false_alarm")
 
 
 class CameraRow(Base):
@@ -95,6 +109,9 @@ class CameraRow(Base):
     clock: Mapped[str]
     sequence_start_utc: Mapped[datetime | None]
     privacy_masks: Mapped[list[Any]]
+    mask_names: Mapped[list[Any]] = mapped_column(server_default="[]")
+    zones: Mapped[list[Any]] = mapped_column(server_default="[]")
+    closed_hours: Mapped[str] = mapped_column(server_default="")
 
 
 class PurposeRow(Base):
@@ -135,6 +152,7 @@ class FootageRow(Base):
     width_px: Mapped[int]
     height_px: Mapped[int]
     frame_rate: Mapped[float]
+    removed_utc: Mapped[datetime | None]
 
 
 class SegmentRow(Base):
@@ -260,6 +278,7 @@ class AnomalyRow(HasPlace, Base):
     score: Mapped[float]
     p_value: Mapped[float]
     expert: Mapped[str]
+    parts: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
 
 class ScoredSegmentRow(Base):
@@ -272,13 +291,19 @@ class ScoredSegmentRow(Base):
     model_id: Mapped[ModelKey] = mapped_column(primary_key=True)
     clips: Mapped[int]
     at_utc: Mapped[datetime]
+    last_clip_utc: Mapped[datetime | None]
+    """End of the last clip whose score was removed; None while all are there."""
 
 
 class EventRow(HasPlace, Base):
     """`pipeline.alerts.events.Event`."""
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "camera", "end_utc"),)
+    __table_args__ = (
+        Index(None, "camera", "end_utc"),
+        Index(None, "first_anomaly_id"),
+        Index(None, "peak_anomaly_id"),
+    )
 
     event_id: Mapped[Key]
     camera: Mapped[CameraKey]
@@ -293,6 +318,7 @@ class EventRow(HasPlace, Base):
     clips: Mapped[int]
     expert: Mapped[str]
     closed: Mapped[bool]
+    zone: Mapped[str] = mapped_column(server_default="")
 
 
 class AlertRow(HasPlace, Base):
@@ -317,6 +343,7 @@ class AlertRow(HasPlace, Base):
     p_value: Mapped[float]
     expected_per_day: Mapped[float]
     expert: Mapped[str]
+    zone: Mapped[str] = mapped_column(server_default="")
 
 
 class EvidenceRow(Base):
@@ -331,30 +358,7 @@ class EvidenceRow(Base):
     path: Mapped[str]
     sha256: Mapped[str]
     size_bytes: Mapped[int]
-
-
-class ReviewRow(Base):
-    """`pipeline.store.contract.Review`."""
-
-    __tablename__ = "reviews"
-    __table_args__ = (one_of("verdict", REVIEW_VERDICTS), Index(None, "alert_id", "at_utc"))
-
-    review_id: Mapped[Key]
-    alert_id: Mapped[AlertKey]
-    verdict: Mapped[str]
-    reviewer: Mapped[str]
-    note: Mapped[str]
-    at_utc: Mapped[datetime]
-
-
-class WithdrawnReviewRow(Base):
-    """A verdict that was taken back: it stays, and no longer counts."""
-
-    __tablename__ = "withdrawn_reviews"
-
-    review_id: Mapped[str] = mapped_column(ForeignKey("reviews.review_id"), primary_key=True)
-    who: Mapped[str]
-    at_utc: Mapped[datetime]
+    removed_utc: Mapped[datetime | None]
 
 
 class LeaseRow(Base):

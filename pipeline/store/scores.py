@@ -13,7 +13,7 @@ from pipeline.footage.segments import Segment
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.store.parts import StorePart
 from pipeline.store.rows import anomaly_of, anomaly_row, segment_of
-from pipeline.store.schema import AnomalyRow, ScoredSegmentRow, SegmentRow
+from pipeline.store.schema import AnomalyRow, FootageRow, ScoredSegmentRow, SegmentRow
 from pipeline.store.upsert import insert_new
 
 __all__ = ["ScoreTable"]
@@ -32,18 +32,30 @@ class ScoreTable(StorePart):
 
     def mark_scored(self, segment_id: str, model_id: str, clips: int, at_utc: datetime) -> int:
         """See `Store`."""
-        row = {"segment_id": segment_id, "model_id": model_id, "clips": clips, "at_utc": at_utc}
+        row = {
+            "segment_id": segment_id,
+            "model_id": model_id,
+            "clips": clips,
+            "at_utc": at_utc,
+            "last_clip_utc": None,
+        }
         return self._sessions.write(lambda session: insert_new(session, ScoredSegmentRow, [row]))
 
-    def unscored_segments(self, camera: str, model_id: str) -> Sequence[Segment]:
+    def unscored_segments(self, camera: str, model_id: str | None) -> Sequence[Segment]:
         """See `Store`."""
         scored = select(ScoredSegmentRow.segment_id).where(
-            ScoredSegmentRow.segment_id == SegmentRow.segment_id,
-            ScoredSegmentRow.model_id == model_id,
+            ScoredSegmentRow.segment_id == SegmentRow.segment_id
         )
+        if model_id is not None:
+            scored = scored.where(ScoredSegmentRow.model_id == model_id)
         query = (
             select(SegmentRow)
-            .where(SegmentRow.camera == camera, ~scored.exists())
+            .join(FootageRow, FootageRow.footage_id == SegmentRow.footage_id)
+            .where(
+                SegmentRow.camera == camera,
+                FootageRow.removed_utc.is_(None),
+                ~scored.exists(),
+            )
             .order_by(SegmentRow.start_utc, SegmentRow.segment_id)
         )
         return self._sessions.read(lambda session: [segment_of(r) for r in session.scalars(query)])

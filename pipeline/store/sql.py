@@ -15,15 +15,19 @@ from pipeline.store.browsing import BrowsingTable
 from pipeline.store.cameras import CameraTable
 from pipeline.store.drift import DriftTable
 from pipeline.store.engine import make_engine
+from pipeline.store.feedback import FeedbackTable
 from pipeline.store.footage import FootageTable
 from pipeline.store.health import HealthTable
+from pipeline.store.lighting import LightingTable
 from pipeline.store.migrate import Upgrade, bring_up_to_date
 from pipeline.store.models import ModelTable
 from pipeline.store.outbox import OutboxTable
 from pipeline.store.query import read_views
+from pipeline.store.retention import RetentionTable
 from pipeline.store.schema import Base
 from pipeline.store.scores import ScoreTable
 from pipeline.store.sessions import Sessions
+from pipeline.store.summaries import SummaryTable
 from pipeline.store.together import LeaseTable
 from pipeline.store.view_rows import ViewTable
 
@@ -34,15 +38,19 @@ class SqlStore(
     CameraTable,
     FootageTable,
     HealthTable,
+    LightingTable,
     DriftTable,
     ModelTable,
     ScoreTable,
     AlertTable,
+    FeedbackTable,
     OutboxTable,
     LeaseTable,
     AccountTable,
     BrowsingTable,
     ViewTable,
+    RetentionTable,
+    SummaryTable,
 ):
     """A store in an SQLite file or a PostgreSQL database whose schema is up to date."""
 

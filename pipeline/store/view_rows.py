@@ -28,9 +28,14 @@ _ALERT = (
     f"{_PLACE} {_PATHS}"
 )
 _MODEL = "model_id:text preset:text footage_path:text footage_sha256:text"
+_LATER = "evidence_removed_utc:time footage_removed_utc:time zone:text"
 _COLUMNS: Mapping[str, str] = {
-    "flagged_clips": f"{_ALERT} verdict:text reviewer:text {_MODEL}",
-    "open_alerts": f"{_ALERT} {_MODEL}",
+    "flagged_clips": f"{_ALERT} verdict:text reviewer:text {_MODEL} suppressed_by:text {_LATER}",
+    "open_alerts": f"{_ALERT} {_MODEL} {_LATER}",
+    "score_hours": (
+        "camera:text model_id:text hour_utc:time clips:whole mean_score:real largest_score:real "
+        "smallest_p_value:real removed_clips:whole"
+    ),
     "camera_hours": (
         "camera:text hour_utc:time seen_seconds:real blind_seconds:real clips:whole alerts:whole"
     ),
@@ -56,6 +61,19 @@ _COLUMNS: Mapping[str, str] = {
         "camera:text trouble:text blind:whole start_utc:time end_utc:time duration_seconds:real "
         "detail:text footage_path:text"
     ),
+    "suppressions": (
+        "alert_id:text camera:text severity:text start_utc:time end_utc:time score:real "
+        "suppressed_utc:time pattern_id:text nearness:real pattern_alert_id:text model_id:text "
+        "reviewer:text note:text reviewed_utc:time ended_utc:time ended_by:text ended_why:text"
+    ),
+    "deletions": (
+        "deletion_id:text camera:text kind:text why:text since_utc:time until_utc:time items:whole "
+        "size_bytes:whole unscored_segments:whole planned_utc:time finished_utc:time"
+    ),
+    "holds": (
+        "hold_id:text camera:text alert_id:text since_utc:time until_utc:time reason:text who:text "
+        "at_utc:time released_utc:time released_by:text"
+    ),
     "camera_drift": (
         "camera:text statistic:text severity:text since_utc:time found_utc:time usual:real "
         "recent:real spreads:real evidence:real reference_samples:whole samples:whole "
@@ -74,6 +92,10 @@ _TIME: Mapping[str, str] = {
     "model_performance": "created_utc",
     "runs": "finished_utc",
     "camera_troubles": "start_utc",
+    "suppressions": "start_utc",
+    "score_hours": "hour_utc",
+    "deletions": "planned_utc",
+    "holds": "at_utc",
     "camera_drift": "checked_utc",
     "model_comparisons": "at_utc",
 }

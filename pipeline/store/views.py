@@ -16,6 +16,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from pipeline.store.drift_views import CAMERA_DRIFT, MODEL_COMPARISONS
+from pipeline.store.retention_views import DELETIONS, HOLDS, SCORE_HOURS
+
 __all__ = ["INNER_PREFIX", "PUBLIC_VIEWS", "view_texts"]
 
 INNER_PREFIX = "kz_inner_"
@@ -55,16 +58,21 @@ SELECT
     a.place_y,
     a.place_width,
     a.place_height,
-    clip.path AS clip_path,
-    heat_map.path AS heat_map_path,
-    strip.path AS strip_path,
-    peak_frame.path AS peak_frame_path,
+    CASE WHEN clip.removed_utc IS NULL THEN clip.path END AS clip_path,
+    CASE WHEN heat_map.removed_utc IS NULL THEN heat_map.path END AS heat_map_path,
+    CASE WHEN strip.removed_utc IS NULL THEN strip.path END AS strip_path,
+    CASE WHEN peak_frame.removed_utc IS NULL THEN peak_frame.path END AS peak_frame_path,
     review.verdict,
     review.reviewer,
     a.model_id,
     m.preset,
     f.path AS footage_path,
-    f.sha256 AS footage_sha256
+    f.sha256 AS footage_sha256,
+    quiet.pattern_id AS suppressed_by,
+    COALESCE(clip.removed_utc, heat_map.removed_utc, strip.removed_utc, peak_frame.removed_utc)
+        AS evidence_removed_utc,
+    f.removed_utc AS footage_removed_utc,
+    a.zone
 FROM alerts AS a
 JOIN models AS m ON m.model_id = a.model_id
 JOIN events AS e ON e.event_id = a.event_id
@@ -77,6 +85,8 @@ LEFT JOIN evidence AS heat_map
 LEFT JOIN evidence AS strip ON strip.alert_id = a.alert_id AND strip.kind = 'strip'
 LEFT JOIN evidence AS peak_frame
     ON peak_frame.alert_id = a.alert_id AND peak_frame.kind = 'peak_frame'
+LEFT JOIN alert_suppressions AS quiet
+    ON quiet.alert_id = a.alert_id AND quiet.ended_utc IS NULL
 LEFT JOIN reviews AS review ON review.review_id = (
     SELECT r.review_id FROM reviews AS r
     WHERE r.alert_id = a.alert_id
@@ -90,9 +100,10 @@ _OPEN_ALERTS = """
 SELECT
     alert_id, camera, severity, start_utc, end_utc, peak_utc, duration_seconds, score, p_value,
     expected_per_day, expert, place_x, place_y, place_width, place_height, clip_path,
-    heat_map_path, strip_path, peak_frame_path, model_id, preset, footage_path, footage_sha256
+    heat_map_path, strip_path, peak_frame_path, model_id, preset, footage_path, footage_sha256,
+    evidence_removed_utc, footage_removed_utc, zone
 FROM flagged_clips
-WHERE verdict IS NULL
+WHERE verdict IS NULL AND suppressed_by IS NULL
 """
 
 # A stretch that crosses the end of an hour is cut there, again and again until its own end.
@@ -141,9 +152,7 @@ FROM (
     UNION ALL
     SELECT scored.camera, scored.hour_utc, 0, 0, max(scored.clips), 0
     FROM (
-        SELECT camera, HOUR_OF[end_utc] AS hour_utc, count(*) AS clips
-        FROM anomalies
-        GROUP BY camera, HOUR_OF[end_utc], model_id
+        SELECT camera, hour_utc, clips FROM score_hours
     ) AS scored
     GROUP BY scored.camera, scored.hour_utc
     UNION ALL
@@ -168,7 +177,10 @@ WITH kz_inner_days AS (
 SELECT
     c.name AS camera,
     d.end_utc AS last_footage_end_utc,
-    (SELECT max(p.end_utc) FROM anomalies AS p WHERE p.camera = c.name) AS last_scored_utc,
+    COALESCE(
+        (SELECT max(p.end_utc) FROM anomalies AS p WHERE p.camera = c.name),
+        (SELECT max(h.last_utc) FROM score_summaries AS h WHERE h.camera = c.name)
+    ) AS last_scored_utc,
     m.model_id AS active_model_id,
     m.created_utc AS active_model_created_utc,
     COALESCE(segment_counts.segments, 0) AS segments_to_score,
@@ -187,6 +199,7 @@ LEFT JOIN models AS m ON m.camera = c.name AND m.state = 'active'
 LEFT JOIN (
     SELECT s.camera, count(*) AS segments
     FROM segments AS s
+    JOIN footage AS g ON g.footage_id = s.footage_id AND g.removed_utc IS NULL
     LEFT JOIN models AS active ON active.camera = s.camera AND active.state = 'active'
     LEFT JOIN scored_segments AS done
         ON done.segment_id = s.segment_id AND done.model_id = active.model_id
@@ -321,54 +334,45 @@ FROM health_events AS h
 JOIN footage AS f ON f.footage_id = h.footage_id
 """
 
-_CAMERA_DRIFT = """
+_SUPPRESSIONS = """
 SELECT
-    d.camera,
-    d.statistic,
-    d.severity,
-    d.since_utc,
-    d.found_utc,
-    d.usual,
-    d.recent,
-    d.spreads,
-    d.evidence,
-    d.reference_samples,
-    d.samples,
-    d.first_utc,
-    d.last_utc,
-    d.checked_utc,
-    d.model_id
-FROM drift AS d
-JOIN models AS m ON m.model_id = d.model_id
-WHERE m.state = 'active'
-"""
-
-_MODEL_COMPARISONS = """
-SELECT
-    t.comparison_id,
-    t.camera,
-    t.candidate_id,
-    c.state AS candidate_state,
-    c.activated_utc AS candidate_activated_utc,
-    t.active_id,
-    t.at_utc,
-    t.who,
-    CASE WHEN t.not_worse THEN 1 ELSE 0 END AS not_worse,
-    CAST(t.figures AS TEXT) AS figures
-FROM model_trials AS t
-JOIN models AS c ON c.model_id = t.candidate_id
+    q.alert_id,
+    a.camera,
+    a.severity,
+    a.start_utc,
+    a.end_utc,
+    a.score,
+    q.at_utc AS suppressed_utc,
+    q.pattern_id,
+    q.nearness,
+    p.alert_id AS pattern_alert_id,
+    p.model_id,
+    r.reviewer,
+    r.note,
+    r.at_utc AS reviewed_utc,
+    q.ended_utc,
+    q.ended_by,
+    q.ended_why
+FROM alert_suppressions AS q
+JOIN alerts AS a ON a.alert_id = q.alert_id
+JOIN harmless_patterns AS p ON p.pattern_id = q.pattern_id
+JOIN reviews AS r ON r.review_id = p.review_id
 """
 
 PUBLIC_VIEWS: Mapping[str, str] = {
     "flagged_clips": _FLAGGED_CLIPS,
     "open_alerts": _OPEN_ALERTS,
+    "score_hours": SCORE_HOURS,
     "camera_hours": _CAMERA_HOURS,
     "camera_health": _CAMERA_HEALTH,
     "model_performance": _MODEL_PERFORMANCE,
     "runs": _RUNS,
     "camera_troubles": _CAMERA_TROUBLES,
-    "camera_drift": _CAMERA_DRIFT,
-    "model_comparisons": _MODEL_COMPARISONS,
+    "suppressions": _SUPPRESSIONS,
+    "deletions": DELETIONS,
+    "holds": HOLDS,
+    "camera_drift": CAMERA_DRIFT,
+    "model_comparisons": MODEL_COMPARISONS,
 }
 """Name -> text, before the words above are replaced; a view comes after those it reads."""
 

@@ -156,7 +156,7 @@ def _faults(figures: TrialFigures, words: Words) -> list[dict[str, str]]:
     return [
         {
             "when": words.times(item.alert.start_utc, item.alert.end_utc),
-            "where": words.place(item.alert.place),
+            "where": words.where(item.alert),
             "expert": words.expert(item.alert.expert),
             "severity": item.alert.severity.value,
             "severity_words": words(f"alert.severity.{item.alert.severity}"),

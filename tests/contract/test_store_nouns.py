@@ -8,28 +8,33 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event as listen_event
 
 from pipeline.camera import ClockSource
-from pipeline.errors import CameraError, StoreError
+from pipeline.errors import CameraChanged, CameraError, StoreError
 from pipeline.footage.admission import Reason
 from pipeline.health.events import Trouble
 from pipeline.learning.registry import ModelState
+from pipeline.scoring.anomaly import REST, PartScore
 from pipeline.store.contract import Store
 from pipeline.store.sql import SqlStore
+from pipeline.zones.zone import Zone, ZoneKind
 from tests.store_dump import dump
 from tests.store_samples import (
     METRICS,
     MORNING,
     SECOND_US,
+    alert,
     anomaly,
     blind,
     camera,
     comparison,
     drift_check,
+    event,
     fill,
     footage,
     health,
+    light,
     line,
     model,
     refused,
@@ -77,6 +82,9 @@ ADDING: dict[str, tuple[int, Callable[[Store], int]]] = {
     "footage": (3, lambda s: s.add_footage(line().footage, [line().segment], [line().blind])),
     "health": (
         1, lambda s: s.put_health(line().segment.segment_id, [health(line().segment)]),
+    ),
+    "lighting": (
+        1, lambda s: s.put_lighting(line().segment.segment_id, [light(line().segment)]),
     ),
     "model": (5, lambda s: s.add_model(line().model, METRICS)),
     "comparison": (1, lambda s: s.add_comparison(comparison(line().model, line().model))),
@@ -138,6 +146,50 @@ def test_every_kind_of_clock_and_a_start_of_a_sequence_come_back(store: Store) -
         put = camera(clock=clock, sequence_start_utc=MORNING, privacy_masks=())
         store.put_camera(put)
         assert store.camera("press-1") == put
+
+
+def test_zones_masks_and_hours_of_a_camera_come_back(store: Store) -> None:
+    corners = ((0.1, 1 / 3), (0.5, 0.0), (1.0, 1.0))
+    put = camera(
+        mask_names=("食堂のドア",),
+        zones=(
+            Zone(name="robot", kind=ZoneKind.WATCH, corners=corners, budget_per_day=0.1),
+            Zone(name="門", kind=ZoneKind.CLOSED, corners=corners, hours="22:00-06:00"),
+        ),
+        closed_hours="sat,sun 00:00-24:00",
+    )
+    store.put_camera(put)
+    assert store.camera("press-1") == put
+    assert store.cameras() == [put]
+
+
+def test_what_a_model_says_of_parts_and_the_zone_of_an_alert_come_back(store: Store) -> None:
+    one = fill(store)
+    said = PartScore(score=1 / 3, expert="motion", place=one.event.place)
+    parts = {"robot": said, REST: replace(said, score=0.0)}
+    split = anomaly(one.segment, one.model, 40, parts=parts)
+    store.add_anomalies([split])
+    assert list(store.anomalies("press-1"))[-1] == split
+    known = event(split, split, zone="robot")
+    store.put_events([known])
+    store.add_alert(alert(known, zone="robot"), [])
+    assert store.events("press-1")[-1] == known
+    assert store.alerts("press-1")[-1].zone == "robot"
+    asked = "SELECT zone FROM flagged_clips ORDER BY start_utc"
+    assert store.query(asked)[1] == [("",), ("robot",)]
+
+
+def test_a_camera_that_was_changed_meanwhile_is_not_overwritten(store: SqlStore) -> None:
+    store.put_camera(camera())
+    known = store.camera("press-1")
+    noted = ("ada", "camera set", {"owner": "line 2"})
+    store.put_camera(camera(owner="line 2"), instead_of=known, noted=noted)
+    before = dump(store)
+    with pytest.raises(CameraChanged, match="press-1: somebody else has changed it meanwhile"):
+        store.put_camera(camera(owner="line 3"), instead_of=known, noted=noted)
+    assert dump(store) == before
+    with pytest.raises(CameraChanged):
+        store.put_camera(camera("gone"), instead_of=camera("gone"))
 
 
 def test_a_changed_purpose_is_kept_as_history_and_the_same_one_is_not(store: SqlStore) -> None:
@@ -249,6 +301,33 @@ def test_health_of_a_segment_is_what_was_found_last(store: Store) -> None:
     assert store.health("press-1", until=black.start_utc) == [covered]
     assert store.put_health(good.segment_id, []) == 0
     assert store.health("press-1") == [beside]
+
+
+def test_lighting_of_a_segment_is_what_was_found_last(store: Store) -> None:
+    store.put_camera(camera())
+    film = footage()
+    good, other = segment(film), segment(film, 70_000_000, 80_000_000)
+    store.add_footage(film, [good, other], [])
+    bright = light(good, "bright", 0, 5_000_000)
+    dark = light(good, "lights_off", 6_000_000, 9_000_000)
+    beside = light(other, "bright", 71_000_000, 75_000_000)
+    assert store.put_lighting(good.segment_id, [bright]) == 1
+    assert store.put_lighting(other.segment_id, [beside]) == 1
+    assert store.put_lighting(good.segment_id, [bright, dark]) == 1
+    assert store.lighting("press-1") == [bright, dark, beside]
+    assert store.lighting("press-1", since=dark.end_utc) == [beside]
+    assert store.put_lighting(good.segment_id, []) == 0
+    assert store.lighting("press-1") == [beside]
+
+
+def test_a_switch_of_light_is_kept_with_what_was_found_of_health(store: Store) -> None:
+    store.put_camera(camera())
+    film = footage()
+    good = segment(film)
+    store.add_footage(film, [good], [])
+    switch = health(good, 0, 5_000_000, Trouble.STATE_CHANGE)
+    assert store.put_health(good.segment_id, [switch]) == 1
+    assert store.health("press-1") == [switch]
 
 
 def test_half_open_stretches_overlap_only_where_they_share_time(store: Store) -> None:
@@ -398,6 +477,7 @@ def test_segments_stay_unscored_until_the_mark_of_that_model(store: Store) -> No
     assert store.mark_scored(good[1].segment_id, first.model_id, 9, MORNING) == 0
     assert store.unscored_segments("press-1", first.model_id) == [good[0], good[2]]
     assert store.unscored_segments("press-1", second.model_id) == good
+    assert store.unscored_segments("press-1", None) == [good[0], good[2]]
 
 
 def test_anomalies_stream_in_order_of_clip_end_within_their_bounds(store: Store) -> None:
@@ -423,7 +503,7 @@ def test_a_long_stream_gives_each_anomaly_once_and_lets_its_reader_write(store: 
     put = [anomaly(long, one.model, number, score=0.0, p_value=1.0) for number in range(5_000)]
     assert store.add_anomalies(put) == 5_000
     pages = []
-    event.listen(
+    listen_event.listen(
         store._sessions.engine,
         "before_cursor_execute",
         lambda _c, _k, sql, *_: pages.append(sql) if "FROM anomalies" in sql else None,

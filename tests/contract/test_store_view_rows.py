@@ -20,7 +20,7 @@ from pipeline.store import view_rows
 from pipeline.store.sql import SqlStore
 from pipeline.store.views import PUBLIC_VIEWS
 from pipeline.timebase import SystemClock
-from tests.store_samples import MORNING, anomaly, camera, fill, line, review
+from tests.store_samples import MORNING, anomaly, camera, fill, fill_retention, line, review
 
 pytest_plugins = ("tests.store_fixtures",)
 
@@ -32,6 +32,8 @@ def site(store: SqlStore, tmp_path: Path) -> Site:
     """Return a site over a store with two cameras, one of them never reviewed."""
     fill(store)
     fill(store, "press-2", reviewed=False)
+    for name in ("press-1", "press-2"):
+        fill_retention(store, name)
     return Site(folder=tmp_path, settings=Settings(), store=store, clock=SystemClock())
 
 

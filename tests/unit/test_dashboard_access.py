@@ -20,20 +20,28 @@ from pipeline.accounts.login import SESSION_LIFE, change_user, log_in
 from pipeline.assembly import Site
 from pipeline.timebase import Clock
 from pipeline.trial.trial_file import load_trial
+from pipeline.zones.areas import areas_of
 from tests.alerts_makers import MODEL, NOON
 from tests.dashboard_site import LATER, PASSWORD, client_of, filled_site, signed_in
+from tests.store_samples import hold
 
 OPEN = {"/healthz", "/login", "/login/oidc", "/login/oidc/callback", "/language/{language}"}
 REPORT = "20260302.en.html"
 RANGE = {"since": "2026-03-02T03:00:00Z", "until": "2026-03-02T06:00:00Z"}
 
 # Route -> codes for: nobody, a viewer of another camera, viewer, reviewer, administrator.
+HOLD = "a" * 32
 EXPECTED = {
     "GET /": (303, 200, 200, 200, 200),
     "GET /cameras/{name}": (303, 403, 200, 200, 200),
     "GET /cameras/{name}/still": (303, 403, 200, 200, 200),
     "GET /cameras/{name}/settings": (303, 403, 200, 200, 200),
     "POST /cameras/{name}/settings": (303, 403, 403, 403, 200),
+    "GET /cameras/{name}/kept": (303, 403, 200, 200, 200),
+    "POST /cameras/{name}/holds/{hold_id}/release": (303, 403, 403, 200, 200),
+    "POST /alerts/{alert_id}/holds": (303, 403, 403, 200, 200),
+    "POST /alerts/{alert_id}/holds/{hold_id}/release": (303, 403, 403, 200, 200),
+    "POST /cameras/{name}/areas": (303, 403, 403, 403, 200),
     "GET /alerts": (303, 200, 200, 200, 200),
     "GET /alerts/{alert_id}": (303, 403, 200, 200, 200),
     "GET /review": (303, 200, 200, 200, 200),
@@ -64,6 +72,7 @@ EXPECTED = {
     # The reviewer's verdict was given before the administrator's, who takes back their own: then
     # it counts again, and is not theirs.
     "DELETE /api/v1/alerts/{alert_id}/reviews/latest": (401, 403, 403, 403, 200),
+    "DELETE /api/v1/patterns/{pattern_id}": (401, 403, 403, 404, 404),
     "GET /api/v1/queue": (401, 200, 200, 200, 200),
     "GET /api/v1/models/{model_id}/metrics": (401, 404, 200, 200, 200),
 }
@@ -85,6 +94,8 @@ class MovableClock:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with filled_site(tmp_path_factory.mktemp("site")) as filled:
+        alert = filled.store.alerts("line-1")[0]
+        filled.store.add_hold(hold(alert, hold_id=HOLD))
         yield filled
 
 
@@ -127,6 +138,7 @@ def ask(client: TestClient, site: Site, route: str, **more: object) -> Response:
         "{model_id}": MODEL,
         "{file}": REPORT,
         "{trial}": "small",
+        "{hold_id}": HOLD,
     }
     for name, value in places.items():
         path = path.replace(name, value)
@@ -136,12 +148,17 @@ def ask(client: TestClient, site: Site, route: str, **more: object) -> Response:
         more["params"] = {"at": "2026-03-02T03:00:02Z"}
     if path.endswith("/promote") or "/samples/" in path:
         path = path.replace(MODEL, LATER).replace("/samples/clip", "/samples/rebuilt")
+    if path.endswith("/holds"):
+        more["data"] = {"reason": "the insurer asks"}
     if path.endswith("/reviews"):
         more["json"] = {"verdict": "anomaly"}
     if path.endswith("/settings") and method == "POST":
         more["data"] = {
             "purpose": "p", "owner": "o", "retention_days": "30", "budget_per_day": "1",
         }  # fmt: skip
+    if path.endswith("/areas"):
+        known = areas_of(site.store.camera("line-1"))
+        more["json"] = {"seen": known.digest, **known.to_dict()}
     if path == "/trials" and method == "POST":
         more["data"] = {"camera": "line-1", "name": "again"}
     if path.endswith("/noticed"):

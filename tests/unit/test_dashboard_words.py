@@ -12,11 +12,14 @@ import pytest
 import dashboards
 from pipeline.accounts.accounts import Role
 from pipeline.evaluation.refusals import Refusal
+from pipeline.feedback.patterns import EndReason
 from pipeline.learning.registry import ModelState
 from pipeline.reports.words import LANGUAGES, catalogue
+from pipeline.retention.policy import Kind, Why
 from pipeline.synthesis.shelf import SampleKind
 from pipeline.trial.status import Stage, Step
 from pipeline.watching import Watching
+from pipeline.zones.zone import ZoneKind
 
 HOME = Path(dashboards.__file__).parent
 TEXTS = {
@@ -43,11 +46,17 @@ BUILT = {
         *(f"{state.value}.since" for state in Watching if state not in ("watching", "empty")),
     ],
     "camera.": ["hour", "day", "week", "month"],
+    "kept.kind.": [kind.value for kind in Kind],
+    "kept.why.": [why.value for why in Why],
     "trials.stage.": [stage.name.lower() for stage in Stage],
     "trials.step.": [step.value for step in Step],
     "samples.": [kind.value for kind in SampleKind],
     "compare.why.": [why.value for why in Refusal],
     "models.state.": [state.value for state in ModelState],
+    "ended.": [why.value for why in EndReason],
+    "pattern.of_this.": ["active", "asleep"],
+    "pattern.state.": ["active", "asleep"],
+    "areas.kind.": [kind.value for kind in ZoneKind],
 }
 BUILT_KEYS = {prefix + name for prefix, names in BUILT.items() for name in names}
 

@@ -26,7 +26,7 @@ from pipeline.recording.state import Activity, RecordingState, write_state
 from pipeline.settings import Settings
 from pipeline.store.owners import new_owner
 from tests.fakes import FakeClock
-from tests.store_samples import MORNING, Line, camera, fill, footage, segment
+from tests.store_samples import MORNING, Line, camera, fill, footage, hold, segment
 
 NOW = MORNING + timedelta(hours=2)
 OK, WARNING, PROBLEM = Level.OK, Level.WARNING, Level.PROBLEM
@@ -401,6 +401,8 @@ def test_evidence_that_is_gone_is_a_problem(machine: Machine, site: Site) -> Non
     assert line.evidence[0].path in found.found
     later = replace(machine, now_utc=NOW + timedelta(days=31))  # kept for 30 days
     assert only(models.check_evidence(later)).found == "all 0 files are there"
+    site.store.add_hold(hold(line.alert))  # which keeps it for longer
+    assert only(models.check_evidence(later)).level is PROBLEM
 
 
 # all of it ---------------------------------------------------------------------------------

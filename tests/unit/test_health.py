@@ -34,7 +34,7 @@ def with_trouble(trouble: Trouble, seed: int = 0) -> Change:
     return lambda index, image: paint(index - FIRST, image) if FIRST <= index < END else image
 
 
-@pytest.mark.parametrize("trouble", [one for one in Trouble if one.blinds])
+@pytest.mark.parametrize("trouble", [one for one in Trouble if one.blinds and one.is_trouble])
 def test_each_trouble_is_named_within_ten_seconds_and_lets_no_frame_through(
     reference: HealthReference, trouble: Trouble
 ) -> None:

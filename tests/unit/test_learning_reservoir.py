@@ -12,7 +12,7 @@ from pipeline.learning.adversarial import TileSource, TrainingBatch
 from pipeline.learning.background import learn_background
 from pipeline.learning.presets import preset_named
 from pipeline.learning.pseudo_anomalies import PseudoAnomalies
-from pipeline.learning.reservoir import TileReservoir, motion_weights
+from pipeline.learning.reservoir import PlacedTiles, TileReservoir, motion_weights
 
 
 def _window(seed: int) -> np.ndarray:
@@ -204,3 +204,59 @@ def test_the_background_is_the_median_and_movers_leave_no_trace() -> None:
 def test_no_frame_makes_no_background() -> None:
     with pytest.raises(ValueError, match="no frame"):
         learn_background([])
+
+
+def _placed(count: int, **changes: object) -> PlacedTiles:
+    """Return tiles of which the n-th is of grey n throughout, 4 n pixels from the left."""
+    numbers = np.arange(count)
+    values = {
+        "pictures": np.tile(numbers[:, None, None, None], (1, 8, 32, 32)).astype(np.uint8),
+        "speeds": np.full((count, 8, 32, 32), 64, np.uint8),
+        "corners_K2": np.stack([np.zeros(count, np.int64), 4 * numbers], axis=1),
+    }
+    return PlacedTiles(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_tiles_that_are_added_are_drawn_with_the_background_of_their_place() -> None:
+    ramp = np.ascontiguousarray(np.broadcast_to(np.arange(96, dtype=np.uint8), (64, 96)))
+    reservoir = _reservoir()
+    reservoir.add_tiles(_placed(16))
+    assert len(reservoir) == 16
+    tiles = reservoir.batch(200, ramp, _chance())
+    numbers = tiles.pictures[:, 0, 0, 0]
+    assert set(numbers.tolist()) == set(range(16))
+    assert (tiles.backgrounds[:, 0, 0] == 4 * numbers).all()
+    assert (tiles.speeds == 64).all()
+
+
+def test_added_tiles_and_those_of_footage_share_what_there_is_room_for() -> None:
+    reservoir = _reservoir(capacity=400)
+    for _ in range(200):
+        reservoir.add_window(_seen(np.full((8, 64, 96), 200, np.uint8)))
+    reservoir.add_tiles(_placed(80, pictures=np.zeros((80, 8, 32, 32), np.uint8)))
+    assert len(reservoir) == 400
+    tiles = reservoir.batch(4000, np.zeros((64, 400), np.uint8), _chance())
+    # 80 of 880 tiles that were offered.
+    assert (tiles.pictures[:, 0, 0, 0] == 0).mean() == pytest.approx(0.09, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"speeds": np.zeros((3, 8, 16, 16), np.uint8)},
+        {"pictures": np.zeros((3, 8, 16, 16), np.uint8)},
+        {"pictures": np.zeros((2, 8, 32, 32), np.uint8)},
+    ],
+    ids=["speeds of another size", "pictures of another size", "fewer pictures"],
+)
+def test_tiles_that_do_not_fit_are_our_mistake(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="32 px needed"):
+        _reservoir().add_tiles(_placed(3, **changes))
+
+
+def test_every_byte_of_added_tiles_counts_in_their_digest() -> None:
+    assert _placed(3).digest == _placed(3).digest
+    other = np.full((3, 8, 32, 32), 64, np.uint8)
+    other[2, 7, 31, 31] = 65
+    assert _placed(3, speeds=other).digest != _placed(3).digest
+    assert _placed(3, corners_K2=np.zeros((3, 2), np.int64)).digest != _placed(3).digest

@@ -86,6 +86,7 @@ def test_a_file_says_everything_about_an_alert(site: Site) -> None:
         "p_value": one.p_value,
         "expected_per_day": 0.05,
         "expert": "critic",
+        "zone": "",
         "place": {"x": 0.1, "y": 0.25, "width": 1 / 3, "height": 0.5},
         "evidence": {},
         "message": "alert",

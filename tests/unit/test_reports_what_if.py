@@ -14,6 +14,7 @@ from pipeline.learning.promotion import roll_back
 from pipeline.learning.registry import ModelRecord
 from pipeline.reports.facts import AlertFacts
 from pipeline.reports.what_if import WhatIf, compared, what_if
+from pipeline.scoring.policy import policy_within
 from tests.alerts_makers import MODEL, NOON, alert, clips
 from tests.store_samples import METRICS, MORNING, camera, fill, model, review
 from tests.synthesis_makers import camera_model
@@ -31,12 +32,14 @@ def found(budget: float, raised: Alert | None = None, verdict: str | None = None
         said = verdict and review(raised, verdict)
         there = [AlertFacts(alert=raised, evidence=[], review=said or None)]
     return compared(
-        clips([*QUIET, *[PEAK] * 5, *QUIET]),
+        lambda: clips([*QUIET, *[PEAK] * 5, *QUIET]),
         TAIL,
+        policy_within(TAIL, budget),
         budget,
         86_400.0 / 2.0,
         MODEL,
         there,
+        camera(),
     )
 
 

@@ -17,8 +17,11 @@ from pipeline.distillation.student_model import STUDENT
 from pipeline.errors import SettingsError
 from pipeline.footage.admission import Reason
 from pipeline.health.events import Trouble
+from pipeline.lighting.events import UNKNOWN
+from pipeline.lighting.states import Kind
 from pipeline.reports import words as words_module
 from pipeline.reports.words import LANGUAGES, Words, catalogue
+from pipeline.retention.policy import Why
 from pipeline.scoring.anomaly import Place
 from pipeline.scoring.experts import EXPERTS
 
@@ -27,16 +30,18 @@ AT = datetime(2026, 3, 2, 3, 4, 5, tzinfo=UTC)
 
 # Keys that are put together from a name: prefix -> the names.
 BUILT = {
+    "light.": [*Kind, UNKNOWN],
     "reason.": [
         *(reason.value for reason in Reason),
         *(trouble.value for trouble in Trouble if trouble.blinds),
     ],
     "alert.severity.": [severity.value for severity in Severity],
-    "verdict.": [*VERDICTS, "none"],
+    "verdict.": [*VERDICTS, "none", "suppressed"],
     "evidence.": [kind.value for kind in EvidenceKind],
+    "evidence.removed.": [why.value for why in Why],
     "headline.alerts.": ["none", "one", "many"],
-    "coverage.": ["watched", "waiting", "too_short_to_score", "no_footage"],
-    "coverage.short.": ["waiting", "too_short_to_score", "no_footage"],
+    "coverage.": ["watched", "waiting", "too_short_to_score", "removed_unscored", "no_footage"],
+    "coverage.short.": ["waiting", "too_short_to_score", "removed_unscored", "no_footage"],
     "expert.": [*EXPERTS, STUDENT],
     "time.": ["full", "minute", "clock", "tick", "tick.seconds", "tick.day"],
     "period.": ["day", "week", "month"],

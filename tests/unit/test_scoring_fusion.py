@@ -65,6 +65,28 @@ def test_a_small_strange_place_is_found_by_one_term_alone(calibration: Calibrati
     assert place.width * 24 == pytest.approx(2, abs=1)
 
 
+def test_a_part_is_scored_as_if_nothing_was_elsewhere_and_is_never_stranger_than_the_whole(
+    calibration: Calibration,
+) -> None:
+    maps = _maps(50)
+    maps["feature"][3, 4:6, 7:9] += 40.0
+    maps["feature"][5, 4:6, 17:19] += 40.0
+    whole = fuse(CHOSEN, calibration, maps)
+    left = np.zeros((14, 24), np.bool_)
+    left[:, :12] = True
+    inside, beside = whole.within(left), whole.within(~left)
+    assert inside.fused[3] == pytest.approx(whole.fused[3])
+    assert beside.fused[5] == pytest.approx(whole.fused[5])
+    assert inside.fused[5] < 2.0
+    assert beside.fused[3] < 2.0
+    for part in (inside, beside):
+        assert (part.fused <= whole.fused + 1e-9).all()
+    assert not inside.maps["reconstruction"][:, :, 12:].any()
+    assert place_of(inside.maps["reconstruction"][3]).x < 0.5
+    everywhere = whole.within(np.ones((14, 24), np.bool_))
+    np.testing.assert_array_equal(everywhere.fused, whole.fused)
+
+
 def test_terms_that_agree_on_a_place_count_more_than_at_different_places(
     calibration: Calibration,
 ) -> None:

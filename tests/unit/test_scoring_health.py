@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from pipeline.alerts.budget import EventTail
-from pipeline.alerts.events import EventPolicy
-from pipeline.camera import Polygon
-from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
+from pipeline.clips.reader import Stretch
 from pipeline.evaluation.camera_troubles import trouble_paint
 from pipeline.footage.ingest import probe_footage
 from pipeline.health.events import Trouble
-from pipeline.health.reference import HealthReference
 from pipeline.learning.health import health_warnings, healthy_footage
 from pipeline.reports.facts import gather_facts
 from pipeline.scoring import score_camera as scoring
-from pipeline.scoring.fusion import CalibratedClips
 from tests import footage_maker as make
 from tests.alerts_makers import policy
 from tests.footage_site import CAMERA, footage_site
-from tests.health_makers import VIEW, Image, background, frames
+from tests.health_makers import READER, AfraidOfStrangePictures, Image, frames
 from tests.store_samples import MORNING, model
 
 FIRST, COUNT = 150, 600
@@ -52,9 +47,6 @@ def stretch_of(path: Path) -> Stretch:
     return Stretch(source=path, footage=footage, segment=segment)
 
 
-READER = ClipReader(view=VIEW, frames=8, planes=("grey",), background_HW=background(), flow=None)
-
-
 def test_training_leaves_trouble_out_and_says_when_it_was(tmp_path: Path) -> None:
     whole = stretch_of(film(tmp_path / NAME, covered_until(SHORT)))
     found = healthy_footage([whole], READER)
@@ -78,38 +70,6 @@ def test_trouble_in_most_of_the_footage_is_kept_and_said(
     monkeypatch.setattr("pipeline.learning.health._MOST_LEFT_OUT", 0.01)
     found = healthy_footage([whole], READER)
     assert (found.stretches, found.reference, found.kept) == ((whole,), None, True)
-
-
-@dataclass
-class AfraidOfStrangePictures:
-    """A model whose score is how far a clip's last picture is from the background."""
-
-    health: HealthReference | None
-    policy: EventPolicy
-    tail: EventTail
-    clip_stride: int = 2
-
-    def reader(self, masks: tuple[Polygon, ...] = ()) -> ClipReader:
-        return READER.with_masks(masks)
-
-    def look(
-        self, reader: ClipReader, windows: WindowBatch, *, leave_one_out: bool = False
-    ) -> CalibratedClips:
-        last = windows.pictures[:, -1].astype(np.float64)
-        score = np.abs(last - background()).mean(axis=(1, 2)) / 4.0
-        maps = np.ones((len(score), 3, 4), np.float32)
-        return CalibratedClips(
-            experts={"critic": score},
-            tgan=score,
-            fused=score,
-            without={},
-            maps={"critic": maps},
-            tgan_map=maps,
-            fused_map=maps,
-        )
-
-    def expected_pictures(self, reader: ClipReader, windows: WindowBatch) -> NDArray[np.uint8]:
-        return np.repeat(background()[None], len(windows.pictures), axis=0)
 
 
 @pytest.mark.parametrize("knows", [True, False])

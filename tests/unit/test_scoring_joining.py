@@ -13,6 +13,7 @@ from pipeline.footage.segments import Segment
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.joining import join_around
 from pipeline.store.sql import SqlStore, open_store
+from pipeline.zones.judging import PartPolicy
 from tests import store_samples as samples
 
 SEGMENTS = 9
@@ -27,6 +28,7 @@ POLICY = EventPolicy(
     minimum_seconds=0.3,
     merge_gap_seconds=3.0,
 )
+PART = PartPolicy(zone=None, policy=POLICY, whole=True)
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def joined_one_by_one(
     """Store and join the segments in order of time; return the events that are then stored."""
     for segment in store.segments("press-1"):
         store.add_anomalies(streams[segment.segment_id])
-        store.put_events(join_around(store, MODEL.model_id, POLICY, segment))
+        store.put_events(join_around(store, MODEL.model_id, PART, segment))
     return [key(event) for event in store.events("press-1")]
 
 
@@ -110,9 +112,9 @@ def test_joining_again_changes_nothing(store: SqlStore) -> None:
         scores = [0.1] * 300 + [3.0] * 20 + [0.1] * 277
         streams[segment.segment_id] = scored(segment, scores if number else [0.1] * 597)
         store.add_anomalies(streams[segment.segment_id])
-        store.put_events(join_around(store, MODEL.model_id, POLICY, segment))
+        store.put_events(join_around(store, MODEL.model_id, PART, segment))
     before = list(store.events("press-1"))
     assert len(before) == 2
     for segment in parts:
-        assert store.put_events(join_around(store, MODEL.model_id, POLICY, segment)) == 0
+        assert store.put_events(join_around(store, MODEL.model_id, PART, segment)) == 0
     assert list(store.events("press-1")) == before

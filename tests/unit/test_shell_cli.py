@@ -17,10 +17,10 @@ import pytest
 
 from pipeline.assembly import open_site
 from pipeline.cli import main
-from pipeline.commands.cameras import parse_polygon
 from pipeline.commands.output import Format, csv_cell, in_utc, in_zone, plain, print_rows
 from pipeline.commands.shell import parse_moment
 from pipeline.errors import CameraError, SettingsError
+from pipeline.zones.polygon import parse_polygon
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -134,9 +134,64 @@ def test_masks_are_added_and_cleared(kizashi: Run, site: Path, belt: str) -> Non
         ((0.0, 0.0), (0.3, 0.0), (0.3, 0.5)),
         ((0.5, 0.5), (1.0, 0.5), (1.0, 1.0)),
     )
-    assert kizashi("camera", "mask", belt, "--clear")[0] == 0
+    code, _, err = kizashi("camera", "mask", belt, "--clear")
+    assert code == 3
+    assert "nothing stored before is changed. Confirm that it may with: --confirm" in err
+    assert len(opened.store.camera(belt).privacy_masks) == 2
+    assert kizashi("camera", "mask", belt, "--clear", "--confirm")[0] == 0
     assert opened.store.camera(belt).privacy_masks == ()
     opened.close()
+
+
+def test_masks_are_listed_named_and_taken_away_one_by_one(
+    kizashi: Run, site: Path, belt: str
+) -> None:
+    corner = ("--polygon", "0,0 0.3,0 0.3,0.5")
+    code, out, _ = kizashi("camera", "mask", belt, *corner, "--name", "door")
+    assert (code, "--stored" in out) == (0, True)
+    assert kizashi("camera", "mask", belt, "--polygon", "0.5,0.5 1,0.5 1,1")[0] == 0
+    listed = json.loads(kizashi("camera", "mask", belt, "--format", "json")[1])
+    assert listed == [
+        {"mask": "door", "corners": "0,0 0.3,0 0.3,0.5"},
+        {"mask": "mask 1", "corners": "0.5,0.5 1,0.5 1,1"},
+    ]
+    assert kizashi("camera", "mask", belt, "--remove", "window")[0] == 3
+    assert kizashi("camera", "mask", belt, "--remove", "door")[0] == 3
+    code, out, _ = kizashi("camera", "mask", belt, "--remove", "door", "--confirm")
+    assert (code, "footage from now on will show what was masked" in out) == (0, True)
+    opened = open_site(site)
+    assert opened.store.camera(belt).named_masks == (
+        ("mask 1", ((0.5, 0.5), (1.0, 0.5), (1.0, 1.0))),
+    )
+    # A mask that grows hides no less, and asks nobody.
+    grown = ("--polygon", "0.4,0.4 1,0.4 1,1 0.4,1")
+    assert kizashi("camera", "mask", belt, *grown, "--name", "all of it")[0] == 0
+    assert kizashi("camera", "mask", belt, "--remove", "mask 1")[0] == 0
+    opened.close()
+
+
+def test_zones_are_added_changed_listed_and_taken_away(kizashi: Run, belt: str) -> None:
+    corner = ("--polygon", "0,0 0.3,0 0.3,0.5")
+    assert kizashi("camera", "zone", belt, "--add", "robot", "--kind", "watch")[0] == 3
+    watch = ("--add", "robot", "--kind", "watch", *corner)
+    code, _, err = kizashi("camera", "zone", belt, *watch)
+    assert (code, "needs a budget" in err) == (3, True)
+    assert kizashi("camera", "zone", belt, *watch, "--budget", "3")[0] == 0
+    gate = ("--add", "gate", "--kind", "closed", "--hours", "Mon-Fri 22:00-06:00")
+    assert kizashi("camera", "zone", belt, *gate, "--polygon", "0.5,0.5 1,0.5 1,1")[0] == 0
+    assert kizashi("camera", "zone", belt, "--add", "robot", "--budget", "0.5")[0] == 0
+    listed = json.loads(kizashi("camera", "zone", belt, "--format", "json")[1])
+    assert [(z["zone"], z["kind"], z["budget_per_day"], z["hours"]) for z in listed] == [
+        ("robot", "watch", 0.5, ""),
+        ("gate", "closed", None, "mon-fri 22:00-06:00"),
+    ]
+    assert kizashi("camera", "zone", belt, "--remove", "door")[0] == 3
+    assert kizashi("camera", "zone", belt, "--remove", "gate")[0] == 0
+    assert kizashi("camera", "set", belt, "--closed-hours", "sometimes")[0] == 3
+    assert kizashi("camera", "set", belt, "--closed-hours", "sat,sun 00:00-24:00")[0] == 0
+    shown = kizashi("camera", "show", belt)[1]
+    assert "sat,sun 00:00-24:00" in shown
+    assert "robot" in shown
 
 
 @pytest.mark.parametrize(

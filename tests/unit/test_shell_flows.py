@@ -23,6 +23,7 @@ SETTINGS = Settings(
     report_interval_seconds=3600,
     train_interval_seconds=86_400,
     retrain_interval_seconds=43_200,
+    retention_interval_seconds=7200,
 )
 BY_FLOW = {item.flow_name: item for item in deployments_of(SITE, SETTINGS)}
 
@@ -35,7 +36,7 @@ def schedule_of(flow: str) -> IntervalSchedule:
     return created.schedule
 
 
-def test_watching_reporting_and_training_are_scheduled_the_rest_is_by_hand() -> None:
+def test_watching_reporting_training_and_retention_are_scheduled_the_rest_is_by_hand() -> None:
     scheduled = {name for name, item in BY_FLOW.items() if item.schedules}
     assert set(BY_FLOW) == {
         "kizashi-ingest",
@@ -44,8 +45,15 @@ def test_watching_reporting_and_training_are_scheduled_the_rest_is_by_hand() -> 
         "kizashi-score",
         "kizashi-report",
         "kizashi-watch",
+        "kizashi-retain",
     }
-    assert scheduled == {"kizashi-watch", "kizashi-report", "kizashi-train", "kizashi-retrain"}
+    assert scheduled == {
+        "kizashi-watch",
+        "kizashi-report",
+        "kizashi-train",
+        "kizashi-retrain",
+        "kizashi-retain",
+    }
 
 
 @pytest.mark.parametrize(
@@ -55,6 +63,7 @@ def test_watching_reporting_and_training_are_scheduled_the_rest_is_by_hand() -> 
         ("kizashi-report", 3600),
         ("kizashi-train", 86_400),
         ("kizashi-retrain", 43_200),
+        ("kizashi-retain", 7200),
     ],
 )
 def test_intervals_come_from_the_settings_in_utc_from_a_fixed_day(flow: str, seconds: int) -> None:
@@ -146,11 +155,11 @@ def test_tasks_keep_no_results_and_are_never_taken_from_a_cache() -> None:
 
     found = [
         getattr(importlib.import_module(f"flows.{name}"), exported)
-        for name in ("ingest", "train", "score", "report")
+        for name in ("ingest", "train", "score", "report", "retain")
         for exported in importlib.import_module(f"flows.{name}").__all__
     ]
     tasks = [item for item in found if isinstance(item, Task)]
     flows = [item for item in found if isinstance(item, Flow)]
-    assert (len(tasks), len(flows)) == (5, 5)
+    assert (len(tasks), len(flows)) == (6, 6)
     assert all(task.cache_policy == NO_CACHE and task.persist_result is False for task in tasks)
     assert all(flow.persist_result is False for flow in flows)

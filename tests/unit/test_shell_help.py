@@ -82,7 +82,7 @@ def test_the_help_of_a_command_is_a_page(name: str, capsys: pytest.CaptureFixtur
 
 
 def test_no_description_in_a_list_of_commands_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    groups = ("camera", "model", "notify", "store", "trial", "user")
+    groups = ("camera", "model", "notify", "retention", "store", "trial", "user")
     for group in ([], *([name] for name in groups)):
         main([*group, "--help"])
         assert "..." not in capsys.readouterr().out.replace("[ARGS]...", "")

@@ -72,7 +72,16 @@ ONLY_IN = {
 }
 PURE_ROOMS = tuple(
     f"pipeline/{room}/"
-    for room in ("evaluation", "learning", "scoring", "clips", "footage", "health", "drift")
+    for room in (
+        "evaluation",
+        "learning",
+        "scoring",
+        "clips",
+        "footage",
+        "health",
+        "lighting",
+        "drift",
+    )
 )
 NOT_IN_PURE_ROOMS = {"sqlalchemy", "prefect", "pydantic", "structlog"}
 NO_TORCH_AT_IMPORT = (

@@ -1,7 +1,7 @@
 """Drift checks, and candidates beside active models.
 
-Revision ID: r0008
-Revises: r0004
+Revision ID: r0010
+Revises: r0009
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from pipeline.store.types import FiniteFloat, JsonValue, PlainText, UtcDateTime
 
-revision = "r0008"
-down_revision = "r0004"
+revision = "r0010"
+down_revision = "r0009"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,82 @@
+"""Judging: whether a new alert is one that people have called known and harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.alerts.alerts import Alert
+from pipeline.alerts.events import Event
+from pipeline.assembly import Site
+from pipeline.camera import Camera
+from pipeline.clips.reader import Stretch
+from pipeline.feedback.looking import looks_of_event
+from pipeline.feedback.looks import EventLooks
+from pipeline.feedback.matching import nearest_pattern
+from pipeline.feedback.patterns import Suppression
+from pipeline.learning.camera_model import CameraModel
+from pipeline.scoring.scorer import ScoringModel
+from pipeline.timebase import shift_utc
+
+__all__ = ["HarmlessJudge", "Judgement"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """What feedback says of an alert."""
+
+    looks: EventLooks | None
+    """None when its model cannot tell."""
+    suppression: Suppression | None
+    """None when it is to be told."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HarmlessJudge:
+    """Compares the alerts of one camera and model with its patterns."""
+
+    site: Site
+    camera: Camera
+    model: ScoringModel
+    stretch_of: Callable[[str], Stretch]
+    """Segment id -> segment with its file."""
+
+    def judge(self, alert: Alert, event: Event) -> Judgement:
+        """Return how an alert looks, and what suppresses it. FootageError when its clips cannot be
+        decoded any more."""
+        looks = self._looks(alert, event)
+        if looks is None:
+            return Judgement(looks=None, suppression=None)
+        # An alert is no repeat of itself.
+        others = (
+            pattern
+            for pattern in self.site.store.patterns(self.camera.name)
+            if pattern.alert_id != alert.alert_id
+        )
+        found = nearest_pattern(looks, others)
+        if found is None:
+            return Judgement(looks=looks, suppression=None)
+        pattern, comparison = found
+        suppression = Suppression(
+            alert_id=alert.alert_id,
+            pattern_id=pattern.pattern_id,
+            at_utc=self.site.clock.now_utc(),
+            nearness=comparison.nearness,
+        )
+        return Judgement(looks=looks, suppression=suppression)
+
+    def _looks(self, alert: Alert, event: Event) -> EventLooks | None:
+        known = self.site.store.looks(alert.alert_id)
+        length_seconds = round((event.end_utc - event.start_utc).total_seconds(), 3)
+        if known is not None and known.seconds == length_seconds:
+            return known
+        # A student gives one map and has no critic to look with.
+        if not isinstance(self.model, CameraModel):
+            return None
+        until = shift_utc(event.end_utc, 1)
+        anomalies = list(
+            self.site.store.anomalies(self.camera.name, event.model_id, event.start_utc, until)
+        )
+        return looks_of_event(
+            self.model, event, anomalies, self.stretch_of, self.camera.privacy_masks
+        )

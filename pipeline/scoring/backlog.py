@@ -1,0 +1,72 @@
+"""Backlog: what is scored first, and what is let go because it waited too long.
+
+A plant with more cameras than its machine can look at would otherwise fall further behind every
+hour, and alert about yesterday. Of live cameras the oldest is let go, loudly, so that what is
+looked at is the present; it counts as blind, with its reason, wherever blind time is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from pipeline.assembly import Site
+from pipeline.camera import Camera
+from pipeline.footage.segments import Segment
+from pipeline.health.events import HealthEvent, Trouble, health_event
+from pipeline.learning.registry import ModelRecord
+from pipeline.timebase import seconds
+
+__all__ = ["let_go", "waiting_segments"]
+
+
+def waiting_segments(site: Site, camera: Camera, record: ModelRecord) -> Sequence[Segment]:
+    """Return what the model has not scored, in order of time; first what no model has, for what an
+    earlier one has seen is not urgent."""
+    unseen = site.store.unscored_segments(camera.name, None)
+    known = {segment.segment_id for segment in unseen}
+    again = site.store.unscored_segments(camera.name, record.model_id)
+    return [*unseen, *(segment for segment in again if segment.segment_id not in known)]
+
+
+def let_go(
+    site: Site, camera: Camera, record: ModelRecord, progress: Callable[[str], None]
+) -> float:
+    """Mark what waited longer than `most_behind_seconds` as blind and done; return its seconds.
+
+    Only of live cameras: footage that was laid into a folder may be as old as it likes. And only
+    what no model has seen. A segment that was let go stays so.
+    """
+    if camera.name not in {table.camera for table in site.settings.record}:
+        return 0.0
+    now = site.clock.now_utc()
+    earliest = now - timedelta(seconds=site.settings.most_behind_seconds)
+    late = [
+        segment
+        for segment in site.store.unscored_segments(camera.name, None)
+        if segment.end_utc < earliest
+    ]
+    for segment in late:
+        # The mark comes last, as for scores: killed between them, both are done again.
+        site.store.put_health(segment.segment_id, [_blind(segment, site)])
+        site.store.mark_scored(segment.segment_id, record.model_id, 0, now)
+    length = sum(seconds(segment.end_us - segment.start_us) for segment in late)
+    if late:
+        progress(
+            f"warning: camera {camera.name} is behind: {length:.0f} s of footage from "
+            f"{late[0].start_utc:%Y-%m-%d %H:%M:%S} UTC on waited longer than "
+            f"{site.settings.most_behind_seconds} s and will not be scored; it counts as blind. "
+            "Give it fewer cameras, another machine, or a student: kizashi model distil"
+        )
+    return length
+
+
+def _blind(segment: Segment, site: Site) -> HealthEvent:
+    return health_event(
+        segment,
+        Trouble.BACKLOG,
+        segment.start_us,
+        segment.end_us,
+        found_us=segment.end_us,
+        detail=f"waited longer than {site.settings.most_behind_seconds} s",
+    )

@@ -1,0 +1,217 @@
+"""kill -9 before and after every durable step of a removal: at no moment does a row point to a
+missing file without saying so, and the next run ends where an undisturbed one does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from pipeline.retention.change import set_retention
+from pipeline.retention.holds import hold_alert
+from pipeline.retention.run import run_retention
+from pipeline.store.sql import open_store
+from tests.retention_makers import FIRST_DAY, RetentionSite, retention_site
+from tests.store_dump import dump
+
+pytestmark = pytest.mark.timeout(1800)
+
+CAMERA = "press-1"
+DAY = timedelta(days=1)
+STEPS_OF_FILES = ("unlink", "rmdir", "fsync")
+
+
+def opened(folder: Path) -> RetentionSite:
+    """Return the site on its day, the same for every run."""
+    return retention_site(
+        folder, open_store(f"sqlite:///{folder / 'kizashi.db'}"), FIRST_DAY + 40 * DAY
+    )
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with films, alerts, a report and a hold; half of it is over, some over the budget."""
+    folder = tmp_path_factory.mktemp("retention") / "full"
+    folder.mkdir()
+    here = opened(folder)
+    here.add_camera(CAMERA)
+    held = None
+    for day in (0, 1, 2, 20, 21, 39):
+        film = here.record(FIRST_DAY + day * DAY, scores=(1.0, 2.0, 5.0, 6.0))
+        if day in (0, 1, 21):
+            raised = here.raise_alert(film)
+            held = held or raised
+    assert held is not None
+    hold_alert(here.site, held.alert_id, reason="insurer", who="rei")
+    page = here.site.reports_folder / CAMERA / "old.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("pictures")
+    os.utime(page, (FIRST_DAY.timestamp() - 400 * 86_400,) * 2)
+    set_retention(here.site, CAMERA, {"budget_bytes": 2_300}, who="ada")
+    here.site.close()
+    return folder
+
+
+def copied(full: Path, folder: Path) -> Path:
+    """Return a copy of the site."""
+    shutil.copytree(full, folder)
+    return folder
+
+
+def left_behind(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Return the canonical database and every file beside it."""
+    content = dump(f"sqlite:///{folder / 'kizashi.db'}")
+    files = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith("kizashi.db")
+    )
+    return content, files
+
+
+def counting(steps: list[str], at: int | None) -> Callable[[str], None]:
+    """Return what is told of each durable step, and kills this process at one of them."""
+
+    def told(step: str) -> None:
+        steps.append(step)
+        if at is not None and len(steps) - 1 == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return told
+
+
+def run_in_child(folder: Path, at: int | None, *, may_end: bool = False) -> list[str]:
+    """Run retention in a forked child that kills itself at step `at`; return the steps of one that
+    came to its end, which with `at` it only may when `may_end`."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover: its end is in another process
+        code = 1
+        try:
+            os.close(reading)
+            steps = _run_counted(folder, at)
+            os.write(writing, "\n".join(steps).encode())
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        steps = said.read().split("\n")
+    _, status = os.waitpid(child, 0)
+    if at is None:
+        assert os.waitstatus_to_exitcode(status) == 0
+    elif not may_end or steps == [""]:
+        assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+    return steps
+
+
+def _run_counted(folder: Path, at: int | None) -> list[str]:
+    here = opened(folder)
+    steps: list[str] = []
+    told = counting(steps, at)
+    for name in STEPS_OF_FILES:
+        setattr(os, name, _wrapped(getattr(os, name), name, told))
+    engine = here.store._sessions.engine
+
+    @event.listens_for(engine, "commit")
+    def before_commit(connection: object) -> None:
+        told("before commit")
+
+    @event.listens_for(engine, "checkin")
+    def after_commit(connection: object, record: object) -> None:
+        told("after commit")
+
+    run_retention(here.site, CAMERA)
+    return steps
+
+
+def _wrapped(
+    deed: Callable[..., Any], name: str, told: Callable[[str], None]
+) -> Callable[..., Any]:
+    def done(*given: Any, **named: Any) -> Any:
+        told(f"before {name}")
+        result = deed(*given, **named)
+        told(f"after {name}")
+        return result
+
+    return done
+
+
+def check_rows(folder: Path) -> None:
+    """Hold that every row of a file that is missing says that it was removed."""
+    here = opened(folder)
+    try:
+        source = here.site.source_of(here.store.camera(CAMERA))
+        for row in here.store.footage_of(CAMERA):
+            assert row.removed_utc is not None or (source / row.path).exists(), row.path
+        for alert in here.store.alerts(CAMERA):
+            for file in here.store.evidence(alert.alert_id):
+                assert file.removed_utc is not None or (folder / file.path).exists(), file.path
+        clips = here.store.query("SELECT sum(clips) FROM score_hours")[1][0][0]
+        assert clips == 6 * 4
+    finally:
+        here.site.close()
+
+
+@pytest.fixture(scope="module")
+def calm(full: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Any]:
+    """The steps of a run that nobody disturbed, and what it left."""
+    folder = copied(full, tmp_path_factory.mktemp("retention") / "calm")
+    steps = run_in_child(folder, None)
+    return steps, left_behind(folder)
+
+
+def test_an_undisturbed_run_removes_of_every_kind_and_keeps_what_is_held(
+    calm: tuple[list[str], Any],
+) -> None:
+    steps, (content, files) = calm
+    assert {row["kind"] for row in content["removals"]} == {
+        "footage",
+        "evidence",
+        "reports",
+        "scores",
+    }
+    assert {row["why"] for row in content["removals"]} == {"policy", "budget"}
+    assert all(row["finished_utc"] is not None for row in content["removals"])
+    assert sum(name.startswith("evidence/") for name in files) == 8
+    assert steps.count("before unlink") >= 10
+    assert steps.count("before commit") >= 10
+
+
+@pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.full)])
+def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(
+    stride: int, full: Path, calm: tuple[list[str], Any], tmp_path: Path
+) -> None:
+    steps, expected = calm
+    for at in range(0, len(steps), stride):
+        folder = copied(full, tmp_path / f"at{at}")
+        run_in_child(folder, at)
+        check_rows(folder)
+        # The lease of the dead is free at once: its process runs no more.
+        run_in_child(folder, None)
+        check_rows(folder)
+        assert left_behind(folder) == expected, f"killed at {at}: {steps[at]}"
+        shutil.rmtree(folder)
+
+
+def test_a_run_that_is_killed_again_while_it_finishes_is_finished_too(
+    full: Path, calm: tuple[list[str], Any], tmp_path: Path
+) -> None:
+    steps, expected = calm
+    killed_again = 0
+    for at in range(5, len(steps), max(1, len(steps) // 6)):
+        folder = copied(full, tmp_path / f"twice{at}")
+        run_in_child(folder, at)
+        killed_again += run_in_child(folder, 5 + at // 4, may_end=True) == [""]
+        check_rows(folder)
+        run_in_child(folder, None)
+        assert left_behind(folder) == expected, f"killed at {at}: {steps[at]}"
+        shutil.rmtree(folder)
+    assert killed_again >= 3

@@ -1,0 +1,135 @@
+"""Promise: what goes on for long is told though no clip of it is strange enough; noise never is."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from pipeline.alerts.budget import expected_per_day
+from pipeline.alerts.events import EventPolicy, join_anomalies
+from pipeline.alerts.sequential import SequentialTest, excursions
+from pipeline.scoring.anomaly import Anomaly
+from pipeline.scoring.policy import fit_policy, policy_within
+from tests.alerts_makers import NOON, clips, policy
+
+
+def rule(**changes: float) -> EventPolicy:
+    """Return a rule by which ten score-seconds are worth 10."""
+    fields = {"sequential_drift": 1.0, "sequential_offset": 0.0, "sequential_gain": 1.0}
+    return policy(**{**fields, **changes})
+
+
+def levels(scores: list[float], chosen: EventPolicy, step: float = 0.5) -> list[float]:
+    test = SequentialTest(chosen)
+    return [
+        round(test.after(score, step if index else None), 3) for index, score in enumerate(scores)
+    ]
+
+
+def test_a_sum_grows_while_scores_are_above_the_drift_and_falls_while_they_are_below() -> None:
+    assert levels([2.0, 3.0, 3.0, 0.5], rule()) == [2.0, 3.0, 3.0, 1.75]
+
+
+def test_a_second_below_the_drift_forgets_everything() -> None:
+    scores = [1.0, *[5.0] * 10, 0.5, 0.5, 0.5, 1.5]
+    assert levels(scores, rule())[-5:] == [20.0, 19.75, 0.5, 0.5, 1.5]
+
+
+def test_without_a_gain_a_level_is_its_score() -> None:
+    scores = [0.0, 9.0, 2.0, 2.0, 0.0]
+    assert levels(scores, rule(sequential_gain=0.0)) == scores
+
+
+def test_a_pause_begins_anew() -> None:
+    test = SequentialTest(rule())
+    for _ in range(10):
+        test.after(5.0, 0.5)
+    assert test.after(2.0, None) == 2.0
+    assert test.sum == 0.0
+
+
+def test_the_largest_sum_of_every_excursion_counts_once() -> None:
+    steps = [(1.0, None), (3.0, 1.0), (0.0, 1.0), (0.0, 1.0), (2.0, 1.0), (4.0, 1.0), (2.0, None)]
+    assert list(excursions(steps, rule())) == [2.0, 4.0]
+
+
+def test_an_event_that_lasts_is_as_strange_as_all_of_it_and_shows_its_strangest_clip() -> None:
+    scores = [0.0, *[2.0] * 4, 2.5, *[2.0] * 10, 0.0, 0.0, 0.0, 0.0, 0.0]
+    (event,) = join_anomalies(clips(scores), rule())
+    assert event.peak_score == pytest.approx(15.5)
+    assert event.peak_utc == NOON + timedelta(seconds=5)
+    assert event.start_utc == NOON + timedelta(seconds=3)  # the sum reaches the opening score 3
+    assert event.end_utc == NOON + timedelta(seconds=15)  # a second below: all is forgotten
+    assert list(join_anomalies(clips(scores), policy())) == []
+
+
+def normal(minutes: float, seed: int) -> list[Anomaly]:
+    """Return clips, ten a second, whose scores are true -log10 p and as alike as clips that overlap
+    by nine tenths."""
+    chance = np.random.default_rng(seed)
+    raw = np.cumsum(chance.normal(size=round(minutes * 600) + 10))
+    smooth = (raw[10:] - raw[:-10]) / np.sqrt(10.0)
+    return clips([float(s) for s in -np.log10(norm.sf(smooth))], step_seconds=0.1)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_normal_operation_keeps_the_budget_with_the_test_too(seed: int) -> None:
+    minutes = 60.0
+    chosen, tail = fit_policy([normal(10.0, seed)], seconds=600.0, budget_per_day=24.0)
+    assert chosen.sequential_gain > 0.0
+    fresh = list(join_anomalies(normal(minutes, seed + 100), chosen))
+    alerts = [event for event in fresh if event.peak_score >= chosen.alert_score]
+    # 24 a day are one in this hour; 5 or more would come once in 270 such hours.
+    assert len(alerts) < 5
+    assert expected_per_day(tail, chosen.alert_score) == pytest.approx(24.0)
+
+
+def test_a_weak_fault_of_ten_seconds_is_an_alert_only_with_the_test() -> None:
+    chosen, tail = fit_policy([normal(10.0, 3)], seconds=600.0, budget_per_day=1.0)
+    weak = clips([0.3] * 20 + [3.2] * 100 + [0.3] * 20, step_seconds=0.1)
+    (event,) = join_anomalies(weak, chosen)
+    assert event.peak_score >= chosen.alert_score
+    without = policy_within(tail, 1.0)
+    assert without.sequential_gain == 0.0
+    assert all(e.peak_score < without.alert_score for e in join_anomalies(weak, without))
+
+
+def test_a_policy_of_another_budget_keeps_its_test() -> None:
+    chosen, tail = fit_policy([normal(5.0, 4)], seconds=300.0, budget_per_day=1.0)
+    other = policy_within(tail, 5.0, like=chosen)
+    assert other.sequential_gain == chosen.sequential_gain
+    assert other.policy_id != policy_within(tail, 5.0).policy_id
+    assert replace(other, policy_id="") != replace(policy_within(tail, 5.0), policy_id="")
+
+
+QUIET, BRIEF = [0.3] * 40, [1.5] * 3
+ONCE = [*QUIET, *BRIEF, *QUIET]
+"""Scores of 8.3 seconds."""
+
+
+def gain(held_out: list[float], training: list[float] | None = None, *, step: float = 0.1) -> float:
+    """Return what a score-second is worth."""
+    parts = [clips(training, step_seconds=step)] if training else []
+    policy, _ = fit_policy(
+        [clips(held_out, step_seconds=0.1)], parts, seconds=60.0, budget_per_day=1.0
+    )
+    return policy.sequential_gain
+
+
+def test_who_loiters_in_training_footage_makes_a_sum_worth_less() -> None:
+    loiterer = [*QUIET, *[1.8] * 100, *QUIET]
+    assert 0.0 < gain(ONCE * 20, loiterer) < 0.5 * gain(ONCE * 20, ONCE)
+
+
+def test_a_sum_is_worth_more_the_more_was_seen_that_soon_ended() -> None:
+    rare = [*QUIET * 40, *BRIEF]  # 160 seconds
+    assert gain(ONCE * 100) > gain(rare * 5) > gain(rare) > 0.0
+
+
+def test_less_than_two_minutes_say_nothing_of_what_goes_on_for_long() -> None:
+    assert gain(ONCE * 14) == 0.0
+    assert gain(ONCE * 8, ONCE * 8) > 0.0
+    # Training clips that lie far apart are no footage that was watched.
+    assert gain(ONCE * 14, ONCE, step=30.0) == 0.0
