@@ -20,6 +20,9 @@ __all__ = ["TOLERANCE", "Comparison", "Reason", "compare_models"]
 TOLERANCE = 0.2
 """Share of the injected faults that a candidate may find less, at most, with CONFIDENCE."""
 CONFIDENCE = 0.9
+_LEAST_FOUND = 0.25
+"""Share of the injected faults that the active model must find: of what it misses a candidate can
+lose nothing, so it would pass though it is blind."""
 _CHANCE = 0.05
 """Below this chance more false alarms than the active model's, or the budget's, are no accident."""
 
@@ -93,6 +96,9 @@ def compare_models(
         needed = next(n for n in range(1, 1000) if _upper_bound(0, n) <= TOLERANCE)
         figures: dict[str, Any] = {"faults": len(names), "needed": needed}
         reasons.append(Reason(why=Refusal.TOO_FEW_FAULTS, figures=figures))
+    elif sum(active.faults.values()) < _LEAST_FOUND * len(names):
+        figures = {"found": sum(active.faults.values()), "faults": len(names)}
+        reasons.append(Reason(why=Refusal.ACTIVE_FINDS_FEW, figures=figures))
     elif bound > TOLERANCE:
         figures = {
             "bound": round(bound, 4),

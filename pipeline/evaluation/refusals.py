@@ -17,6 +17,7 @@ class Refusal(StrEnum):
     KIND_LOST = "kind_lost"
     FAULTS_LOST = "faults_lost"
     TOO_FEW_FAULTS = "too_few_faults"
+    ACTIVE_FINDS_FEW = "active_finds_few"
 
 
 _SENTENCES: Mapping[Refusal, str] = {
@@ -30,6 +31,8 @@ _SENTENCES: Mapping[Refusal, str] = {
     " {gained} of {faults}), more than the {tolerance:.0%} that are tolerated",
     Refusal.TOO_FEW_FAULTS: "only {faults} faults could be injected, {needed} are needed to say "
     "anything; held-out footage in which more happens is needed",
+    Refusal.ACTIVE_FINDS_FEW: "the active model finds only {found} of {faults} injected faults, so "
+    "nothing can be said of what a candidate would lose; a person has to decide",
 }
 
 

@@ -97,3 +97,11 @@ def test_too_few_faults_say_nothing() -> None:
 def test_a_trial_comes_back_from_its_values() -> None:
     one = trial(missed=("gone-1",), false_alarms=2)
     assert ModelTrial.from_dict(one.to_dict()) == one
+
+
+def test_a_candidate_is_not_measured_by_a_model_that_finds_next_to_nothing() -> None:
+    names = tuple(trial().faults)
+    blind = trial(missed=names)
+    assert why(blind, blind) == [Refusal.ACTIVE_FINDS_FEW]
+    assert Refusal.ACTIVE_FINDS_FEW in why(trial(missed=names[:-5]), blind)
+    assert why(trial(missed=names[:-6]), trial(missed=names[:-6])) == []
