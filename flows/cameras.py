@@ -25,6 +25,7 @@ __all__ = [
     "run_in_turns",
     "run_per_camera",
     "task_site",
+    "unlearnt_cameras",
 ]
 
 TURN_SECONDS = 120.0
@@ -63,20 +64,20 @@ def task_site(folder: str) -> Iterator[tuple[Site, Callable[[str], None]]]:
 def run_per_camera(
     task: Task[..., dict[str, Any]],
     folder: str,
-    cameras: Sequence[str],
+    cameras: Sequence[str] | None,
     artifact: str,
     **options: Any,
 ) -> None:
-    """Run a task for each camera (none named: all of the site), publish a table of what came out.
+    """Run a task for each camera (None: all of the site), publish a table of what came out.
 
     A camera that fails does not stop the others; SomeCamerasFailed lists those that did.
     """
-    outcomes = _outcomes(task, folder, list(cameras) or _all_cameras(folder), **options)
+    outcomes = _outcomes(task, folder, _named(folder, cameras), **options)
     _publish(outcomes, folder, artifact)
 
 
 def run_in_turns(
-    task: Task[..., dict[str, Any]], folder: str, cameras: Sequence[str], artifact: str
+    task: Task[..., dict[str, Any]], folder: str, cameras: Sequence[str] | None, artifact: str
 ) -> None:
     """Run a task for each camera, a turn each, and again for those of which something is `waiting`,
     until nothing waits; else as `run_per_camera`, with what the turns did added up.
@@ -87,7 +88,7 @@ def run_in_turns(
     ends = time.monotonic() + LONGEST_ROUND_SECONDS
     totals: dict[str, Outcome] = {}
     while True:
-        known = list(cameras) or _all_cameras(folder)
+        known = _named(folder, cameras)
         names = [name for name in known if name not in totals or _waits(totals[name])]
         for name, outcome in _outcomes(task, folder, names).items():
             totals[name] = _added(totals.get(name), outcome)
@@ -96,7 +97,19 @@ def run_in_turns(
     _publish(totals, folder, artifact)
 
 
-def _all_cameras(folder: str) -> list[str]:
+def unlearnt_cameras(folder: str) -> list[str]:
+    """Return the cameras of a site that have no active model."""
+    site = open_site(Path(folder))
+    cameras = [camera.name for camera in site.store.cameras()]
+    names = [name for name in cameras if site.store.active_model(name) is None]
+    site.close()
+    return names
+
+
+def _named(folder: str, cameras: Sequence[str] | None) -> list[str]:
+    """Return the cameras that were named, which may be none; None: those of the site."""
+    if cameras is not None:
+        return list(cameras)
     site = open_site(Path(folder))
     names = [camera.name for camera in site.store.cameras()]
     site.close()

@@ -25,4 +25,4 @@ def ingest_one(site: str, camera: str) -> dict[str, Any]:
 @flow(name="kizashi-ingest", task_runner=make_task_runner(), persist_result=False)
 def ingest(site: str, cameras: list[str] | None = None) -> None:
     """Ingest the cameras of a site; none named means all."""
-    run_per_camera(ingest_one, site, cameras or [], "kizashi-ingest")
+    run_per_camera(ingest_one, site, cameras or None, "kizashi-ingest")

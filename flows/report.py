@@ -27,4 +27,4 @@ def report_one(site: str, camera: str) -> dict[str, Any]:
 @flow(name="kizashi-report", task_runner=make_task_runner(), persist_result=False)
 def report(site: str, cameras: list[str] | None = None) -> None:
     """Report on the cameras of a site; none named means all."""
-    run_per_camera(report_one, site, cameras or [], "kizashi-report")
+    run_per_camera(report_one, site, cameras or None, "kizashi-report")

@@ -27,4 +27,4 @@ def retain_one(site: str, camera: str) -> dict[str, Any]:
 @flow(name="kizashi-retain", task_runner=make_task_runner(1), persist_result=False)
 def retain(site: str, cameras: list[str] | None = None) -> None:
     """Remove what the cameras of a site keep no longer; none named means all."""
-    run_per_camera(retain_one, site, cameras or [], "kizashi-retain")
+    run_per_camera(retain_one, site, cameras or None, "kizashi-retain")

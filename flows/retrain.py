@@ -25,4 +25,4 @@ def retrain_one(site: str, camera: str, **options: Any) -> dict[str, Any]:
 def retrain(site: str, cameras: list[str] | None = None, effort: float = 1.0) -> None:
     """Check the cameras of a site for drift, one after the other, and retrain those that drift
     seriously or whose newest model is old; none named means all."""
-    run_per_camera(retrain_one, site, cameras or [], "kizashi-retrain", effort=effort)
+    run_per_camera(retrain_one, site, cameras or None, "kizashi-retrain", effort=effort)

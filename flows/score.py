@@ -46,10 +46,10 @@ def watch_one(site: str, camera: str) -> dict[str, Any]:
 @flow(name="kizashi-score", task_runner=make_task_runner(), persist_result=False)
 def score(site: str, cameras: list[str] | None = None) -> None:
     """Score the cameras of a site; none named means all."""
-    run_per_camera(score_one, site, cameras or [], "kizashi-score")
+    run_per_camera(score_one, site, cameras or None, "kizashi-score")
 
 
 @flow(name="kizashi-watch", task_runner=make_task_runner(), persist_result=False)
 def watch(site: str, cameras: list[str] | None = None) -> None:
     """Watch the cameras of a site, turn by turn; none named means all."""
-    run_in_turns(watch_one, site, cameras or [], "kizashi-watch")
+    run_in_turns(watch_one, site, cameras or None, "kizashi-watch")

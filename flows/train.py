@@ -1,4 +1,4 @@
-"""Flow kizashi-train: learn what is normal."""
+"""Flow kizashi-train: learn what is normal, of cameras that have no model yet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from pydantic import AwareDatetime
 
-from flows.cameras import make_task_runner, run_per_camera, task_site
+from flows.cameras import make_task_runner, run_per_camera, task_site, unlearnt_cameras
 
 __all__ = ["train", "train_one"]
 
@@ -33,6 +33,8 @@ def train(
     effort: float = 1.0,
 ) -> None:
     """Train the cameras of a site, one after the other, on their footage in [since, until); none
-    named means all."""
+    named means all that have no model yet. A model that is there is replaced by kizashi-retrain,
+    which compares first, or by whoever names its camera here."""
     options = {"preset": preset, "since": since, "until": until, "effort": effort}
-    run_per_camera(train_one, site, cameras or [], "kizashi-train", **options)
+    names = cameras or unlearnt_cameras(site)
+    run_per_camera(train_one, site, names, "kizashi-train", **options)

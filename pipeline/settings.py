@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     report_period: str = Field(default="day", pattern="^(day|week|month)$")
     """What the report flow reports on: the last day, week or month that is over."""
     train_interval_seconds: int = Field(default=604_800, ge=60)
-    """Schedule of the training flow."""
+    """Schedule of the training flow, which trains cameras that have no model yet."""
     retention_interval_seconds: int = Field(default=21_600, ge=60, le=86_400)
     """Schedule of the retention flow; what is over goes within a day of its date."""
     retrain_interval_seconds: int = Field(default=86_400, ge=60)

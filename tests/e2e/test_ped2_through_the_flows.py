@@ -141,7 +141,7 @@ def run_everything_again(folder: Path, url: str | None, until: datetime) -> None
     from flows.train import train
 
     ingest(str(folder))
-    train(str(folder), until=until, effort=EFFORT)
+    train(str(folder), [CAMERA], until=until, effort=EFFORT)
     score(str(folder))
     report_in_both_languages(folder, url)
 

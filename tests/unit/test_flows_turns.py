@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from flows import cameras
 from flows.cameras import SomeCamerasFailed, run_in_turns
 from pipeline.assembly import open_site
 from pipeline.camera import Camera
+from pipeline.learning.registry import ModelState
+from tests.store_samples import MORNING, model
 
 
 class Done:
@@ -61,7 +64,7 @@ def site(folder: Path, *names: str) -> str:
 
 def run(monkeypatch: pytest.MonkeyPatch, line: Line, folder: str) -> None:
     monkeypatch.setattr(cameras, "create_table_artifact", line.published)
-    run_in_turns(line, folder, [], "kizashi-watch")  # type: ignore[arg-type]
+    run_in_turns(line, folder, None, "kizashi-watch")  # type: ignore[arg-type]
 
 
 def test_a_camera_with_much_to_catch_up_on_keeps_no_other_waiting(
@@ -88,7 +91,11 @@ def test_a_camera_that_was_added_meanwhile_has_its_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line, folder = Line({"a": 3, "b": 1}), site(tmp_path, "a")
-    line.meanwhile = lambda: site(tmp_path, "a", "b") and None
+
+    def add_b() -> None:
+        site(tmp_path, "a", "b")
+
+    line.meanwhile = add_b
     run(monkeypatch, line, folder)
     assert line.turns == ["a", "a", "b", "a"]
 
@@ -98,3 +105,19 @@ def test_a_round_ends_though_footage_waits(tmp_path: Path, monkeypatch: pytest.M
     line = Line({"a": 3})
     run(monkeypatch, line, site(tmp_path, "a"))
     assert (line.turns, line.rows[0]["waiting"]) == (["a"], 2)
+
+
+def test_only_cameras_without_a_model_are_trained_on_a_schedule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = site(tmp_path, "a", "b")
+    opened = open_site(tmp_path)
+    known = replace(model("a"), camera="a", state=ModelState.ACTIVE)
+    opened.store.add_model(known, [])
+    opened.store.promote(known.model_id, MORNING)
+    opened.close()
+    assert cameras.unlearnt_cameras(folder) == ["b"]
+    line = Line({"b": 1})
+    monkeypatch.setattr(cameras, "create_table_artifact", line.published)
+    cameras.run_per_camera(line, folder, [], "kizashi-train")  # type: ignore[arg-type]
+    assert (line.turns, line.rows) == ([], [])
