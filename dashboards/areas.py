@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from dashboards.stills import has_still
 from pipeline.assembly import Site
 from pipeline.camera import Camera
 from pipeline.zones.areas import areas_of
@@ -36,6 +37,6 @@ def area_facts(site: Site, camera: Camera) -> AreaFacts:
         as_json=json.dumps(areas.to_dict(), ensure_ascii=False),
         seen=areas.digest,
         unlearnt=model is not None and not has_learnt_masks(model, camera),
-        has_picture=site.store.newest_segment(camera.name) is not None,
+        has_picture=has_still(site, camera),
         records=camera.name in {table.camera for table in site.settings.record},
     )

@@ -10,12 +10,13 @@ from pipeline.assembly import Site
 from pipeline.camera import Camera
 from pipeline.errors import CameraError
 from pipeline.files import inside
+from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
 from pipeline.footage.still import still_jpeg
 from pipeline.identity import content_id
 from pipeline.timebase import microseconds, require_utc
 
-__all__ = ["still_of"]
+__all__ = ["has_still", "still_of"]
 
 _KEPT = 64
 """Pictures in memory, about 100 kB each. A page that is looked at asks for the same again."""
@@ -23,6 +24,17 @@ _BEFORE_END_US = 500_000
 
 _pictures: OrderedDict[str, bytes] = OrderedDict()
 _lock = threading.Lock()
+
+
+def has_still(site: Site, camera: Camera) -> bool:
+    """Tell whether the newest footage of `camera` is still there to be looked at."""
+    newest = site.store.newest_segment(camera.name)
+    if newest is None:
+        return False
+    footage = site.store.footage(newest.footage_id)
+    return (
+        footage.removed_utc is None and footage_path(site.source_of(camera), footage.path).exists()
+    )
 
 
 def still_of(site: Site, camera: Camera, at_utc: datetime | None) -> bytes:

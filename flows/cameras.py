@@ -107,11 +107,10 @@ def unlearnt_cameras(folder: str) -> list[str]:
 
 
 def _named(folder: str, cameras: Sequence[str] | None) -> list[str]:
-    """Return the cameras that were named, which may be none; None: those of the site."""
-    if cameras is not None:
-        return list(cameras)
+    """Return the cameras that were named, which may be none; None: those of the site. A store that
+    does not answer fails here, once, and not in every task."""
     site = open_site(Path(folder))
-    names = [camera.name for camera in site.store.cameras()]
+    names = [camera.name for camera in site.store.cameras()] if cameras is None else list(cameras)
     site.close()
     return names
 

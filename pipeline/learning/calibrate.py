@@ -114,6 +114,8 @@ def learn_place_statistics(
         if term.pooled
     }
     foreign_N = _foreign(known, pooled, clips_around=0)
+    if not pooled:
+        foreign_N = np.zeros(len(next(iter(maps.values()))), dtype=np.bool_)
     statistics = {name: values_N[~foreign_N] for name, values_N in pooled.items()}
     strangeness = {}
     for name, term in known.items():

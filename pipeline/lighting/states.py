@@ -188,8 +188,9 @@ def _components(lights_NM: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
 
     best: NDArray[np.int64] = np.zeros(len(lights_NM), np.int64)
     lowest = np.inf
+    different = len(np.unique(lights_NM, axis=0))
     for count in range(1, _MOST_COMPONENTS + 1):
-        if len(lights_NM) < 4 * count:
+        if len(lights_NM) < 4 * count or different < count:
             break
         mixture = GaussianMixture(
             count,

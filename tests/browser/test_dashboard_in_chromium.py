@@ -368,7 +368,7 @@ def test_an_administrator_changes_a_camera_and_others_only_look(visit, site: Sit
     before = site.store.camera("line-1")
     page = visit("/cameras/line-1/settings")
     page.get_by_label("Alarm budget").fill("2.5")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("status")).to_have_text("Saved.")
     assert site.store.camera("line-1").budget_per_day == 2.5
     site.store.put_camera(before)
