@@ -51,7 +51,7 @@ EXPECTED = {
     "GET /models/{model_id}/samples/{kind}": (303, 404, 200, 200, 200),
     "POST /models/{model_id}/promote": (303, 403, 403, 403, 204),
     "POST /models/{model_id}/promote-compared": (303, 403, 403, 403, 422),
-    "POST /cameras/{name}/rollback": (303, 403, 403, 403, 404),
+    "POST /cameras/{name}/rollback": (303, 403, 403, 403, 422),
     "GET /runs": (303, 200, 200, 200, 200),
     "GET /trials": (303, 200, 200, 200, 200),
     "POST /trials": (303, 403, 403, 403, 204),
