@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     """A file that changed within this time is still being written, and waits."""
     ingest_interval_seconds: int = Field(default=300, ge=10)
     """Schedule of the ingest-and-score flow."""
-    most_behind_seconds: int = Field(default=3600, ge=60)
+    most_behind_seconds: int = Field(default=86_400, ge=60)
     """Footage of a live camera (`[[record]]`) that waited longer than this to be scored is let go:
     it counts as blind, and newer footage has its turn."""
     report_interval_seconds: int = Field(default=86_400, ge=60)

@@ -10,6 +10,7 @@ from pipeline.alerts.events import Event
 from pipeline.assembly import Site
 from pipeline.camera import Camera
 from pipeline.clips.reader import Stretch
+from pipeline.errors import FootageError
 from pipeline.feedback.looking import looks_of_event
 from pipeline.feedback.looks import EventLooks
 from pipeline.feedback.matching import nearest_pattern
@@ -42,9 +43,12 @@ class HarmlessJudge:
     """Segment id -> segment with its file."""
 
     def judge(self, alert: Alert, event: Event) -> Judgement:
-        """Return how an alert looks, and what suppresses it. FootageError when its clips cannot be
-        decoded any more."""
-        looks = self._looks(alert, event)
+        """Return how an alert looks, and what suppresses it; nothing, and so it is told, when its
+        clips cannot be decoded any more: a file that is gone never stops its neighbours."""
+        try:
+            looks = self._looks(alert, event)
+        except FootageError:
+            looks = None
         if looks is None:
             return Judgement(looks=None, suppression=None)
         # An alert is no repeat of itself.

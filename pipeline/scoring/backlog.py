@@ -8,7 +8,7 @@ looked at is the present; it counts as blind, with its reason, wherever blind ti
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from pipeline.assembly import Site
 from pipeline.camera import Camera
@@ -21,12 +21,24 @@ __all__ = ["let_go", "waiting_segments"]
 
 
 def waiting_segments(site: Site, camera: Camera, record: ModelRecord) -> Sequence[Segment]:
-    """Return what the model has not scored, in order of time; first what no model has, for what an
-    earlier one has seen is not urgent."""
+    """Return what the model has not scored, in order of urgency, then of time: what no model has
+    seen since the camera has one; what is older, from which the first one learnt; what an earlier
+    model has seen."""
     unseen = site.store.unscored_segments(camera.name, None)
+    since = _watched_since(site, camera)
     known = {segment.segment_id for segment in unseen}
     again = site.store.unscored_segments(camera.name, record.model_id)
-    return [*unseen, *(segment for segment in again if segment.segment_id not in known)]
+    return [
+        *(segment for segment in unseen if segment.end_utc > since),
+        *(segment for segment in unseen if segment.end_utc <= since),
+        *(segment for segment in again if segment.segment_id not in known),
+    ]
+
+
+def _watched_since(site: Site, camera: Camera) -> datetime:
+    """Return when the camera first had an active model; nobody could score before."""
+    since = site.store.activations(camera.name).values()
+    return min(since, default=datetime.min.replace(tzinfo=UTC))
 
 
 def let_go(
@@ -35,16 +47,18 @@ def let_go(
     """Mark what waited longer than `most_behind_seconds` as blind and done; return its seconds.
 
     Only of live cameras: footage that was laid into a folder may be as old as it likes. And only
-    what no model has seen. A segment that was let go stays so.
+    what no model has seen, of the time since there is one: the footage of before was there to
+    learn from. A segment that was let go stays so.
     """
     if camera.name not in {table.camera for table in site.settings.record}:
         return 0.0
     now = site.clock.now_utc()
     earliest = now - timedelta(seconds=site.settings.most_behind_seconds)
+    since = _watched_since(site, camera)
     late = [
         segment
         for segment in site.store.unscored_segments(camera.name, None)
-        if segment.end_utc < earliest
+        if since < segment.end_utc < earliest
     ]
     for segment in late:
         # The mark comes last, as for scores: killed between them, both are done again.

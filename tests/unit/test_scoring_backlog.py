@@ -119,3 +119,16 @@ def test_a_new_model_sees_the_present_first_and_lets_go_of_nothing_that_was_seen
     scored = {a.clip.segment_id for a in line.site.store.anomalies(CAMERA, newer.model_id)}
     assert scored == {s.segment_id for s in segments[2:]}
     assert turn(line).segments == 2
+
+
+def test_what_the_first_model_learnt_from_is_scored_last_and_never_let_go(
+    line: FootageSite,
+) -> None:
+    segments = line.site.store.segments(CAMERA)
+    (record,) = line.site.store.models(CAMERA)
+    live(line, timedelta(seconds=30))
+    line.site.store.promote(record.model_id, segments[1].end_utc)
+    assert turn(line, 3.0).let_go_seconds == pytest.approx(0.0)
+    scored = {a.clip.segment_id for a in line.site.store.anomalies(CAMERA)}
+    assert scored == {s.segment_id for s in segments[2:]}
+    assert turn(line).segments == 2
