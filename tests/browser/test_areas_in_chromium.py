@@ -4,9 +4,6 @@ into the next picture, and two people do not overwrite each other."""
 from __future__ import annotations
 
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,16 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from dashboards.access import Rules
-from dashboards.app import create_app
 from pipeline.assembly import Site
 from tests.alerts_makers import NOON, footage, segment
-from tests.chromium import chromium
-from tests.dashboard_site import HOST, PASSWORD, filled_site
+from tests.dashboard_site import PASSWORD, filled_site
 
 pytestmark = pytest.mark.browser
 
@@ -48,28 +41,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         whole = replace(segment(), segment_id="late", footage_id="late", start_utc=start_utc)
         filled.store.add_footage(late, [whole], [])
         yield filled
-
-
-@pytest.fixture(scope="module")
-def address(site: Site) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
-    app = create_app(site, Rules(secure=False), (HOST,))
-    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://{HOST}:{port}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from dashboards.access import Rules
-from dashboards.app import create_app
 from pipeline.alerts.reviews import review_alert
 from pipeline.assembly import Site
 from pipeline.trial.trial_file import load_trial, trial_path
-from tests.chromium import chromium
-from tests.dashboard_site import HOST, PASSWORD, filled_site
+from tests.dashboard_site import PASSWORD, filled_site
 
 pytestmark = pytest.mark.browser
 
@@ -61,29 +54,6 @@ CENTRE = """canvas => {
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with filled_site(tmp_path_factory.mktemp("site")) as filled:
         yield filled
-
-
-@pytest.fixture(scope="module")
-def address(site: Site) -> Iterator[str]:
-    """The address of a real server of the site, on a free port."""
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
-    app = create_app(site, Rules(secure=False), (HOST,))
-    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://{HOST}:{port}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

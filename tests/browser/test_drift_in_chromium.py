@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from dashboards.access import Rules
-from dashboards.app import create_app
 from pipeline.accounts.login import log_in
 from pipeline.assembly import Site
 from pipeline.learning.registry import ModelState
 from tests.alerts_makers import NOON
-from tests.chromium import chromium
-from tests.dashboard_site import HOST, LATER, PASSWORD, filled_site
+from tests.dashboard_site import LATER, PASSWORD, filled_site
 from tests.reports_makers import model
 from tests.store_samples import comparison, drift_check, statistic
 from tests.synthesis_makers import camera_model
@@ -53,29 +47,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         )
         filled.store.add_comparison(comparison(candidate, active, not_worse=False))
         yield filled
-
-
-@pytest.fixture(scope="module")
-def address(site: Site) -> Iterator[str]:
-    """The address of a real server of the site, on a free port."""
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
-    app = create_app(site, RULES, (HOST,))
-    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://{HOST}:{port}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 def opened(browser: Browser, site: Site, address: str, path: str, view: str = "en") -> Page:

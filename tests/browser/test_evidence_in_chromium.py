@@ -1,7 +1,6 @@
 """Evidence as written, in a real browser: clips play to their end, pictures can be seen."""
 
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ from playwright.sync_api import Browser
 
 from pipeline.alerts.evidence import Evidence, EvidenceKind, write_evidence
 from tests.alerts_makers import NOON, alert, camera, footage, peak_picture, segment
-from tests.chromium import chromium, open_media, play_clip
+from tests.chromium import open_media, play_clip
 
 pytestmark = pytest.mark.browser
 
@@ -70,12 +69,6 @@ CASES = {
         clip_px=(240, 320),
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 def evidence_of(case: Case, folder: Path) -> dict[EvidenceKind, Path]:

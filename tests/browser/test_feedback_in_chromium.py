@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from dashboards.access import Rules
-from dashboards.app import create_app
 from pipeline.accounts.login import log_in
 from pipeline.alerts.reviews import review_alert
 from pipeline.assembly import Site
 from tests.alerts_makers import MODEL
 from tests.chromium import chromium
-from tests.dashboard_site import HOST, PASSWORD, filled_site
+from tests.dashboard_server import serving
+from tests.dashboard_site import PASSWORD, filled_site
 from tests.feedback_makers import event_looks, suppression
 
 pytestmark = pytest.mark.browser
@@ -55,18 +51,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture
 def pages(site: Site) -> Iterator[object]:
     """A function that opens a page as somebody; nothing that the browser complains of is let by."""
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
-    app = create_app(site, Rules(secure=False), (HOST,))
-    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    address = f"http://{HOST}:{port}"
     complaints: list[str] = []
-    with chromium() as browser:
+    with serving(site) as address, chromium() as browser:
 
         def go(path: str, name: str, width: int = 1280, language: str = "en") -> Page:
             context = browser.new_context(
@@ -83,8 +69,6 @@ def pages(site: Site) -> Iterator[object]:
             return page
 
         yield go
-    server.should_exit = True
-    thread.join()
     assert complaints == []
 
 

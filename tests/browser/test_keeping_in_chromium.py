@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from dashboards.access import Rules
-from dashboards.app import create_app
 from pipeline.accounts.login import log_in
 from pipeline.assembly import Site
 from pipeline.retention.holds import hold_alert
 from pipeline.retention.run import run_retention
-from tests.chromium import chromium
-from tests.dashboard_site import HOST, PASSWORD, filled_site
+from tests.dashboard_site import PASSWORD, filled_site
 from tests.fakes import FakeClock
 
 pytestmark = pytest.mark.browser
@@ -38,29 +32,6 @@ VIEWS = [("en", LARGE), ("en", PHONE), ("ja", LARGE), ("ja", PHONE)]
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with filled_site(tmp_path_factory.mktemp("site")) as filled:
         yield filled
-
-
-@pytest.fixture(scope="module")
-def address(site: Site) -> Iterator[str]:
-    """The address of a real server of the site, on a free port."""
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
-    app = create_app(site, Rules(secure=False), (HOST,))
-    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://{HOST}:{port}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from dashboards.access import Rules
-from dashboards.app import create_app
 from dashboards.oidc import Provider
 from pipeline.accounts.oidc_table import OidcTable
 from pipeline.named_secret import Secret
 from pipeline.timebase import SystemClock
 from tests.alerts_makers import camera
 from tests.chromium import chromium
-from tests.dashboard_site import HOST
+from tests.dashboard_server import serving
 from tests.oidc_provider import CLIENT, SECRET, FakeProvider, running_provider
 from tests.reports_makers import open_small_site
 
@@ -47,21 +42,10 @@ def page(tmp_path: Path, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
         client_id=CLIENT,
         groups=({"name": "line-1-people", "role": "reviewer", "cameras": ("line-1",)},),
     )
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
     secret = Secret(env="KIZASHI_TEST_CLIENT_SECRET")
     rules = Rules(secure=False, provider=Provider(table, secret, site))
-    app = create_app(site, rules, (HOST,))
-    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    with chromium() as browser:
-        yield browser.new_context(base_url=f"http://{HOST}:{port}").new_page()
-    server.should_exit = True
-    thread.join()
+    with serving(site, rules) as address, chromium() as browser:
+        yield browser.new_context(base_url=address).new_page()
     site.close()
 
 

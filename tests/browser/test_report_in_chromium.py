@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from pipeline.alerts.evidence import PeakPicture, write_evidence
 from pipeline.assembly import Site
@@ -42,23 +42,6 @@ PLAYED = """video => new Promise(done => {
     setTimeout(() => done(false), 10000);
     video.play();
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Return Debian's Chromium; everything it might do on the network is turned off."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--no-first-run",
-                "--disable-background-networking",
-            ],
-        )
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from pipeline.trial.trial import QualityBar
 from pipeline.trial.trial_file import add_noticed, load_trial
 from pipeline.trial.trial_report import write_trial_report
 from tests.alerts_makers import NOON
-from tests.chromium import chromium
 from tests.trial_makers import at, morning_trial, site_of_a_morning
 
 pytestmark = pytest.mark.browser
@@ -51,13 +50,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     )
     yield opened
     opened.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Return the browser."""
-    with chromium() as opened:
-        yield opened
 
 
 SEEN = (EvidenceKind.PEAK_FRAME, EvidenceKind.HEAT_MAP)
