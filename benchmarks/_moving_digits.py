@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tgan_core.config import GeometryConfig
 from tgan_core.evaluation.moving_mnist import Digits, moving_digits, read_digits
 from tgan_core.labels import LabelledClips
 
@@ -18,6 +19,23 @@ _IMAGES, _LABELS = "mnist/t10k-images-idx3-ubyte.gz", "mnist/t10k-labels-idx1-ub
 _TRAINING_DIGITS = 8_000
 _SHOWN = 6
 """Columns of a grid of clips."""
+
+
+def small_geometry(
+    *, generator_width: int = 64, critic_width: int = 16, labels: int = 0
+) -> GeometryConfig:
+    """Return networks that a core can train: eight frames of 32 px."""
+    return GeometryConfig(
+        frames=8,
+        tile_px=32,
+        channels=1,
+        latent=32,
+        generator_width=generator_width,
+        critic_width=critic_width,
+        temporal_width=generator_width,
+        critic_norm="none",
+        labels=labels,
+    )
 
 
 def read_split(side_px: int) -> tuple[Digits, Digits]:

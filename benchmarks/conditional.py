@@ -23,13 +23,13 @@ from typing import Annotated, Any
 import torch
 import typer
 from _machine import machine_line, stop, wide_console, write_figures
-from _moving_digits import endless_labelled_clips, read_split, write_grid
+from _moving_digits import endless_labelled_clips, read_split, small_geometry, write_grid
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from tgan_core.config import GeometryConfig, OptimisationConfig, TganConfig, paper_config
+from tgan_core.config import OptimisationConfig, TganConfig, paper_config
 from tgan_core.errors import NonFiniteError
 from tgan_core.evaluation.digit_classifier import (
     DigitClassifier,
@@ -58,17 +58,7 @@ PARTS = 5
 _PAPER = paper_config(channels=1)
 RECIPES = {
     "compact": TganConfig(
-        geometry=GeometryConfig(
-            frames=8,
-            tile_px=32,
-            channels=1,
-            latent=32,
-            generator_width=64,
-            critic_width=16,
-            temporal_width=64,
-            critic_norm="none",
-            labels=DIGITS,
-        ),
+        geometry=small_geometry(labels=DIGITS),
         optimisation=OptimisationConfig(
             objective="non_saturating",
             optimiser="adam",

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 import typer
 from _machine import command_line, machine_line, stop, wide_console, write_figures
-from _moving_digits import endless_labelled_clips, read_split
+from _moving_digits import endless_labelled_clips, read_split, small_geometry
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -47,16 +47,7 @@ POOLED_PX = 4
 QUESTIONS = {"digit": 10, "direction": DIRECTIONS}
 READERS = ("linear", "neighbours")
 GEOMETRIES = {
-    "compact": GeometryConfig(
-        frames=8,
-        tile_px=32,
-        channels=1,
-        latent=32,
-        generator_width=64,
-        critic_width=16,
-        temporal_width=64,
-        critic_norm="none",
-    ),
+    "compact": small_geometry(),
     "paper": GeometryConfig(channels=1, critic_norm="none"),
 }
 GAMES = {

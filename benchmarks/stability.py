@@ -25,7 +25,7 @@ from typing import Annotated, Any
 import torch
 import typer
 from _machine import command_line, machine_line, stop, wide_console, write_figures
-from _moving_digits import endless_clips, read_split
+from _moving_digits import endless_clips, read_split, small_geometry
 from _small_multiples import write_small_multiples
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -42,16 +42,7 @@ from tgan_core.training import TrainingState, new_training_state, training_step
 
 RESULTS = Path(__file__).parent / "results"
 GEOMETRIES = {
-    "compact": GeometryConfig(
-        frames=8,
-        tile_px=32,
-        channels=1,
-        latent=32,
-        generator_width=32,
-        critic_width=8,
-        temporal_width=32,
-        critic_norm="none",
-    ),
+    "compact": small_geometry(generator_width=32, critic_width=8),
     "paper": GeometryConfig(channels=1, critic_norm="none"),
 }
 BATCHES = {"compact": 8, "paper": 32}

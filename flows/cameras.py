@@ -19,7 +19,6 @@ from pipeline.masking import masked
 
 __all__ = [
     "LONGEST_ROUND_SECONDS",
-    "TURN_SECONDS",
     "SomeCamerasFailed",
     "make_task_runner",
     "run_in_turns",
@@ -28,8 +27,6 @@ __all__ = [
     "unlearnt_cameras",
 ]
 
-TURN_SECONDS = 120.0
-"""Footage that a camera has scored before the next one has its turn."""
 LONGEST_ROUND_SECONDS = 6 * 3600.0
 """After that the round ends though footage waits, and the next one that is due goes on."""
 

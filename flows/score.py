@@ -9,7 +9,6 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.cameras import (
-    TURN_SECONDS,
     make_task_runner,
     run_in_turns,
     run_per_camera,
@@ -32,7 +31,7 @@ def score_one(site: str, camera: str) -> dict[str, Any]:
 @task(task_run_name="watch-{camera}", cache_policy=NO_CACHE, persist_result=False)
 def watch_one(site: str, camera: str) -> dict[str, Any]:
     """Ingest, score and deliver for one camera, one turn of it."""
-    from pipeline.watch import watch_camera
+    from pipeline.watch import TURN_SECONDS, watch_camera
 
     with task_site(site) as (opened, progress):
         makers = {"prefect": PrefectEventSink}

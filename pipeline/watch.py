@@ -12,7 +12,10 @@ from pipeline.errors import LeaseHeld
 if TYPE_CHECKING:
     from pipeline.notification.sinks import SinkMaker
 
-__all__ = ["WatchSummary", "watch_camera"]
+__all__ = ["TURN_SECONDS", "WatchSummary", "watch_camera"]
+
+TURN_SECONDS = 120.0
+"""Footage that a camera has scored in a round before the next one has its turn."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -68,7 +68,7 @@ def mask(
         new = _named([parse_polygon(text) for text in polygon or ()], called or [], kept)
         if polygon or remove or clear:
             _change(site, name, replace(areas, masks=(*kept, *new)), confirmed=confirm)
-            print_line(f"camera {name} has {len(kept) + len(new)} masks")
+            print_line(f"masks of camera {name}: {len(kept) + len(new)}")
         if stored:
             _mask_stored(site, name)
 
@@ -128,7 +128,7 @@ def zone(
             corners = parse_polygon(polygon) if polygon is not None else None
             zones[add] = _changed(zones.get(add), add, kind, corners, budget, hours)
         _change(site, name, replace(areas, zones=tuple(zones.values())))
-    print_line(f"camera {name} has {len(zones)} zones")
+    print_line(f"zones of camera {name}: {len(zones)}")
 
 
 def _changed(

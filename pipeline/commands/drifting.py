@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.options import Cameras, Effort, Seed
 from pipeline.commands.output import Format, in_utc, print_line, print_rows, progress_lines
 from pipeline.commands.shell import chosen_cameras, opened_site, user_name
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["drift", "retrain"]
 
-Cameras = Annotated[
-    list[str] | None, typer.Argument(help="Cameras; none means all.", metavar="[CAMERA]...")
-]
 _COLUMNS = (
     "camera",
     "statistic",
@@ -92,13 +90,8 @@ def retrain(
     preset: Annotated[
         str | None, typer.Option(help="compact, standard, full or paper; none: as now.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed; none: the setting.", min=0)] = None,
-    effort: Annotated[
-        float,
-        typer.Option(
-            help="Share of the preset's training steps; 0.1 for a first look.", min=0.001, max=100
-        ),
-    ] = 1.0,
+    seed: Seed = None,
+    effort: Effort = 1.0,
     promote: Annotated[
         bool, typer.Option("--promote", help="Make it the active one if it is not worse.")
     ] = False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.commands.examples import texts_of
+from pipeline.commands.options import Cameras
 from pipeline.commands.output import Format, in_utc, print_line, print_rows, progress_lines
 from pipeline.commands.shell import chosen_cameras, opened_site, parse_moment, user_name
 from pipeline.errors import SettingsError
@@ -25,9 +26,6 @@ retention_app = typer.Typer(
     no_args_is_help=True, help="Keep things for so long, hold them, remove them."
 )
 
-Cameras = Annotated[
-    list[str] | None, typer.Argument(help="Cameras; none means all.", metavar="[CAMERA]...")
-]
 FormatOption = Annotated[Format, typer.Option(help="table, csv or json.")]
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?B)", re.IGNORECASE)
 _UNITS = "KMGT"

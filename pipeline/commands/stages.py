@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.options import Cameras, Effort, Seed
 from pipeline.commands.output import print_line, progress_lines
 from pipeline.commands.shell import chosen_cameras, opened_site, parse_moment
 from pipeline.errors import ModelError, SettingsError
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ingest", "report", "score", "train"]
 
-Cameras = Annotated[
-    list[str] | None, typer.Argument(help="Cameras; none means all.", metavar="[CAMERA]...")
-]
 Since = Annotated[
     str | None, typer.Option(help="Only from then: 2026-01-31, 2026-01-31T08:00Z, 24h, 7d (ago).")
 ]
@@ -50,13 +48,8 @@ def train(
     preset: Annotated[
         str | None, typer.Option(help="compact, standard, full or paper; none: the setting.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed; none: the setting.", min=0)] = None,
-    effort: Annotated[
-        float,
-        typer.Option(
-            help="Share of the preset's training steps; 0.1 for a first look.", min=0.001, max=100
-        ),
-    ] = 1.0,
+    seed: Seed = None,
+    effort: Effort = 1.0,
     since: Since = None,
     until: Until = None,
 ) -> None:

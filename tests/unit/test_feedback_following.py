@@ -11,13 +11,14 @@ import pytest
 
 from pipeline.alerts.reviews import review_alert, take_back_review
 from pipeline.assembly import Site
-from pipeline.errors import SettingsError, StoreError
+from pipeline.errors import FootageError, SettingsError, StoreError
 from pipeline.feedback.explain import explain_alert
 from pipeline.feedback.judging import HarmlessJudge
 from pipeline.feedback.looks import EventLooks
 from pipeline.feedback.patterns import PatternState
 from pipeline.feedback.undo import remove_pattern
 from pipeline.feedback.waking import wake_patterns
+from pipeline.footage.admission import Reason
 from pipeline.reports.facts import gather_facts
 from pipeline.reports.views import suppressed_words
 from pipeline.reports.words import Words
@@ -25,6 +26,7 @@ from tests.fakes import FakeClock
 from tests.feedback_makers import event_looks, look, suppression
 from tests.reports_makers import open_small_site
 from tests.store_samples import Line, alert, event, fill, model
+from tests.synthesis_makers import camera_model
 
 
 @pytest.fixture
@@ -168,3 +170,19 @@ def test_patterns_sleep_aloud_where_a_student_scores(site: Site) -> None:
     (line_said,) = said
     assert "of sato sleeps" in line_said
     assert wake_patterns(site, one.camera, one.model.model_id, student, cast(Any, None)) == 0
+
+
+def test_an_alert_whose_clips_are_gone_is_told_and_stops_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = fill(site.store, reviewed=False)
+
+    def gone(*_: object) -> EventLooks:
+        raise FootageError("20260131.mp4: no such file", reason=Reason.UNREADABLE)
+
+    monkeypatch.setattr("pipeline.feedback.judging.looks_of_event", gone)
+    judge = HarmlessJudge(
+        site=site, camera=one.camera, model=camera_model(), stretch_of=cast(Any, None)
+    )
+    found = judge.judge(one.alert, one.event)
+    assert (found.looks, found.suppression) == (None, None)
