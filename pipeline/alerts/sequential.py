@@ -8,14 +8,20 @@ seldom, is part of the policy.
 
 from __future__ import annotations
 
-import math
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from pipeline.timebase import MICROSECONDS_PER_SECOND
+
 __all__ = ["SequentialRule", "SequentialTest", "excursions"]
 
-_FORGET_SECONDS = 1.0
+_FORGET_US = 1_000_000
 """After so long below the drift all is forgotten: what follows is another event."""
+_REMEMBERED_US = 120_000_000
+"""What lies farther back does not count. Events are joined again from some minutes before each new
+segment, and have to come out the same as from the whole stream."""
+_MILLIONTH = 1_000_000
 
 
 class SequentialRule(Protocol):
@@ -35,13 +41,26 @@ class SequentialRule(Protocol):
 
 
 class SequentialTest:
-    """Adds up the scores of one camera's clips, in order of time."""
+    """Adds up the scores of one camera's clips, in order of time.
+
+    The sum at a clip is the largest of all that end there and begin two minutes before at most.
+    Sums are whole millionths of a score times microseconds: they are the same wherever the adding
+    began.
+    """
 
     def __init__(self, rule: SequentialRule) -> None:
         self._rule = rule
-        self._below_seconds = 0.0
-        self.sum = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._now_us = self._below_us = self._total = 0
+        self._lows: deque[tuple[int, int]] = deque([(0, 0)])
+        """Moments at which a sum may begin, with the total there: the totals rise."""
+
+    @property
+    def sum(self) -> float:
         """Score-seconds above the drift."""
+        return (self._total - self._lows[0][1]) / (_MILLIONTH * MICROSECONDS_PER_SECOND)
 
     def after(self, score: float, step_seconds: float | None) -> float:
         """Return the level at this clip: its score, or what the sum so far is worth if that is
@@ -50,12 +69,19 @@ class SequentialTest:
         `step_seconds`: since the clip before; None begins anew.
         """
         if step_seconds is None:
-            self.sum = self._below_seconds = step_seconds = 0.0
-        above = score - self._rule.sequential_drift
-        self._below_seconds = self._below_seconds + step_seconds if above < 0.0 else 0.0
-        self.sum = max(0.0, self.sum + above * step_seconds)
-        if self._below_seconds >= _FORGET_SECONDS:
-            self.sum = 0.0
+            self._begin()
+        step_us = round((step_seconds or 0.0) * MICROSECONDS_PER_SECOND)
+        above = round((score - self._rule.sequential_drift) * _MILLIONTH)
+        self._now_us += step_us
+        self._total += above * step_us
+        while self._lows and self._lows[-1][1] >= self._total:
+            self._lows.pop()
+        self._lows.append((self._now_us, self._total))
+        while self._now_us - self._lows[0][0] > _REMEMBERED_US:
+            self._lows.popleft()
+        self._below_us = self._below_us + step_us if above < 0 else 0
+        if self._below_us >= _FORGET_US:
+            self._begin()
         if self._rule.sequential_gain <= 0.0 or not self.sum:
             return score
         return max(score, self._rule.sequential_offset + self._rule.sequential_gain * self.sum)
@@ -73,5 +99,5 @@ def excursions(
             yield largest
             largest = 0.0
         largest = max(largest, test.sum)
-    if largest and math.isfinite(largest):
+    if largest:
         yield largest

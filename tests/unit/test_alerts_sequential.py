@@ -50,6 +50,19 @@ def test_a_pause_begins_anew() -> None:
     assert test.sum == 0.0
 
 
+def test_what_lies_more_than_two_minutes_back_does_not_count_wherever_adding_began() -> None:
+    chance = np.random.default_rng(1)
+    scores = np.round(1.1 + chance.uniform(-0.2, 0.9, 3000), 6).tolist()
+    whole, late = SequentialTest(rule()), SequentialTest(rule())
+    for index, score in enumerate(scores):
+        level = whole.after(score, 0.1 if index else None)
+        if index >= 700:
+            part = late.after(score, 0.1 if index > 700 else None)
+            # Two minutes after it began the later one has seen all that counts.
+            assert index <= 1900 or part == level
+    assert 0.0 < whole.sum < 120.0 * 0.8
+
+
 def test_the_largest_sum_of_every_excursion_counts_once() -> None:
     steps = [(1.0, None), (3.0, 1.0), (0.0, 1.0), (0.0, 1.0), (2.0, 1.0), (4.0, 1.0), (2.0, None)]
     assert list(excursions(steps, rule())) == [2.0, 4.0]

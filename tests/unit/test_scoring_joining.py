@@ -61,12 +61,12 @@ def scored(segment: Segment, scores: list[float]) -> list[Anomaly]:
 
 
 def joined_one_by_one(
-    store: SqlStore, streams: dict[str, list[Anomaly]]
+    store: SqlStore, streams: dict[str, list[Anomaly]], part: PartPolicy = PART
 ) -> list[tuple[object, ...]]:
     """Store and join the segments in order of time; return the events that are then stored."""
     for segment in store.segments("press-1"):
         store.add_anomalies(streams[segment.segment_id])
-        store.put_events(join_around(store, MODEL.model_id, PART, segment))
+        store.put_events(join_around(store, MODEL.model_id, part, segment))
     return [key(event) for event in store.events("press-1")]
 
 
@@ -75,9 +75,11 @@ def key(event: object) -> tuple[object, ...]:
     return tuple(getattr(event, field) for field in fields)
 
 
-def joined_at_once(streams: dict[str, list[Anomaly]]) -> list[tuple[object, ...]]:
+def joined_at_once(
+    streams: dict[str, list[Anomaly]], policy: EventPolicy = POLICY
+) -> list[tuple[object, ...]]:
     stream = [anomaly for part in streams.values() for anomaly in part]
-    return [key(event) for event in join_anomalies(stream, POLICY)]
+    return [key(event) for event in join_anomalies(stream, policy)]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -118,3 +120,24 @@ def test_joining_again_changes_nothing(store: SqlStore) -> None:
     for segment in parts:
         assert store.put_events(join_around(store, MODEL.model_id, PART, segment)) == 0
     assert list(store.events("press-1")) == before
+
+
+@pytest.mark.parametrize(("gain", "opens"), [(0.03, True), (0.003, False)])
+def test_what_adds_up_for_longer_than_joining_looks_back_is_the_same(
+    store: SqlStore, gain: float, opens: bool
+) -> None:
+    summing = replace(
+        POLICY, smoothing_seconds=0.0, open_score=2.0, close_score=1.6, sequential_gain=gain
+    )
+    chance = np.random.default_rng(0)
+    streams = {}
+    for number, segment in enumerate(segments(store)):
+        # For half an hour a little strange: what two minutes add up to is about
+        # enough to open, or a tenth of it.
+        level = 1.2 if 1 <= number < 7 else 0.1
+        scores = level + chance.uniform(0.0, 0.7 if 1 <= number < 7 else 0.1, size=597)
+        streams[segment.segment_id] = scored(segment, np.round(scores, 6).tolist())
+    expected = joined_at_once(streams, summing)
+    assert bool(expected) == opens
+    part = PartPolicy(zone=None, policy=summing, whole=True)
+    assert joined_one_by_one(store, streams, part) == expected
