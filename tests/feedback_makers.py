@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from pipeline.feedback.looks import EventLooks, Look
 from pipeline.feedback.patterns import Suppression
-from tests.store_samples import MORNING
+from pipeline.store.contract import Store
+from tests.store_samples import MORNING, alert, event, line, review
 
-__all__ = ["event_looks", "look", "suppression"]
+__all__ = ["event_looks", "look", "suppress_one", "suppression"]
 
 
 def look(row: int = 4, column: int = 6, *features: float, **changes: object) -> Look:
@@ -42,3 +43,17 @@ def event_looks(model_id: str, looks: Sequence[Look] = (), **changes: object) ->
 def suppression(alert_id: str, pattern_id: str) -> Suppression:
     """Return the suppression of an alert that is half as far from a pattern as it might be."""
     return Suppression(alert_id=alert_id, pattern_id=pattern_id, at_utc=MORNING, nearness=0.5)
+
+
+def suppress_one(store: Store, name: str) -> None:
+    """Record that an alert of a camera is harmless, and another that looks like it."""
+    one = line(name)
+    looks = event_looks(one.model.model_id)
+    store.add_alert(one.alert, [], looks=looks)
+    store.add_review(review(one.alert, "known_harmless"))
+    (pattern,) = store.patterns(name)
+    joined = event(one.anomalies[3], one.anomalies[4])
+    store.put_events([joined])
+    raised = alert(joined)
+    quiet = suppression(raised.alert_id, pattern.pattern_id)
+    store.add_alert(raised, [], looks=looks, suppression=quiet)

@@ -1,8 +1,8 @@
 """The rolling window: which of a camera's recent time is taken for normal and learnt again.
 
 The last days of footage, without alerts and some time around them, unless a person said that an
-alert was nothing: what is harmless is to be learnt. Time in which the camera could not see has no
-part in it either.
+alert was nothing, of it or of one that it looks like: what is harmless is to be learnt. Time in
+which the camera could not see has no part in it either.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def normal_window(
     alerts = [
         item.alert
         for item in site.store.browse_alerts(wanted, limit=1_000_000)
-        if item.review is None or item.review.verdict not in HARMLESS
+        if item.suppression is None and (item.review is None or item.review.verdict not in HARMLESS)
     ]
     spans = [(alert.start_utc - _MARGIN, alert.end_utc + _MARGIN) for alert in alerts]
     kept = without_spans(found, [*spans, *blind_spans(site, camera, since, end)])

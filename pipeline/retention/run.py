@@ -177,7 +177,7 @@ def _batches(
         until = _cut(policy, camera, kind, now)
         free = [file for file in stock.files if not _is_held(file, held)]
         over = [file for file in free if until is not None and file.end_utc < until]
-        left[kind] = [file for file in free if file not in set(over)]
+        left[kind] = [file for file in free if until is None or file.end_utc >= until]
         yield from _by_day(camera, stock, Why.POLICY, over, now)
     if policy.budget_bytes is None:
         return

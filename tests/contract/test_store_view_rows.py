@@ -20,13 +20,11 @@ from pipeline.store import view_rows
 from pipeline.store.sql import SqlStore
 from pipeline.store.views import PUBLIC_VIEWS
 from pipeline.timebase import SystemClock
-from tests.feedback_makers import event_looks, suppression
+from tests.feedback_makers import suppress_one
 from tests.store_samples import (
     MORNING,
-    alert,
     anomaly,
     camera,
-    event,
     fill,
     fill_retention,
     line,
@@ -78,20 +76,6 @@ def test_the_rows_are_those_of_a_query(site: Site, view: str) -> None:
     for row in rows:
         for value, column in zip(row, known, strict=True):
             assert value is None or type(value) is KINDS[column.kind], column
-
-
-def suppress_one(store: SqlStore, name: str) -> None:
-    """Record that an alert of a camera is harmless, and another that looks like it."""
-    one = line(name)
-    looks = event_looks(one.model.model_id)
-    store.add_alert(one.alert, [], looks=looks)
-    store.add_review(review(one.alert, "known_harmless"))
-    (pattern,) = store.patterns(name)
-    joined = event(one.anomalies[3], one.anomalies[4])
-    store.put_events([joined])
-    raised = alert(joined)
-    quiet = suppression(raised.alert_id, pattern.pattern_id)
-    store.add_alert(raised, [], looks=looks, suppression=quiet)
 
 
 @pytest.mark.parametrize("view", PUBLIC_VIEWS)

@@ -17,6 +17,7 @@ from pipeline.learning.registry import ModelRecord
 from pipeline.learning.retraining import check_and_retrain
 from pipeline.learning.rolling_window import normal_window, without_spans
 from tests.fakes import FakeClock
+from tests.feedback_makers import suppress_one
 from tests.store_samples import (
     METRICS,
     MORNING,
@@ -77,6 +78,13 @@ def test_what_people_called_harmless_is_learnt(site: Site, verdict: str) -> None
     length = (whole.end_utc - whole.start_utc).total_seconds()
     assert seconds_of(site) == [(0.0, round(length, 1))]
     assert normal_window(site, "press-1", days=1.0).left_out_seconds == 0.0
+
+
+def test_what_looks_like_something_harmless_is_learnt_too(site: Site) -> None:
+    filled(site, verdict=None)
+    suppress_one(site.store, "press-1")
+    assert len(site.store.alerts("press-1")) == 2
+    assert normal_window(site, "press-1", days=1.0).left_out_alerts == 0
 
 
 def test_what_the_camera_could_not_see_is_left_out(site: Site) -> None:
