@@ -14,6 +14,8 @@ from pipeline.alerts.alerts import Severity
 from pipeline.alerts.evidence import EvidenceKind
 from pipeline.alerts.reviews import VERDICTS
 from pipeline.distillation.student_model import STUDENT
+from pipeline.drift.judge import Severity as DriftSeverity
+from pipeline.drift.reference import FUSED, PICTURES
 from pipeline.errors import SettingsError
 from pipeline.footage.admission import Reason
 from pipeline.health.events import Trouble
@@ -46,6 +48,9 @@ BUILT = {
     "time.": ["full", "minute", "clock", "tick", "tick.seconds", "tick.day"],
     "period.": ["day", "week", "month"],
     "compared.": ["alerts", "watched", "alert_rate", "false_rate", "precision"],
+    "drift.": [*DriftSeverity],
+    "drift.severity.": [*DriftSeverity],
+    "drift.of.": [FUSED, *PICTURES],
     "budget.kept.": ["kept", "exceeded", "open", "unknown"],
     "place.": [
         *("upper_left", "upper", "upper_right", "left", "centre"),
