@@ -34,7 +34,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	    echo "kizashi: $(PYTHON) cannot make virtual environments; run: apt-get install python3-venv" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,mqtt,oidc,onnx,parquet,postgres]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,mqtt,oidc,onnx,parquet,pdf,postgres]'
 	@touch $(STAMP)
 
 # Only the tests need these; the product needs none of them.
@@ -44,6 +44,7 @@ programs:
 	compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql); \
 	command -v chromium >/dev/null || missing+=(chromium); \
 	PATH=$$PATH:/usr/sbin command -v mosquitto >/dev/null || missing+=(mosquitto); \
+	compgen -G '/usr/lib*/*/libpangoft2-1.0.so.0' >/dev/null || missing+=(libpangoft2-1.0-0); \
 	/usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null || missing+=(gir1.2-gst-rtsp-server-1.0 python3-gi); \
 	for part in base good bad ugly; do \
 	    compgen -G "/usr/share/doc/gstreamer1.0-plugins-$$part" >/dev/null || missing+=(gstreamer1.0-plugins-$$part); \

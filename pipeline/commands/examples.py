@@ -79,6 +79,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "report": (
         "kizashi report press-1",
         "kizashi report press-1 --period week --date 2026-01-31",
+        "kizashi report press-1 --period month --pdf",
         "kizashi report --since 2026-01-31T06:00 --until 2026-01-31T14:00 --language ja",
     ),
     "alerts": ("kizashi alerts --since 7d", "kizashi alerts --camera press-1 --format csv"),

@@ -125,6 +125,7 @@ def report(
     language: Annotated[
         str | None, typer.Option(help="en or ja; none: the setting of the site.")
     ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="As PDF too; needs kizashi[pdf].")] = False,
 ) -> None:
     """Write the report of each camera as one HTML file, and its alerts as CSV beside it.
 
@@ -133,10 +134,13 @@ def report(
     nothing else to be read anywhere, and prints well.
     """
     from pipeline.reports.camera_report import write_period_report
+    from pipeline.reports.pdf import require_pdf_writer, write_pdf
     from pipeline.reports.period import last_period, parse_date, period_of
 
     if (period and (since or until)) or (date and not period):
         raise SettingsError("give either --period, with --date or without, or --since and --until")
+    if pdf:
+        require_pdf_writer()
     with opened_site(context) as site:
         for name in chosen_cameras(site, cameras):
             spoken = language or site.settings.language
@@ -151,6 +155,8 @@ def report(
                 )
                 path = write_period_report(site, name, chosen, language=spoken).page
             print_line(f"{name}: {path}")
+            if pdf:
+                print_line(f"{name}: {write_pdf(path)}")
 
 
 def _ranged_report(
