@@ -2,8 +2,9 @@
 
 Everything is real but this: the model is a rule (its score is how far a picture is from the
 background), and what the eyes do is done once and remembered: decoding a file, scoring a segment,
-drawing an alert's pictures, encoding its film. So the same work can be done again hundreds of times, in forked children that
-are killed, on databases that go away, and on disks that are full; and what is left is compared.
+drawing an alert's pictures, encoding its film. So the same work can be done again hundreds of
+times, in forked children that are killed, on databases that go away, and on disks that are full;
+and what is left is compared.
 """
 
 from __future__ import annotations

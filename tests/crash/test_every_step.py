@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_line_that_is_killed_anywhere_is_finished_by_the_next_run(
         folder = line.copy(place / f"at{number}")
         assert killed_at(folder, number) == DEATH
         kills += 1
-        assert in_child(lambda folder=folder: line_work(folder)) == 0
+        assert in_child(partial(line_work, folder)) == 0
         assert what_is_left(folder) == line.left, f"killed at {number}: {steps[number]}"
         shutil.rmtree(folder)
     promise("K1", f"{kills} kills at {len(steps)} durable steps: 0 lost, 0 doubled, 0 extra")
@@ -84,7 +85,7 @@ def test_a_line_that_is_killed_again_while_it_recovers_is_finished_too(
         second = chance.randrange(len(steps) - first)
         assert killed_at(folder, first) == DEATH
         killed_twice += killed_at(folder, second) == DEATH
-        assert in_child(lambda: line_work(folder)) == 0
+        assert in_child(partial(line_work, folder)) == 0
         assert what_is_left(folder) == line.left, f"killed at {first}, then at {second}"
         shutil.rmtree(folder)
     promise("K3", f"{killed_twice} pairs of kills, the second while recovering: 0 lost, 0 doubled")

@@ -39,9 +39,14 @@ def test_killed_writers_leave_one_temporary_file_and_the_next_writer_takes_it_up
 def test_a_block_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     write_bytes(path, b"old")
-    with pytest.raises(OSError, match="full"), replace_file(path) as temporary:
-        temporary.write_bytes(b"new")
-        raise OSError("full")
+
+    def fail() -> None:
+        with replace_file(path) as temporary:
+            temporary.write_bytes(b"new")
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        fail()
     assert [found.name for found in tmp_path.iterdir()] == ["state.json"]
     assert path.read_bytes() == b"old"
 
