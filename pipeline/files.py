@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,21 +20,52 @@ __all__ = ["inside", "replace_file", "sha256_of_file", "sync_folder", "write_byt
 def replace_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on leaving, make it durable and put it at `path`.
 
-    When the block raises, `path` is untouched and the temporary file is removed.
+    When the block raises, `path` is untouched and the temporary file is removed. One that a killed
+    process has left is taken up by the next that writes `path`; two that write it at once wait for
+    each other.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary, handle = _own_temporary(path)
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o640)
-        temporary.replace(path)
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o640)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
         sync_folder(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _own_temporary(path: Path) -> tuple[Path, int]:
+    """Return the empty temporary file of `path`, and a descriptor whose closing lets others at
+    it."""
+    # A name of its own for each target: with a random one, every killed writer left another file.
+    mark = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    temporary = path.with_name(f".part-{mark}{path.suffix}")
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        try:
+            handle = os.open(temporary, flags, 0o600)
+        except PermissionError:
+            temporary.unlink()  # left by another user; where the folder is ours, it may go
+            handle = os.open(temporary, flags, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if _lies_at(temporary, handle):
+            os.ftruncate(handle, 0)
+            return temporary, handle
+        os.close(handle)  # whoever had it before us has put it in place, or removed it
+
+
+def _lies_at(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.lstat(path))
+    except FileNotFoundError:
+        return False
 
 
 def sync_folder(folder: Path) -> None:

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests.promises import Promise, promise_table
+
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
 NO_FOOTAGE = "no benchmark footage: set KIZASHI_DATA to its folder"
 
@@ -94,6 +96,22 @@ def data_folder() -> Path:
     folder = Path(named)
     assert folder.is_dir(), f"KIZASHI_DATA names {folder}, which is no folder"
     return folder
+
+
+@pytest.fixture
+def promise(request: pytest.FixtureRequest) -> Promise:
+    """What a test tells the figure that it reached for a promise."""
+    return Promise(request.node)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures of the promises, before pytest's own closing line."""
+    reports = [one for kind in terminalreporter.stats.values() for one in kind]
+    lines = promise_table(one for one in reports if isinstance(one, pytest.TestReport))
+    if lines:
+        terminalreporter.section("promises, and the figures of this run")
+        for line in lines:
+            terminalreporter.line(line)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -148,8 +148,8 @@ def write_evidence(
     if not _all_intact(folder):
         part = folder.with_name(f".part-{alert.alert_id}")
         shutil.rmtree(part, ignore_errors=True)  # left by a killed run
-        part.mkdir(parents=True)
         try:
+            part.mkdir(parents=True)
             masks = camera.privacy_masks
             _write_pictures(part, picture, masks)
             span = _span_of(alert, segment, footage)
@@ -159,6 +159,8 @@ def write_evidence(
                 _frame_rate(footage),
             )
             _put_in_place(part, folder)
+        except OSError as error:
+            raise _cannot_write(folder) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
     return _described(alert, folder, site_folder)

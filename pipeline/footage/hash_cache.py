@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.files import write_json
@@ -39,9 +40,11 @@ class HashCache:
             self._used[path] = [_state(candidate.about), content.sha256]
 
     def save(self) -> None:
-        """Keep what was used since the beginning; files that are gone are forgotten."""
+        """Keep what was used since the beginning; files that are gone are forgotten. Where it cannot
+        be written it is not kept: files are read once more, and what else went wrong is told."""
         if self._used != self._known:
-            write_json(self._place, self._used)
+            with suppress(OSError):
+                write_json(self._place, self._used)
 
     def _load(self) -> dict[str, list[str | int]]:
         try:
