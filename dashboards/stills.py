@@ -58,7 +58,8 @@ def still_of(site: Site, camera: Camera, at_utc: datetime | None) -> bytes:
         if key in _pictures:
             _pictures.move_to_end(key)
             return _pictures[key]
-    source = inside(site.source_of(camera), footage.path)
+    folder = site.source_of(camera)
+    source = inside(folder, footage_path(folder, footage.path))
     picture = still_jpeg(source, footage, camera, at_us)
     with _lock:
         _pictures[key] = picture

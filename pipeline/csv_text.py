@@ -12,7 +12,8 @@ from pipeline.timebase import require_utc
 
 __all__ = ["cell_text", "csv_cell", "csv_text", "harmless_text", "in_utc"]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What begins a formula; the full-width signs do where spreadsheets speak Japanese or Chinese."""
 
 
 def in_utc(moment: datetime) -> str:

@@ -14,7 +14,16 @@ from pathlib import Path
 from pipeline.errors import FootageError
 from pipeline.footage.names import shown_name
 
-__all__ = ["Candidate", "Footage", "Reason", "Verdict", "admit", "check_content", "open_source"]
+__all__ = [
+    "Candidate",
+    "Footage",
+    "Reason",
+    "Verdict",
+    "admit",
+    "check_content",
+    "check_stays_inside",
+    "open_source",
+]
 
 _MAX_FILE_BYTES = 64 << 30
 _HEAD_BYTES = 4096
@@ -176,6 +185,13 @@ def admit(path: Path, *, root: Path) -> Iterator[Candidate]:
             check_content(head, name)
             candidate = replace(candidate, lossy=_is_transport_stream(head))
         yield candidate
+
+
+def check_stays_inside(path: Path, root: Path) -> None:
+    """Raise FootageError (OUTSIDE_ROOT) when a file that was taken in leads out of `root` now: it
+    may have been exchanged for a link since. One that is gone is left to whoever opens it."""
+    if os.path.lexists(path):
+        _check_inside(path, root, shown_name(path.name))
 
 
 def check_content(head: bytes, name: str) -> None:

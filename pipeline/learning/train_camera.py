@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pipeline.assembly import Site
@@ -13,7 +14,7 @@ from pipeline.camera import Camera, check_camera
 from pipeline.clips.reader import Stretch
 from pipeline.distillation.stored_models import AnyModel, load_model
 from pipeline.errors import CameraError, FootageError
-from pipeline.footage.admission import Reason
+from pipeline.footage.admission import Reason, check_stays_inside
 from pipeline.footage.names import footage_path
 from pipeline.identity import content_id
 from pipeline.learning.camera_model import CameraModel
@@ -167,7 +168,7 @@ def stretches_of(
         )
         for segment in segments
     ]
-    there = [stretch for stretch in stretches if stretch.source.exists()]
+    there = [stretch for stretch in stretches if _is_there(stretch.source, root)]
     if not there:
         raise FootageError(
             f"camera {camera_name}: none of its {len(footage)} files is in {root} any more; give "
@@ -177,6 +178,15 @@ def stretches_of(
     if len(there) < len(stretches):
         progress(f"{len(stretches) - len(there)} of {len(stretches)} segments are gone from {root}")
     return there
+
+
+def _is_there(path: Path, root: Path) -> bool:
+    """Tell whether a file is still there, and still in `root`."""
+    try:
+        check_stays_inside(path, root)
+    except FootageError:
+        return False
+    return path.exists()
 
 
 def load_active_model(site: Site, store: Store, camera_name: str) -> tuple[ModelRecord, AnyModel]:

@@ -20,6 +20,7 @@ from pipeline.distillation.stored_models import AnyModel, load_model
 from pipeline.errors import FootageError
 from pipeline.feedback.judging import HarmlessJudge
 from pipeline.feedback.waking import wake_patterns
+from pipeline.footage.admission import check_stays_inside
 from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent
@@ -122,7 +123,7 @@ def score_camera(
                 suppressed=totals.suppressed + suppressed,
                 health_events=totals.health_events + new_health,
             )
-            path = run.stretch(segment).footage.path
+            path = site.store.footage(segment.footage_id).path
             quiet = f", {suppressed} suppressed as known harmless" if suppressed else ""
             progress(f"scored {path} {length:.1f} s, {clips} clips, {alerts} new alerts{quiet}")
             for event in health:
@@ -156,11 +157,11 @@ class _ScoringRun:
         return self.stretch(self.site.store.segment(segment_id))
 
     def stretch(self, segment: Segment) -> Stretch:
-        """Return the segment with its file."""
+        """Return the segment with its file; FootageError when that leads elsewhere now."""
         footage = self.site.store.footage(segment.footage_id)
-        return Stretch(
-            source=footage_path(self.root, footage.path), footage=footage, segment=segment
-        )
+        source = footage_path(self.root, footage.path)
+        check_stays_inside(source, self.root)
+        return Stretch(source=source, footage=footage, segment=segment)
 
     def score(self, segment: Segment) -> tuple[int, Sequence[HealthEvent | LightingEvent], int]:
         """Store the anomalies of a segment, and what was found of the camera's health and light in

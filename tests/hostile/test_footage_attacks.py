@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import struct
 import subprocess
 import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ from pipeline.footage.frames import View, working_frames
 from pipeline.footage.segments import Blind, Segment
 from pipeline.timebase import shift_utc
 from tests import footage_maker as make
+
+Promise = Callable[[str, str], None]
 
 START_UTC = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -95,7 +98,7 @@ def test_a_pipe_among_the_frames_of_a_folder_is_a_damaged_frame(tmp_path: Path) 
 
 
 def test_a_file_exchanged_for_a_link_while_it_is_looked_at_never_leads_out(
-    shelf: Path, tmp_path: Path
+    shelf: Path, tmp_path: Path, promise: Promise
 ) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside.mp4"
     root.mkdir()
@@ -132,6 +135,7 @@ def test_a_file_exchanged_for_a_link_while_it_is_looked_at_never_leads_out(
         racer.join()
     assert admitted + refused == 200
     assert reasons <= {Reason.OUTSIDE_ROOT, Reason.UNREADABLE, Reason.NOT_REGULAR}
+    promise("V7", "200 looks while a file is exchanged for a link: 0 led out")
 
 
 def test_a_folder_above_exchanged_for_a_link_never_leads_out(tmp_path: Path) -> None:
@@ -193,27 +197,63 @@ def test_memory_of_the_reader_does_not_grow_with_the_footage(tmp_path: Path) -> 
     assert long < short + 400_000
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
-@pytest.mark.parametrize("share", [0.2, 0.35, 0.6, 0.8, 0.97])
-def test_a_cut_file_is_seen_up_to_the_cut_and_blind_after_it(
-    suffix: str, share: float, shelf: Path, tmp_path: Path
-) -> None:
-    source = make.cut(tmp_path / f"cut{suffix}", shelf / f"whole{suffix}", share)
+SUFFIXES = (".mp4", ".mkv", ".avi", ".ts")
+POINTS = (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)
+
+
+def check_cut(share: float, suffix: str, shelf: Path, folder: Path) -> None:
+    """Fail unless a file that was cut there is seen up to the cut and blind behind it."""
+    source = make.cut(folder / f"cut{suffix}", shelf / f"whole{suffix}", share)
     footage, segments, blind = probe(source)
-    assert footage.verdict is Verdict.ADMITTED
-    assert footage.duration_us == pytest.approx(6_000_000, abs=600_000)
-    assert all(part.reason in ("damaged", "truncated", "too_short") for part in blind)
+    case = (share, suffix)
+    if footage.verdict is Verdict.REFUSED:  # the cut lies in its index, or before the first frame
+        assert share < 0.15, case
+        assert footage.reason in (Reason.DAMAGED, Reason.NO_FRAMES, Reason.NOT_VIDEO), case
+        return
     unseen = sum((part.end_utc - part.start_utc).total_seconds() for part in blind)
     seen = sum(segment.end_us - segment.start_us for segment in segments) / 1e6
-    assert seen + unseen == pytest.approx(footage.duration_us / 1e6, abs=1e-3)
-    assert seen < 6.0 * share + 1.0
+    assert seen + unseen == pytest.approx(footage.duration_us / 1e6, abs=1e-3), case
+    assert seen < 6.0 * share + 1.0, case
+    if suffix == ".ts":
+        # Nothing in it says how long it was: what there is of it is accounted for.
+        assert footage.duration_us <= 6_100_000, case
+        return
+    # What is missing at the end is blind when it is more than a hole would be: half a second.
+    assert footage.duration_us == pytest.approx(6_000_000, abs=500_001), case
+    assert all(part.reason in ("damaged", "truncated", "too_short") for part in blind), case
 
 
-def test_broken_pixels_in_h264_are_blind_not_seen(shelf: Path, tmp_path: Path) -> None:
-    def pictures(path: Path) -> dict[int, np.ndarray]:  # type: ignore[type-arg]
+def test_a_cut_file_is_seen_up_to_the_cut_and_blind_after_it(
+    shelf: Path, tmp_path: Path, promise: Promise
+) -> None:
+    for share, suffix in product(POINTS, SUFFIXES):
+        check_cut(share, suffix, shelf, tmp_path)
+    promise("V3", f"cut at {len(POINTS)} points of {len(SUFFIXES)} containers: all accounted for")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+def test_a_cut_at_any_of_fifty_points_is_seen_up_to_the_cut(
+    shelf: Path, tmp_path: Path, promise: Promise
+) -> None:
+    points = [0.02 * number - 0.003 for number in range(1, 51)]
+    for share, suffix in product(points, SUFFIXES):
+        check_cut(share, suffix, shelf, tmp_path)
+    promise("V3", f"cut at {len(points)} points of {len(SUFFIXES)} containers: all accounted for")
+
+
+def pictures(path: Path) -> dict[int, np.ndarray]:  # type: ignore[type-arg]
+    """Return the frames that can be decoded, by time; none of a file that cannot be opened."""
+    try:
         with open_decoder(path) as decoder:
             return {frame.pts_us: frame.image.astype(int) for frame in decoder}
+    except FootageError:
+        return {}
 
+
+def test_broken_pixels_in_h264_are_blind_not_seen(
+    shelf: Path, tmp_path: Path, promise: Promise
+) -> None:
     whole = shelf / "whole.mp4"
     good = pictures(whole)
     wrong = trusted = 0
@@ -227,6 +267,33 @@ def test_broken_pixels_in_h264_are_blind_not_seen(shelf: Path, tmp_path: Path) -
     assert wrong > 60
     # Some damage is concealed without a word; nothing can be promised of that.
     assert trusted <= 0.05 * wrong
+    promise("V4", f"{wrong} frames with broken pixels in 6 files: {trusted} of them trusted")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+def test_files_with_broken_pixels_are_flagged_and_clean_ones_are_not(
+    tmp_path: Path, promise: Promise
+) -> None:
+    damaged = flagged = wrongly = 0
+    for seed in range(200):
+        suffix = (".mp4", ".mkv")[seed % 2]
+        whole = make.healthy(tmp_path / f"whole{suffix}", seconds=2.0, seed=seed)
+        _, segments, blind = probe(whole)
+        wrongly += bool(blind)
+        if seed >= 100:
+            continue
+        good = pictures(whole)
+        broken = make.flip_bits(tmp_path / f"broken{suffix}", whole, seed=seed, count=12)
+        _, segments, blind = probe(broken)
+        found = pictures(broken)
+        if any(t not in good or np.abs(good[t] - found[t]).max() > 30 for t in found):
+            damaged += 1
+            flagged += bool(blind) or not segments
+    promise("V4", f"{flagged} of {damaged} damaged files flagged, {wrongly} of 200 clean ones")
+    assert damaged >= 60
+    assert flagged >= 0.95 * damaged
+    assert wrongly == 0
 
 
 @pytest.mark.parametrize("lost", [0.3, 0.5, 0.7])
@@ -295,40 +362,55 @@ def _lengths(content: bytearray, rng: random.Random) -> bytearray:
 MUTATIONS: tuple[Mutation, ...] = (_flip, _cut, _remove, _insert, _zero, _repeat, _lengths)
 
 
-def _probe_mutated(seed: int, shelf: Path, folder: Path) -> None:
+def _probe_mutated(seed: int, shelf: Path, folder: Path) -> bool:
+    """Return whether the file was admitted; fail unless all of its time is accounted for."""
     rng = random.Random(seed)
     suffix = rng.choice((".mp4", ".mkv", ".ts", ".avi"))
     content = bytearray((shelf / f"whole{suffix}").read_bytes())
     for mutation in rng.choices(MUTATIONS, k=rng.randrange(1, 3)):
         if len(content) > 16:
             content = mutation(content, rng)
-    path = folder / f"mutated-{seed}{suffix}"
+    path = folder / f"mutated{suffix}"
     path.write_bytes(content)
     footage, segments, blind = probe(path)
     if footage.verdict is Verdict.REFUSED:
         assert footage.reason is not None, seed
         assert footage.detail.isprintable(), seed
         assert (segments, blind) == ([], []), seed
-        return
+        return False
     spans = sorted(
         [(s.start_utc, s.end_utc) for s in segments] + [(b.start_utc, b.end_utc) for b in blind]
     )
     assert spans[0][0] == START_UTC, seed
     assert spans[-1][1] == shift_utc(START_UTC, footage.duration_us), seed
     assert all(a[1] == b[0] for a, b in pairwise(spans)), seed
+    return True
 
 
-def test_mutated_files_get_a_verdict_and_hurt_nobody(shelf: Path, tmp_path: Path) -> None:
-    for seed in range(24):
-        _probe_mutated(seed, shelf, tmp_path)
+def check_mutated(seeds: Iterable[int], shelf: Path, folder: Path) -> str:
+    """Probe files mutated with these seeds; return the figure of the promise."""
+    verdicts: dict[bool, int] = {True: 0, False: 0}
+    for seed in seeds:
+        verdicts[_probe_mutated(seed, shelf, folder)] += 1
+    # The largest of all children of this process so far: decoders, and what encodes.
+    largest_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    assert largest_mib <= 1024
+    assert min(verdicts.values()) > 0
+    return (
+        f"{sum(verdicts.values())} mutated files: {verdicts[True]} admitted, {verdicts[False]} "
+        f"refused, 0 without a verdict; largest child {largest_mib} MiB"
+    )
+
+
+def test_mutated_files_get_a_verdict_and_hurt_nobody(
+    shelf: Path, tmp_path: Path, promise: Promise
+) -> None:
+    promise("V2", check_mutated(range(100), shelf, tmp_path))
 
 
 @pytest.mark.full
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_two_thousand_mutated_files_get_a_verdict_and_hurt_nobody(
-    shelf: Path, tmp_path: Path
+    shelf: Path, tmp_path: Path, promise: Promise
 ) -> None:
-    for seed in range(1000, 3000):
-        _probe_mutated(seed, shelf, tmp_path)
-        for path in tmp_path.glob("mutated-*"):
-            path.unlink()
+    promise("V2", check_mutated(range(1000, 3000), shelf, tmp_path))

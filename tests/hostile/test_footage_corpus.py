@@ -10,14 +10,20 @@ import re
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.footage.ingest import IngestSummary
+from pipeline.learning.learn import learn
+from pipeline.learning.presets import preset_named
+from pipeline.learning.registration import register
+from pipeline.learning.train_camera import stretches_of
+from pipeline.scoring.score_camera import score_camera
 from tests import footage_maker as make
-from tests.footage_site import FootageSite, footage_site
+from tests.footage_site import CAMERA, FootageSite, footage_site
 
 Maker = Callable[[Path], object]
 
@@ -110,9 +116,35 @@ def loop(path: Path) -> None:
     path.symlink_to(path.name)
 
 
-def in_unix_folder(path: Path) -> None:
-    path.mkdir()
-    make.healthy(path / "inner.mp4", seed=33)
+def no_frames(path: Path) -> None:
+    """Write an MP4 whose index names not one frame."""
+    source = make.encode(path.with_name(".none.mp4"), make.scene(1, 1), *make.H264)
+    content = bytearray(source.read_bytes())
+    for table in (b"stts", b"stsz", b"stsc", b"stco"):
+        place = content.index(table) + (12 if table == b"stsz" else 8)
+        struct.pack_into(">I", content, place, 0)
+    path.write_bytes(content)
+
+
+def rotated(path: Path) -> None:
+    """Write an MP4 whose header turns the picture by a right angle."""
+    make.healthy(path, seed=16)
+    content = bytearray(path.read_bytes())
+    turned = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    upright = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    place = content.index(upright, content.index(b"tkhd"))
+    content[place : place + len(turned)] = turned
+    path.write_bytes(content)
+
+
+def with_second_picture(path: Path) -> None:
+    """Write an MKV with two video streams; the first one is larger."""
+    make.from_lavfi(
+        path,
+        "testsrc2=d=4:r=10:s=96x64",
+        *("-filter_complex", "[0:v]split[a][b];[b]scale=48:32[c]", "-map", "[a]", "-map", "[c]"),
+        *("-c:v", "libx264", *CFR),
+    )
 
 
 # name: (maker, what ingest must say of it). A ~ stands before what depends on the version of the
@@ -162,6 +194,17 @@ CORPUS: dict[str, tuple[Maker, str]] = {
         encoded("-c:v", "libx264", *CFR, "-output_ts_offset", "95442"),
         "seen 0.0-4.0",
     ),
+    "rotated.mp4": (rotated, "seen 0.0-4.0"),
+    "two-pictures.mkv": (with_second_picture, "seen 0.0-4.0"),
+    "edit-list.mp4": (
+        from_healthy(
+            lambda p, s: make.remux(
+                p, s, "-output_ts_offset", "1.5", "-movflags", "use_metadata_tags"
+            ),
+            ".mp4",
+        ),
+        "seen 0.0-6.0",
+    ),
     "black.mp4": (flat(0), "seen 0.0-4.0"),
     "white.mp4": (flat(255), "seen 0.0-4.0"),
     "frozen.mp4": (frozen, "seen 0.0-4.0"),
@@ -173,6 +216,10 @@ CORPUS: dict[str, tuple[Maker, str]] = {
     "slowing.mp4": (
         encoded("-vf", "setpts=PTS*(1+0.1*T)", "-fps_mode", "vfr", seconds=6.0),
         "seen 0.0-9.5",
+    ),
+    "bursts.mkv": (
+        encoded("-vf", "select='lt(mod(n,10),7)'", "-fps_mode", "vfr", seconds=6.0),
+        "seen 0.0-5.7",
     ),
     "time-starts-again.ts": (
         lambda p: make.transport_stream_with_jump(p, seed=40),
@@ -205,6 +252,11 @@ CORPUS: dict[str, tuple[Maker, str]] = {
     "random.mp4": (written(np.random.default_rng(7).bytes(5000)), "refused not_video"),
     "zeros.mp4": (written(bytes(5000)), "refused not_video"),
     "web-page.mp4": (written(WEB_PAGE), "refused not_video"),
+    "no-frames.mp4": (no_frames, "refused no_frames"),
+    "locked-archive.mp4": (
+        written(b"PK\x03\x04\x14\x00\x01\x00\x08\x00" + np.random.default_rng(2).bytes(4000)),
+        "refused not_video",
+    ),
     "archive.mp4": (written(b"PK\x03\x04" + bytes(500)), "refused not_video"),
     "picture.mp4": (
         lambda p: p.write_bytes(
@@ -267,7 +319,29 @@ CORPUS: dict[str, tuple[Maker, str]] = {
     "leads-nowhere.mp4": (lambda p: p.symlink_to("missing.mp4"), "refused unreadable"),
     "circle.mp4": (loop, "refused unreadable"),
 }
+NEIGHBOURS = {
+    f"neighbours/{number:02d}{('.mp4', '.mkv', '.ts', '.avi')[number % 4]}": number + 100
+    for number in range(20)
+}
+"""Healthy files among the others, with their seeds."""
+HEALTHY = dict.fromkeys(NEIGHBOURS, "seen 0.0-3.0")
 IGNORED = ("canary.ts.part", ".hidden.mp4", "whole.mp4.start.json")
+
+
+def put_neighbours(site: FootageSite) -> None:
+    for name, seed in NEIGHBOURS.items():
+        path = site.source / name
+        path.parent.mkdir(exist_ok=True)
+        make.healthy(path, seed=seed, seconds=3.0)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FootageSite]:
+    """Return a site that took in the healthy neighbours and nothing else."""
+    with footage_site(tmp_path_factory.mktemp("alone")) as opened:
+        put_neighbours(opened)
+        opened.ingest()
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -276,6 +350,7 @@ def ingested(
 ) -> Iterator[tuple[FootageSite, IngestSummary]]:
     """Return the site after one ingest of the whole corpus."""
     with footage_site(tmp_path_factory.mktemp("corpus")) as opened:
+        put_neighbours(opened)
         for name, (maker, _) in CORPUS.items():
             path = opened.source / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -302,13 +377,77 @@ def test_every_file_gets_its_verdict(
     assert told == expected.removeprefix("~")
 
 
-def test_every_file_is_named_in_one_line(ingested: tuple[FootageSite, IngestSummary]) -> None:
+def test_every_file_is_named_in_one_line(
+    ingested: tuple[FootageSite, IngestSummary], promise: Callable[[str, str], None]
+) -> None:
     site, summary = ingested
-    assert len(site.lines) == len(CORPUS) == summary.admitted + summary.refused
-    for name, (_, verdict) in CORPUS.items():
+    verdicts = {**{name: verdict for name, (_, verdict) in CORPUS.items()}, **HEALTHY}
+    assert len(site.lines) == len(verdicts) == summary.admitted + summary.refused
+    for name, verdict in verdicts.items():
         word = "refused" if verdict.startswith("refused") else "admitted"
         expected = re.compile(rf"{word} {re.escape(name)}(:| [0-9.]+ s,) .+")
         assert sum(bool(expected.fullmatch(line)) for line in site.lines) == 1
+    promise(
+        "V1", f"{len(CORPUS)} files and {len(NEIGHBOURS)} healthy ones: {len(site.lines)} lines"
+    )
+    codecs = ("odd-codec.mp4", "odd-codec.mkv")
+    promise("V12", f"{len(codecs)} files without a decoder: refused as unsupported_codec")
+
+
+def of_neighbours(site: FootageSite) -> list[object]:
+    """Return all that is recorded of the healthy neighbours, but for when it was."""
+    rows = {row.footage_id: row for name, row in site.footage().items() if name in NEIGHBOURS}
+    segments = [part for part in site.site.store.segments(CAMERA) if part.footage_id in rows]
+    blind = [part for part in site.site.store.blind(CAMERA) if part.footage_id in rows]
+    assert blind == []
+    return [
+        sorted(repr(replace(row, start_utc=None)) for row in rows.values()),
+        sorted((part.segment_id, part.start_us, part.end_us, part.frames) for part in segments),
+    ]
+
+
+def test_healthy_neighbours_are_taken_in_as_if_they_were_alone(
+    alone: FootageSite, ingested: tuple[FootageSite, IngestSummary]
+) -> None:
+    assert {name: alone.told(name) for name in NEIGHBOURS} == HEALTHY
+    assert of_neighbours(ingested[0]) == of_neighbours(alone)
+
+
+Scored = dict[tuple[str, int], tuple[float, str]]
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+def test_healthy_neighbours_get_the_scores_that_they_have_alone(
+    alone: FootageSite,
+    ingested: tuple[FootageSite, IngestSummary],
+    tmp_path: Path,
+    promise: Callable[[str, str], None],
+) -> None:
+    compact = replace(preset_named("compact"), working_width_px=96).with_effort(0.003)
+    stretches = stretches_of(alone.site, CAMERA)
+    learnt = learn(stretches, preset=compact, seed=0)
+    scores: list[Scored] = []
+    for number, site in enumerate((alone, ingested[0])):
+        store = site.site.store
+        fresh = tmp_path / f"fresh-{number}"
+        record = register(site.site, CAMERA, learnt, fresh, preset="compact", manifest={})
+        store.promote(record.model_id, site.clock.now_utc())
+        done = score_camera(site.site, CAMERA)
+        assert done.unreadable == 0
+        films = {row.footage_id for name, row in site.footage().items() if name in NEIGHBOURS}
+        segments = {s.segment_id for s in store.segments(CAMERA) if s.footage_id in films}
+        scores.append(
+            {
+                (one.clip.clip_id, one.clip.start_us): (one.score, one.expert)
+                for one in store.anomalies(CAMERA)
+                if one.clip.segment_id in segments
+            }
+        )
+    assert len(scores[0]) >= len(NEIGHBOURS)
+    assert len({score for score, _ in scores[0].values()}) > 1
+    assert scores[1] == scores[0]
+    promise("V1", f"scores of {len(scores[0])} clips of {len(NEIGHBOURS)} neighbours as alone")
 
 
 def test_a_refusal_says_what_to_do(ingested: tuple[FootageSite, IngestSummary]) -> None:
@@ -332,5 +471,5 @@ def test_doing_it_again_adds_nothing(ingested: tuple[FootageSite, IngestSummary]
     site, _ = ingested
     rows = site.site.store.row_counts()
     again = site.ingest()
-    assert (again.admitted, again.refused, again.known) == (0, 0, len(CORPUS))
+    assert (again.admitted, again.refused, again.known) == (0, 0, len(CORPUS) + len(NEIGHBOURS))
     assert {**site.site.store.row_counts(), "leases": 0} == {**rows, "leases": 0}

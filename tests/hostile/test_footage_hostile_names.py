@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from dashboards.stills import still_of
+from pipeline.csv_text import harmless_text
+from pipeline.export import ExportFormat, export_view
 from pipeline.footage.frames import View, working_frames
 from pipeline.footage.ingest import IngestSummary
-from pipeline.footage.names import footage_path, shown_name
+from pipeline.footage.names import footage_path, shown_name, stored_path
 from tests import footage_maker as make
+from tests.dashboard_site import add_people, signed_in
 from tests.footage_site import CAMERA, FootageSite, footage_site
+from tests.store_samples import health
 
 NAMES = [
     "カメラ①.mp4",
@@ -60,6 +68,24 @@ NAMES = [
     os.fsdecode(b"\xff\xfe\x80.mp4"),
     os.fsdecode(b"folder \xe9/\xe9.mp4"),
     "1" * 200 + ".mp4",
+    '=HYPERLINK("http:x").mp4',
+    "@SUM(A1).mp4",
+    "{{7*7}}.mp4",
+    "{% raw %}.mp4",
+    "&lt;b&gt;&amp;.mp4",
+    "\\'\\\".mp4",
+    "a\u0000b.mp4".replace("\0", "%00"),
+    "C:\\Windows\\x.mp4",
+    "$HOME ${HOME} $(id).mp4",
+    "LPT1.mp4",
+    "aux",
+    "dot..dot...mp4",
+    "trailing dot.",
+    "कैमरा.mp4",
+    "กล้อง.mp4",
+    "Z\u0351\u036b\u0343algo.mp4",
+    "\ufeffbom.mp4",
+    "\ufffd\U0010ffff.mp4",
 ]
 VIEW = View(width_px=48, height_px=32, frame_rate=10.0)
 
@@ -134,3 +160,78 @@ def test_names_in_errors_are_one_printable_line(tmp_path: Path) -> None:
             assert row.detail.isprintable()
         assert all(line.isprintable() for line in site.lines)
         assert f"refused {shown_name('-i.mp4')}: not a video but text; give video" in site.lines
+
+
+class _Text(HTMLParser):
+    """The text of a page, and the tags in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.tags: set[str] = set()
+        self._in_cell = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag == "td":
+            self._in_cell = True
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_cell = self._in_cell and tag != "td"
+
+    def handle_data(self, data: str) -> None:
+        if self._in_cell:
+            self.cells[-1] += data
+
+
+def test_every_name_goes_through_sql_csv_and_the_dashboard_and_back(
+    ingested: tuple[FootageSite, IngestSummary],
+    tmp_path: Path,
+    promise: Callable[[str, str], None],
+) -> None:
+    opened, _ = ingested
+    site, store = opened.site, opened.site.store
+    names = {name for name in NAMES if not name.startswith(".")}
+    for part in store.segments(CAMERA):
+        store.put_health(part.segment_id, [health(part, 0, 500_000)])
+    # The views mark a replacement character that was in the text itself.
+    stored = {stored_path(Path(name)).replace("\ufffd", "\ufffd{}") for name in names}
+    _, rows = store.query("SELECT footage_path FROM camera_troubles")
+    assert {row[0] for row in rows} == stored
+
+    out = tmp_path / "troubles.csv"
+    assert export_view(site, "camera_troubles", ExportFormat.CSV, out) == len(names)
+    with out.open(encoding="utf-8", newline="") as opened_csv:
+        cells = {row["footage_path"] for row in csv.DictReader(opened_csv)}
+    assert {harmless_text(text) for text in stored} == cells
+
+    add_people(site)
+    admin = signed_in(site, "ada")
+    asked = admin.get("/sql", params={"query": "SELECT footage_path FROM camera_troubles"})
+    assert asked.status_code == 200
+    page = _Text()
+    page.feed(asked.text)
+    # A browser turns every kind of white space at the ends of a cell into nothing.
+    assert {text.strip() for text in stored} <= {cell.strip() for cell in page.cells}
+    assert not page.tags & {"img", "iframe", "svg"}
+
+    for name in sorted(names)[::12]:
+        [row] = [one for one in store.footage_of(CAMERA) if one.path == stored_path(Path(name))]
+        assert row.start_utc is not None
+        at = (row.start_utc + timedelta(seconds=0.3)).isoformat()
+        still = admin.get(f"/cameras/{CAMERA}/still", params={"at": at})
+        assert still.headers.get("content-type") == "image/jpeg", (name, still.text)
+    promise("V9", f"{len(names)} names: there and back through store, SQL, CSV, dashboard")
+
+
+def test_a_still_of_a_name_that_is_not_utf_8_is_found(
+    ingested: tuple[FootageSite, IngestSummary],
+) -> None:
+    opened, _ = ingested
+    add_people(opened.site)
+    name = stored_path(Path(os.fsdecode(b"caf\xe9.mp4")))
+    [row] = [one for one in opened.site.store.footage_of(CAMERA) if one.path == name]
+    assert row.start_utc is not None
+    camera = opened.site.store.camera(CAMERA)
+    assert still_of(opened.site, camera, row.start_utc).startswith(b"\xff\xd8")
