@@ -38,7 +38,6 @@ __all__ = ["deployments_of", "serve_site", "server_url"]
 RUNS_AT_ONCE = 2
 """One may be a training that takes hours; the other keeps watching."""
 
-_LEASE_SECONDS = 120.0
 _ANCHOR = datetime(2000, 1, 1, tzinfo=UTC)
 _SKIP = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 _QUEUE = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
@@ -127,7 +126,7 @@ def serve_site(folder: Path, say: Callable[[str], None]) -> None:
     """
     site = open_site(folder)
     try:
-        with lease_kept(site.store, "serve", _LEASE_SECONDS):
+        with lease_kept(site.store, "serve", site.settings.lease_seconds):
             _serve(server_url(), deployments_of(site.folder, site.settings), say)
     finally:
         site.close()

@@ -16,6 +16,7 @@ KizashiError                      exit code
 |   |-- QueryRefused                  not a single reading statement over the public views
 |   `-- ReviewConflict                somebody else has given a verdict meanwhile
 |-- LeaseHeld                     7   another worker is doing this now
+|   `-- LeaseLost                     it took the work over; what came too late was not recorded
 |-- EvaluationError               8   labels, masks or footage to compare do not fit
 |-- NotificationError             9   a message could not be handed over
 |-- AccessRefused                 10  no right to see or do this
@@ -34,6 +35,7 @@ __all__ = [
     "FootageError",
     "KizashiError",
     "LeaseHeld",
+    "LeaseLost",
     "MigrationNeeded",
     "ModelDamaged",
     "ModelError",
@@ -130,6 +132,10 @@ class LeaseHeld(KizashiError):
     """Another worker holds the lease for this work."""
 
     exit_code = 7
+
+
+class LeaseLost(LeaseHeld):
+    """Another worker took the work over; what this one would have recorded was refused."""
 
 
 class EvaluationError(KizashiError):

@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     """A decoder that gives nothing for this long is stopped."""
     stable_seconds: float = Field(default=2.0, ge=0)
     """A file that changed within this time is still being written, and waits."""
+    lease_seconds: float = Field(default=120.0, ge=1, le=3600)
+    """A worker that is not heard of for this long has lost its work to whoever takes it next."""
     ingest_interval_seconds: int = Field(default=300, ge=10)
     """Schedule of the ingest-and-score flow."""
     most_behind_seconds: int = Field(default=86_400, ge=60)

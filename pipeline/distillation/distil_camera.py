@@ -28,7 +28,6 @@ from pipeline.store.leases import lease_kept
 
 __all__ = ["distil_model", "export_model", "registered_export"]
 
-_LEASE_SECONDS = 120.0
 _TORCH_SUFFIX = ".pt2"
 _EXPORTED = "exported student"
 
@@ -59,7 +58,7 @@ def distil_model(
     footage = training_job(stretches, teacher.preset, seed, camera.privacy_masks)
     asked = (record.model_id, footage, repr(effort), repr(camera.budget_per_day))
     job = content_id("distillation", *asked)
-    with lease_kept(site.store, f"train/{camera.name}", _LEASE_SECONDS):
+    with lease_kept(site.store, f"train/{camera.name}", site.settings.lease_seconds):
         if (known := made_before(site, camera.name, job)) is not None:
             progress(f"student {known.model_id[:12]} was made of the same already")
             return known

@@ -34,7 +34,6 @@ from pipeline.timebase import seconds, shift_utc
 
 __all__ = ["IngestSummary", "ingest_camera", "probe_footage"]
 
-_LEASE_SECONDS = 120.0
 _SEQUENCE_START_UTC = datetime(2000, 1, 1, tzinfo=UTC)
 _SEQUENCE_PAUSE = timedelta(seconds=60)
 
@@ -79,7 +78,7 @@ def ingest_camera(
             f"kizashi camera set {camera_name} --source FOLDER"
         )
     summary = IngestSummary()
-    with lease_kept(site.store, f"ingest/{camera_name}", _LEASE_SECONDS):
+    with lease_kept(site.store, f"ingest/{camera_name}", site.settings.lease_seconds):
         intake = _Intake(site, camera, source)
         try:
             for path in discover(source):

@@ -18,6 +18,7 @@ from pipeline.learning.candidate import (
 )
 from pipeline.learning.promotion import promote_compared
 from pipeline.learning.registry import ModelRecord
+from pipeline.store.leases import lease_kept
 
 __all__ = ["RetrainingRound", "check_and_retrain"]
 
@@ -65,11 +66,10 @@ def check_and_retrain(
     record = retrain_camera(
         site, camera, days=site.settings.retrain_days, effort=effort, progress=progress
     )
-    return RetrainingRound(
-        drift=found,
-        candidate=record.model_id,
-        outcome=_outcome(site, record, progress),
-    )
+    # Compared and promoted under one lease: who comes too late promotes over nobody's newer choice.
+    with lease_kept(site.store, f"train/{camera}", site.settings.lease_seconds):
+        outcome = _outcome(site, record, progress)
+    return RetrainingRound(drift=found, candidate=record.model_id, outcome=outcome)
 
 
 def _drift(site: Site, camera: str, progress: Callable[[str], None]) -> str:

@@ -29,8 +29,6 @@ from pipeline.synthesis.shelf import masks_digest, stored_samples
 
 __all__ = ["load_active_model", "stretches_of", "train_camera", "train_on"]
 
-_LEASE_SECONDS = 120.0
-
 
 def train_camera(
     site: Site,
@@ -79,7 +77,8 @@ def train_on(
     job = content_id("training", name, repr(camera.budget_per_day))
     masks = masks_digest(camera.privacy_masks)
     workspace = site.models_folder / camera.name / "training"
-    with lease_kept(site.store, f"train/{camera.name}", _LEASE_SECONDS):
+    seconds = site.settings.lease_seconds
+    with lease_kept(site.store, f"train/{camera.name}", seconds) as lease:
         record = made_before(site, camera.name, job)
         if record is None:
             model = learn(
@@ -92,6 +91,8 @@ def train_on(
                 workspace=workspace,
                 progress=progress,
             )
+            # Files are no rows: who comes too late must not touch those of the one who took over.
+            site.store.renew_lease(lease, seconds)
             figures = {key: value for key, value in model.figures.items() if key != "metrics"}
             record = register(
                 site,

@@ -8,12 +8,9 @@ digest afterwards. Critical alerts overtake what is held back, and nothing holds
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from pathlib import Path
 
 from pipeline.alerts.alerts import Alert, Severity
 from pipeline.assembly import Site
@@ -30,14 +27,10 @@ from pipeline.store.leases import lease_kept
 __all__ = ["DeliverySummary", "deliver_pending", "pause_seconds"]
 
 _BATCH = 100
-_LEASE_SECONDS = 120.0
 _FIRST_PAUSE_SECONDS = 15.0
 _LONGEST_PAUSE_SECONDS = 300.0
 """One round of watching: a sink that is well again is seen to be at the next."""
 _LONGEST_ERROR = 300
-
-_lock = threading.Lock()
-_served_here: set[tuple[Path, str]] = set()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -63,7 +56,7 @@ def deliver_pending(site: Site, channels: Sequence[Channel] | None = None) -> De
     """Hand over what is due, to each channel of the site (None: those of its settings).
 
     The receipt is recorded after a message arrived; so a run that is killed between the two sends
-    it again, under the same key. One process at a time serves a sink: another one that comes
+    it again, under the same key. One worker at a time serves a sink: another one that comes
     meanwhile leaves its alerts to it.
     """
     summary = DeliverySummary()
@@ -76,33 +69,12 @@ def _serve(site: Site, channel: Channel, summary: DeliverySummary) -> None:
     round_ = _Round(site, channel, summary)
     while round_.has_work():
         try:
-            with _alone(site, channel.name):
+            with lease_kept(site.store, f"notify/{channel.name}", site.settings.lease_seconds):
                 round_.run()
         except LeaseHeld:
             return  # whoever holds it looks once more after giving it back, as the next line does
         if not round_.has_fresh_due():
             return
-
-
-@contextmanager
-def _alone(site: Site, sink: str) -> Iterator[None]:
-    """Be the only one that serves a sink of a site during the block; LeaseHeld when one does.
-
-    The lease keeps other processes out. Threads of this one would share it, since an owner may take
-    its lease again.
-    """
-    name = f"notify/{sink}"
-    place = (site.folder, name)
-    with _lock:
-        if place in _served_here:
-            raise LeaseHeld(f"another thread serves {name}")
-        _served_here.add(place)
-    try:
-        with lease_kept(site.store, name, _LEASE_SECONDS):
-            yield
-    finally:
-        with _lock:
-            _served_here.discard(place)
 
 
 class _Round:

@@ -23,7 +23,6 @@ from pipeline.store.leases import lease_kept
 
 __all__ = ["RetentionSummary", "plan_retention", "run_retention", "run_scheduled", "told"]
 
-_LEASE_SECONDS = 120.0
 _FILES = (Kind.FOOTAGE, Kind.EVIDENCE, Kind.REPORTS)
 _NOTICE = timedelta(hours=20)
 """Between the schedule's announcement and its first removal; less than a day, so that a schedule of
@@ -74,7 +73,7 @@ def run_retention(
     camera = check_camera(site.store.camera(camera_name))
     failed: list[str] = []
     done: list[Removal] = []
-    with lease_kept(site.store, f"retention/{camera_name}", _LEASE_SECONDS):
+    with lease_kept(site.store, f"retention/{camera_name}", site.settings.lease_seconds):
         for removal in site.store.open_removals(camera_name):
             progress(f"{camera_name}: finishing what was begun {removal.planned_utc:%Y-%m-%d}")
             done += _carried_out(site, removal, failed, progress)

@@ -40,7 +40,6 @@ from pipeline.zones.judging import alerts_of_part, part_policies
 
 __all__ = ["ScoreSummary", "score_camera"]
 
-_LEASE_SECONDS = 120.0
 _ROWS_AT_ONCE = 256
 
 
@@ -91,7 +90,7 @@ def score_camera(
     keep_freed_memory()
     run = _ScoringRun(site, camera, record, model)
     totals = ScoreSummary()
-    with lease_kept(site.store, f"score/{camera_name}", _LEASE_SECONDS):
+    with lease_kept(site.store, f"score/{camera_name}", site.settings.lease_seconds):
         wake_patterns(site, camera, record.model_id, model, run.stretch_of, progress)
         totals = replace(totals, let_go_seconds=let_go(site, camera, record, progress))
         waiting = [

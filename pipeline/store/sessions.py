@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy import Engine
@@ -30,6 +32,7 @@ class Sessions:
         self.address = address
         self._read = sessionmaker(engine)
         self._write = sessionmaker(engine.execution_options(**WRITING))
+        self._of_thread = threading.local()
 
     def read(self, work: Callable[[Session], Result]) -> Result:
         """Return what `work` reads, all of it from one state of the database on SQLite."""
@@ -48,10 +51,30 @@ class Sessions:
         for attempt in range(_RETRIES + 1):
             try:
                 with self._write.begin() as session:
-                    return work(session)
+                    result = work(session)
+                    # Last, so that the locks of a check are held for no longer than the commit.
+                    for check in self._checks():
+                        session.flush()
+                        check(session)
+                    return result
             except SQLAlchemyError as error:
                 if attempt == _RETRIES or not is_passing(error):
                     raise_explained(error, self.address)
             # Jitter, or the ones that met would meet again.
             time.sleep(random.uniform(0.5, 1.5) * _FIRST_PAUSE_SECONDS * 2**attempt)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    @contextmanager
+    def checked(self, check: Callable[[Session], None]) -> Iterator[None]:
+        """Let every transaction that this thread writes in the block end with `check`; what it
+        raises leaves nothing of the transaction."""
+        before = self._checks()
+        self._of_thread.checks = (*before, check)
+        try:
+            yield
+        finally:
+            self._of_thread.checks = before
+
+    def _checks(self) -> tuple[Callable[[Session], None], ...]:
+        checks: tuple[Callable[[Session], None], ...] = getattr(self._of_thread, "checks", ())
+        return checks

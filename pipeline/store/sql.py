@@ -59,6 +59,11 @@ class SqlStore(
         """Where the database is."""
         return self._sessions.address
 
+    @property
+    def place(self) -> str:
+        """See `Store`."""
+        return self._sessions.address.shown
+
     def query(
         self, sql: str, *, row_limit: int = 10_000, timeout_seconds: float = 30.0
     ) -> tuple[list[str], list[tuple[Any, ...]]]:

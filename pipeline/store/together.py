@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline.errors import LeaseHeld
+from pipeline.errors import LeaseHeld, LeaseLost
 from pipeline.store.contract import Lease
 from pipeline.store.owners import owner_is_dead
 from pipeline.store.parts import StorePart, database_now
@@ -55,11 +56,8 @@ class LeaseTable(StorePart):
 
         def work(session: Session) -> Lease:
             row = session.get(LeaseRow, lease.name, with_for_update=True)
-            if row is None or (row.fence, row.owner) != (lease.fence, lease.owner):
-                raise LeaseHeld(
-                    f"{lease.name} was lost by {lease.owner}: another worker has taken it over;"
-                    " its work must not be recorded"
-                )
+            if row is None or not _is_of(row, lease):
+                raise _lost(lease)
             row.expires_utc = database_now(session) + timedelta(seconds=seconds)
             return _lease_of(row)
 
@@ -70,10 +68,24 @@ class LeaseTable(StorePart):
 
         def work(session: Session) -> None:
             row = session.get(LeaseRow, lease.name, with_for_update=True)
-            if row is not None and (row.fence, row.owner) == (lease.fence, lease.owner):
+            if row is not None and _is_of(row, lease):
                 row.owner = _NOBODY
 
         self._sessions.write(work)
+
+    @contextmanager
+    def fenced(self, lease: Lease) -> Iterator[None]:
+        """See `Store`."""
+
+        def check(session: Session) -> None:
+            # FOR SHARE: whoever takes the lease waits until this is committed, or is seen here.
+            query = select(LeaseRow).where(LeaseRow.name == lease.name)
+            row = session.scalars(query.with_for_update(read=True)).one_or_none()
+            if row is None or not _is_of(row, lease):
+                raise _lost(lease)
+
+        with self._sessions.checked(check):
+            yield
 
     def leases(self) -> Sequence[Lease]:
         """See `Store`."""
@@ -98,6 +110,17 @@ class LeaseTable(StorePart):
 
 def _locked(session: Session, name: str) -> LeaseRow:
     return session.scalars(select(LeaseRow).where(LeaseRow.name == name).with_for_update()).one()
+
+
+def _is_of(row: LeaseRow, lease: Lease) -> bool:
+    return (row.fence, row.owner) == (lease.fence, lease.owner)
+
+
+def _lost(lease: Lease) -> LeaseLost:
+    return LeaseLost(
+        f"{lease.name} was lost by {lease.owner}: another worker has taken it over;"
+        " what came too late is not recorded, and the other one does it"
+    )
 
 
 def _lease_of(row: LeaseRow) -> Lease:
