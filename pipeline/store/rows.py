@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,13 @@ Row = dict[str, Any]
 
 def plain_row(noun: Any, without: Iterable[str] = ()) -> Row:
     """Return the fields of a dataclass by name, except those in `without`."""
-    left_out = set(without)
-    return {f.name: getattr(noun, f.name) for f in fields(noun) if f.name not in left_out}
+    kind: Any = type(noun)
+    return {name: getattr(noun, name) for name in _field_names(kind, tuple(without))}
+
+
+@cache  # asked for every clip of every camera
+def _field_names(kind: Any, without: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name not in without)
 
 
 def camera_row(camera: Camera) -> Row:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Table
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Table,
+    Text,
+    bindparam,
+    column,
+    func,
+    select,
+)
+from sqlalchemy import cast as cast_to
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeDecorator
 
 from pipeline.store.schema import Base
 
@@ -15,14 +29,17 @@ __all__ = ["insert_new", "insert_or_update"]
 
 Row = Mapping[str, Any]
 _CHUNK_ROWS = 1_000
-"""Rows in one round of the driver. Each row is a statement of its own with at most 20 parameters,
-far below SQLite's 32,766."""
+"""Rows in one round of the driver. On SQLite each row is a statement of its own with at most 20
+parameters, far below its 32,766."""
 
 
 def insert_new(session: Session, kind: type[Base], rows: Sequence[Row]) -> int:
     """Insert the rows whose key is not there yet; return how many were new."""
     new = 0
     for chunk in _chunks(kind, rows):
+        if session.get_bind().dialect.name == "postgresql":
+            new += _insert_together(session, kind, chunk)
+            continue
         # With its target named: another unique constraint that is broken still raises.
         statement = _insert(session, kind).on_conflict_do_nothing(index_elements=_key(kind))
         result = session.execute(statement, chunk, execution_options={"preserve_rowcount": True})
@@ -58,6 +75,38 @@ def insert_or_update(
         for chunk in _chunks(kind, rows):
             session.execute(statement, chunk)
     return new
+
+
+def _insert_together(session: Session, kind: type[Base], rows: Sequence[Row]) -> int:
+    """Insert rows of which each key is there once by one statement of PostgreSQL, which gets them
+    as one JSON text; return how many were new."""
+    names = tuple(rows[0])
+    dialect = session.get_bind().dialect
+    checks = [
+        (name, kept.type.process_bind_param)
+        for name in names
+        if isinstance((kept := _table(kind).columns[name]).type, TypeDecorator)
+    ]
+    checked = [
+        {**row, **{name: check(row[name], dialect) for name, check in checks}} for row in rows
+    ]
+    text = json.dumps(checked, ensure_ascii=False, allow_nan=False, default=datetime.isoformat)
+    options = {"preserve_rowcount": True}
+    result = session.execute(_from_json(kind, names), {"rows": text}, execution_options=options)
+    return cast(CursorResult[Any], result).rowcount
+
+
+@cache
+def _from_json(kind: type[Base], names: tuple[str, ...]) -> postgresql.Insert:
+    """Return the insertion of a parameter `rows`, the text of a JSON array of objects."""
+    columns = (column(name, _table(kind).columns[name].type) for name in names)
+    text = cast_to(bindparam("rows", type_=Text), postgresql.JSON)
+    rows = func.json_to_recordset(text).table_valued(*columns).render_derived(with_types=True)
+    return (
+        postgresql.insert(_table(kind))
+        .from_select(names, select(rows))
+        .on_conflict_do_nothing(index_elements=_key(kind))
+    )
 
 
 def _insert(session: Session, kind: type[Base]) -> postgresql.Insert | sqlite.Insert:
