@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -155,31 +155,3 @@ def skip_is_allowed(nodeid: str, reason: str, allowed: str) -> bool:
         ):
             return True
     return False
-
-
-# The figures of docs/promises.md -------------------------------------------------------------
-
-
-@pytest.fixture
-def promise(record_property: Callable[[str, object], None]) -> Callable[[str, str], None]:
-    """Record the figure of a promise: `promise("V1", "72 files: every verdict as written")`."""
-
-    def record(identity: str, figure: str) -> None:
-        record_property("promise", (identity, figure))
-
-    return record
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the figures that tests recorded, one line each."""
-    reports = [
-        report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)
-    ]
-    found = {
-        f"{value[0]}: {value[1]}"
-        for report in reports
-        for name, value in getattr(report, "user_properties", ())
-        if name == "promise"
-    }
-    for line in sorted(found):
-        terminalreporter.write_line(f"promise {line}")
