@@ -34,7 +34,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	    echo "kizashi: $(PYTHON) cannot make virtual environments; run: apt-get install python3-venv" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,mqtt,oidc,onnx,parquet,pdf,postgres]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dask,dev,mqtt,oidc,onnx,parquet,pdf,postgres,ray]'
 	@touch $(STAMP)
 
 # Only the tests need these; the product needs none of them.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,8 +10,9 @@ from typing import Any
 
 from prefect import Task, get_run_logger
 from prefect.artifacts import create_table_artifact
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.futures import PrefectFuture
 
+from flows.task_runners import chosen_task_runner
 from pipeline.assembly import Site, open_site
 from pipeline.errors import KizashiError
 from pipeline.masking import masked
@@ -20,8 +20,8 @@ from pipeline.masking import masked
 __all__ = [
     "LONGEST_ROUND_SECONDS",
     "SomeCamerasFailed",
-    "make_task_runner",
     "run_in_turns",
+    "run_one_by_one",
     "run_per_camera",
     "task_site",
     "unlearnt_cameras",
@@ -36,15 +36,6 @@ Outcome = dict[str, Any] | BaseException
 
 class SomeCamerasFailed(KizashiError):
     """A run ends with this when the work of a camera failed; the others' work is done."""
-
-
-def make_task_runner(cameras_at_once: int | None = None) -> TaskRunner[Any]:
-    """Return what runs the tasks of a flow: threads, two cameras at once unless told.
-
-    Decoding is a child process and networks use all cores themselves; a second camera fills the
-    pauses of the first, a third would only add its memory.
-    """
-    return ThreadPoolTaskRunner(max_workers=cameras_at_once or min(2, os.cpu_count() or 1))
 
 
 @contextmanager
@@ -69,8 +60,21 @@ def run_per_camera(
 
     A camera that fails does not stop the others; SomeCamerasFailed lists those that did.
     """
-    outcomes = _outcomes(task, folder, _named(folder, cameras), **options)
+    with chosen_task_runner(folder):
+        outcomes = _outcomes(task, folder, _named(folder, cameras), **options)
     _publish(outcomes, folder, artifact)
+
+
+def run_one_by_one(
+    task: Task[..., dict[str, Any]],
+    folder: str,
+    cameras: Sequence[str] | None,
+    artifact: str,
+    **options: Any,
+) -> None:
+    """Run a task for each camera in the process of this run, one after the other; else as
+    `run_per_camera`. The flow's own task runner is `one_at_a_time()`."""
+    _publish(_outcomes(task, folder, _named(folder, cameras), **options), folder, artifact)
 
 
 def run_in_turns(
@@ -84,13 +88,14 @@ def run_in_turns(
     """
     ends = time.monotonic() + LONGEST_ROUND_SECONDS
     totals: dict[str, Outcome] = {}
-    while True:
-        known = _named(folder, cameras)
-        names = [name for name in known if name not in totals or _waits(totals[name])]
-        for name, outcome in _outcomes(task, folder, names).items():
-            totals[name] = _added(totals.get(name), outcome)
-        if not any(map(_waits, totals.values())) or time.monotonic() >= ends:
-            break
+    with chosen_task_runner(folder):
+        while True:
+            known = _named(folder, cameras)
+            names = [name for name in known if name not in totals or _waits(totals[name])]
+            for name, outcome in _outcomes(task, folder, names).items():
+                totals[name] = _added(totals.get(name), outcome)
+            if not any(map(_waits, totals.values())) or time.monotonic() >= ends:
+                break
     _publish(totals, folder, artifact)
 
 
@@ -116,7 +121,15 @@ def _outcomes(
     task: Task[..., dict[str, Any]], folder: str, names: Sequence[str], **options: Any
 ) -> dict[str, Outcome]:
     futures = {name: task.submit(folder, name, **options) for name in names}
-    return {name: future.result(raise_on_failure=False) for name, future in futures.items()}
+    return {name: _outcome(future) for name, future in futures.items()}
+
+
+def _outcome(future: PrefectFuture[dict[str, Any]]) -> Outcome:
+    try:
+        outcome: Outcome = future.result(raise_on_failure=False)
+    except Exception as error:  # the cluster lost the worker too often, or itself
+        return error
+    return outcome
 
 
 def _waits(outcome: Outcome) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.cameras import make_task_runner, run_per_camera, task_site
+from flows.cameras import run_per_camera, task_site
 
 __all__ = ["ingest", "ingest_one"]
 
@@ -22,7 +22,7 @@ def ingest_one(site: str, camera: str) -> dict[str, Any]:
         return asdict(ingest_camera(opened, camera, progress=progress))
 
 
-@flow(name="kizashi-ingest", task_runner=make_task_runner(), persist_result=False)
+@flow(name="kizashi-ingest", persist_result=False)
 def ingest(site: str, cameras: list[str] | None = None) -> None:
     """Ingest the cameras of a site; none named means all."""
     run_per_camera(ingest_one, site, cameras or None, "kizashi-ingest")

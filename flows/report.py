@@ -8,7 +8,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.cameras import make_task_runner, run_per_camera, task_site
+from flows.cameras import run_per_camera, task_site
 
 __all__ = ["report", "report_one"]
 
@@ -24,7 +24,7 @@ def report_one(site: str, camera: str) -> dict[str, Any]:
         return {"report": str(done.page), "period": done.period.name, "alerts": done.alerts}
 
 
-@flow(name="kizashi-report", task_runner=make_task_runner(), persist_result=False)
+@flow(name="kizashi-report", persist_result=False)
 def report(site: str, cameras: list[str] | None = None) -> None:
     """Report on the cameras of a site; none named means all."""
     run_per_camera(report_one, site, cameras or None, "kizashi-report")

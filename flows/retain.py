@@ -7,7 +7,8 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.cameras import make_task_runner, run_per_camera, task_site
+from flows.cameras import run_one_by_one, task_site
+from flows.task_runners import one_at_a_time
 
 __all__ = ["retain", "retain_one"]
 
@@ -24,7 +25,7 @@ def retain_one(site: str, camera: str) -> dict[str, Any]:
         return {**counts, "size_bytes": done.size_bytes, "announced_only": done.announced}
 
 
-@flow(name="kizashi-retain", task_runner=make_task_runner(1), persist_result=False)
+@flow(name="kizashi-retain", task_runner=one_at_a_time(), persist_result=False)
 def retain(site: str, cameras: list[str] | None = None) -> None:
     """Remove what the cameras of a site keep no longer; none named means all."""
-    run_per_camera(retain_one, site, cameras or None, "kizashi-retain")
+    run_one_by_one(retain_one, site, cameras or None, "kizashi-retain")

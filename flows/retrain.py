@@ -7,7 +7,8 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.cameras import make_task_runner, run_per_camera, task_site
+from flows.cameras import run_one_by_one, task_site
+from flows.task_runners import one_at_a_time
 
 __all__ = ["retrain", "retrain_one"]
 
@@ -21,8 +22,8 @@ def retrain_one(site: str, camera: str, **options: Any) -> dict[str, Any]:
         return check_and_retrain(opened, camera, progress=progress, **options).to_row()
 
 
-@flow(name="kizashi-retrain", task_runner=make_task_runner(1), persist_result=False)
+@flow(name="kizashi-retrain", task_runner=one_at_a_time(), persist_result=False)
 def retrain(site: str, cameras: list[str] | None = None, effort: float = 1.0) -> None:
     """Check the cameras of a site for drift, one after the other, and retrain those that drift
     seriously or whose newest model is old; none named means all."""
-    run_per_camera(retrain_one, site, cameras or None, "kizashi-retrain", effort=effort)
+    run_one_by_one(retrain_one, site, cameras or None, "kizashi-retrain", effort=effort)

@@ -9,7 +9,6 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.cameras import (
-    make_task_runner,
     run_in_turns,
     run_per_camera,
     task_site,
@@ -42,13 +41,13 @@ def watch_one(site: str, camera: str) -> dict[str, Any]:
         )
 
 
-@flow(name="kizashi-score", task_runner=make_task_runner(), persist_result=False)
+@flow(name="kizashi-score", persist_result=False)
 def score(site: str, cameras: list[str] | None = None) -> None:
     """Score the cameras of a site; none named means all."""
     run_per_camera(score_one, site, cameras or None, "kizashi-score")
 
 
-@flow(name="kizashi-watch", task_runner=make_task_runner(), persist_result=False)
+@flow(name="kizashi-watch", persist_result=False)
 def watch(site: str, cameras: list[str] | None = None) -> None:
     """Watch the cameras of a site, turn by turn; none named means all."""
     run_in_turns(watch_one, site, cameras or None, "kizashi-watch")

@@ -8,7 +8,8 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from pydantic import AwareDatetime
 
-from flows.cameras import make_task_runner, run_per_camera, task_site, unlearnt_cameras
+from flows.cameras import run_one_by_one, task_site, unlearnt_cameras
+from flows.task_runners import one_at_a_time
 
 __all__ = ["train", "train_one"]
 
@@ -23,7 +24,7 @@ def train_one(site: str, camera: str, **options: Any) -> dict[str, Any]:
         return {"model": record.model_id, "preset": record.preset}
 
 
-@flow(name="kizashi-train", task_runner=make_task_runner(1), persist_result=False)
+@flow(name="kizashi-train", task_runner=one_at_a_time(), persist_result=False)
 def train(
     site: str,
     cameras: list[str] | None = None,
@@ -37,4 +38,4 @@ def train(
     which compares first, or by whoever names its camera here."""
     options = {"preset": preset, "since": since, "until": until, "effort": effort}
     names = cameras or unlearnt_cameras(site)
-    run_per_camera(train_one, site, names, "kizashi-train", **options)
+    run_one_by_one(train_one, site, names, "kizashi-train", **options)

@@ -13,7 +13,6 @@ and returns how many rows were new. Adding the same things again returns 0 and c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -49,6 +48,7 @@ from pipeline.store.nouns import (
     ViewColumn,
 )
 from pipeline.store.retention_contract import RetentionStore
+from pipeline.store.together_contract import TogetherStore
 
 __all__ = [
     "AlertFilter",
@@ -61,12 +61,8 @@ __all__ = [
 ]
 
 
-class Store(FeedbackStore, RetentionStore, Protocol):
+class Store(FeedbackStore, RetentionStore, TogetherStore, Protocol):
     """Where everything is kept. Thread safe; processes may share one database."""
-
-    @property
-    def place(self) -> str:
-        """Where the database is, as messages say it; never holds a password."""
 
     # cameras -----------------------------------------------------------------
     def put_camera(
@@ -351,30 +347,6 @@ class Store(FeedbackStore, RetentionStore, Protocol):
 
     def end_sessions(self, user: str) -> None:
         """End all sessions of a user."""
-
-    # working together ----------------------------------------------------------
-    def acquire_lease(self, name: str, owner: str, seconds: float) -> Lease:
-        """Take the lease `name`; LeaseHeld when another owner has it and it has not expired.
-        The same owner may take it again. Times are the database's."""
-
-    def renew_lease(self, lease: Lease, seconds: float) -> Lease:
-        """Prolong a lease; LeaseLost when another worker has taken it: its fence is not the last
-        one. One that ran out and that nobody took may be prolonged."""
-
-    def release_lease(self, lease: Lease) -> None:
-        """Give a lease back; one that was lost meanwhile is left alone."""
-
-    def fenced(self, lease: Lease) -> AbstractContextManager[None]:
-        """Let nothing be recorded by this thread in the block unless the lease is still its own.
-
-        Every transaction looks at the lease's fence before it is committed: LeaseLost, and nothing
-        of it is kept, when another worker has taken it."""
-
-    def leases(self) -> Sequence[Lease]:
-        """Return the leases that were not given back, by name; expired ones too."""
-
-    def audit(self, who: str, what: str, subject: str, detail: Mapping[str, Any]) -> None:
-        """Record that somebody did something to something; rows are never changed."""
 
     # reading -------------------------------------------------------------------
     def query(

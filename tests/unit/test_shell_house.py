@@ -66,6 +66,7 @@ ONLY_IN = {
     "sqlalchemy": ("pipeline/store/",),
     "alembic": ("pipeline/store/",),
     "prefect": ("flows/",),
+    **dict.fromkeys(("prefect_dask", "prefect_ray", "ray"), ("flows/task_runners.py",)),
     "paho": ("pipeline/notification/mqtt.py",),
     "typer": SHELL,
     "structlog": ("pipeline/logs.py", "pipeline/alerts/", "dashboards/"),

@@ -1,0 +1,2 @@
+-- Prefect's own database, beside that of the store.
+CREATE DATABASE prefect;
