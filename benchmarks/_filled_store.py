@@ -36,7 +36,6 @@ POLICY = EventPolicy(
     merge_gap_seconds=3.0,
 )
 LARGE_TABLES = ("anomalies", "footage", "segments", "scored_segments")
-_LARGE = f" WHERE indrelid IN ({', '.join(f"'{t}'::regclass" for t in LARGE_TABLES)})"
 SCORES = (
     '{"critic": 0.758912, "reconstruction": 1.088167, "features": 0.0, "motion": 1.105987,'
     ' "continuity": 0.0, "rhythm": 0.440914}'
@@ -142,7 +141,11 @@ def _fill_postgres(url: str, filling: Filling) -> None:
         connection.execute("SET jit = off")
         connection.execute("SET maintenance_work_mem = '512MB'")
         # Indices are made at the end, at once: row by row they are most of the work.
-        connection.execute("UPDATE pg_index SET indisready = false, indisvalid = false" + _LARGE)
+        connection.execute(
+            "UPDATE pg_index SET indisready = false, indisvalid = false"
+            " WHERE indrelid = ANY(%s::regclass[])",
+            (list(LARGE_TABLES),),
+        )
         for day in range(filling.days):
             for statement in _statements(filling, day, "postgresql"):
                 connection.execute(statement.encode())

@@ -40,6 +40,7 @@ from rich.table import Table
 
 from pipeline.assembly import Site, open_site
 from pipeline.clips.windows import Clip
+from pipeline.errors import QueryRefused
 from pipeline.footage.admission import Footage, Verdict
 from pipeline.footage.segments import Segment
 from pipeline.identity import content_id
@@ -163,9 +164,14 @@ def times(ask: Callable[[str], object], cameras: Sequence[str], rounds: int) -> 
     taken = []
     for number in range(rounds):
         began = time.perf_counter()
-        ask(cameras[number % len(cameras)])
+        try:
+            ask(cameras[number % len(cameras)])
+        except QueryRefused as error:
+            if "time" not in str(error):
+                raise
+            # The longest that a person's query may take; it counts as that long.
         taken.append(1000.0 * (time.perf_counter() - began))
-        if sum(taken) > 60_000.0:
+        if sum(taken) > 40_000.0:
             break  # what takes this long needs no 20 rounds to be known
     return {
         "median_ms": round(statistics.median(taken), 1),

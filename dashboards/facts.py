@@ -85,7 +85,7 @@ def camera_facts(
     site: Site, camera: Camera, words: Words, hours: float, until: datetime | None
 ) -> dict[str, Any]:
     """Return what the page of a camera shows: its present, the range, and the alerts in it."""
-    state = next(state for state in camera_states(site) if state.camera == camera.name)
+    (state,) = camera_states(site, camera.name)
     end = require_utc(until) if until else _end_of_range(site, state)
     since = end - timedelta(hours=hours)
     wanted = AlertFilter(cameras=[camera.name], since=since, until=end)

@@ -60,8 +60,9 @@ def run_per_camera(
 
     A camera that fails does not stop the others; SomeCamerasFailed lists those that did.
     """
+    names, _ = _named(folder, cameras)
     with chosen_task_runner(folder):
-        outcomes = _outcomes(task, folder, _named(folder, cameras), **options)
+        outcomes = _outcomes(task, folder, names, **options)
     _publish(outcomes, folder, artifact)
 
 
@@ -83,15 +84,26 @@ def run_in_turns(
     """Run a task for each camera, a turn each, and again for those of which something is `waiting`,
     until nothing waits; else as `run_per_camera`, with what the turns did added up.
 
-    So a camera with a day to catch up on never keeps another from its present. A camera that fails
-    has no more turns in this round; one that was added meanwhile has some.
+    Of which nothing waits has another turn once its last one is as long ago as the schedule of
+    rounds: no other round begins meanwhile, and a camera with a day to catch up on must not keep
+    the rest from their present. A camera that fails has no more turns in this round; one that was
+    added meanwhile has some.
     """
     ends = time.monotonic() + LONGEST_ROUND_SECONDS
     totals: dict[str, Outcome] = {}
+    last_turn: dict[str, float] = {}
     with chosen_task_runner(folder):
         while True:
-            known = _named(folder, cameras)
-            names = [name for name in known if name not in totals or _waits(totals[name])]
+            known, interval_seconds = _named(folder, cameras)
+            now = time.monotonic()
+            names = [
+                name
+                for name in known
+                if name not in totals
+                or _waits(totals[name])
+                or (isinstance(totals[name], dict) and now - last_turn[name] >= interval_seconds)
+            ]
+            last_turn.update(dict.fromkeys(names, now))
             for name, outcome in _outcomes(task, folder, names).items():
                 totals[name] = _added(totals.get(name), outcome)
             if not any(map(_waits, totals.values())) or time.monotonic() >= ends:
@@ -108,13 +120,14 @@ def unlearnt_cameras(folder: str) -> list[str]:
     return names
 
 
-def _named(folder: str, cameras: Sequence[str] | None) -> list[str]:
-    """Return the cameras that were named, which may be none; None: those of the site. A store that
-    does not answer fails here, once, and not in every task."""
+def _named(folder: str, cameras: Sequence[str] | None) -> tuple[list[str], float]:
+    """Return the cameras that were named, which may be none (None: those of the site), and the
+    seconds between scheduled rounds. A store that does not answer fails here, once, and not in
+    every task."""
     site = open_site(Path(folder))
     names = [camera.name for camera in site.store.cameras()] if cameras is None else list(cameras)
     site.close()
-    return names
+    return names, site.settings.ingest_interval_seconds
 
 
 def _outcomes(

@@ -61,10 +61,11 @@ class CameraState:
     """Of an unwell camera: what is wrong with it."""
 
 
-def camera_states(site: Site) -> list[CameraState]:
-    """Return the present of every camera, by name."""
+def camera_states(site: Site, camera: str | None = None) -> list[CameraState]:
+    """Return the present of every camera, by name, or of one."""
     names = [column.name for column in site.store.view_columns("camera_health")]
-    rows = [row for batch in site.store.view_rows("camera_health") for row in batch]
+    found = site.store.view_rows("camera_health", camera=camera)
+    rows = [row for batch in found for row in batch]
     patience = max(
         _LEAST_PATIENCE,
         timedelta(seconds=_ROUNDS_OF_PATIENCE * site.settings.ingest_interval_seconds),

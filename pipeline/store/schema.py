@@ -89,7 +89,7 @@ __all__ = [
     "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0010"
+SCHEMA_REVISION = "r0012"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 
@@ -135,6 +135,12 @@ class FootageRow(Base):
         one_of("verdict", Verdict),
         one_of("reason", Reason),
         Index(None, "camera", "end_utc"),
+        Index(
+            "ix_footage_refused",
+            "camera",
+            sqlite_where=column("verdict") == "refused",
+            postgresql_where=column("verdict") == "refused",
+        ),
     )
 
     footage_id: Mapped[Key]

@@ -78,6 +78,32 @@ def test_a_camera_with_much_to_catch_up_on_keeps_no_other_waiting(
     assert [(row["waiting"], row["undelivered"]) for row in line.rows] == [(0, 2)] * 3
 
 
+class Watch:
+    """A clock that moves when a turn is taken."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_camera_that_waits_for_nothing_has_its_turn_while_another_catches_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, folder, watch = Line({"a": 5, "b": 0, "c": -1}), site(tmp_path, "a", "b", "c"), Watch()
+    (tmp_path / "kizashi.toml").write_text("ingest_interval_seconds = 60\n", encoding="utf-8")
+    monkeypatch.setattr(cameras, "time", watch)
+
+    def a_while() -> None:
+        watch.now += 25.0
+
+    line.meanwhile = a_while
+    with pytest.raises(SomeCamerasFailed, match="c: no disk"):
+        run(monkeypatch, line, folder)
+    assert line.turns == ["a", "b", "c", "a", "b", "a", "a", "b", "a"]
+
+
 def test_a_camera_that_fails_has_no_more_turns_and_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
