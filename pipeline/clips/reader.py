@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -229,13 +230,34 @@ class ClipReader:
 
     def planes_NPTHW(self, windows: WindowBatch) -> Tensor:
         """Return what the networks see of whole frames, float32 in [-1, 1]."""
-        flow = torch.from_numpy(windows.flow_NTHW2).float()
         return planes_of(
             torch.from_numpy(windows.pictures),
             torch.from_numpy(self.background_of(windows.lighting)).unsqueeze(0),
             self.planes,
-            speed_plane(torch.hypot(flow[..., 0], flow[..., 1]), self.full_speed_px),
+            self._speeds(windows),
         )
+
+    def _speeds(self, windows: WindowBatch) -> Tensor:
+        """Return the speed plane of windows, NTHW; worked out once for all that a frame is in."""
+        flow_NTHW2 = torch.from_numpy(windows.flow_NTHW2)
+        if not windows.frames_us or not flow_NTHW2.numel():
+            return self._speed(flow_NTHW2)
+        places: dict[tuple[int, ...], int] = {}
+        firsts, chosen = list[tuple[int, int]](), list[int]()
+        clips, frames = flow_NTHW2.shape[:2]
+        for window, frame in product(range(clips), range(frames)):
+            # The first frame of a window has the flow of the second.
+            key = windows.frame_key(window, max(frame, min(1, frames - 1)))
+            if key not in places:
+                places[key] = len(firsts)
+                firsts.append((window, frame))
+            chosen.append(places[key])
+        speed_UHW = self._speed(torch.stack([flow_NTHW2[at] for at in firsts]))
+        return speed_UHW[chosen].reshape(clips, frames, *speed_UHW.shape[1:])
+
+    def _speed(self, flow_XHW2: Tensor) -> Tensor:
+        flow = flow_XHW2.float()
+        return speed_plane(torch.hypot(flow[..., 0], flow[..., 1]), self.full_speed_px)
 
 
 def _together(clips: list[Clip], windows: list[Window]) -> WindowBatch:
