@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from pipeline.health.reference import HealthReference
 from pipeline.health.watch import HealthWatch
 from pipeline.lighting.judge import Lighting
 from pipeline.lighting.watch import LightingWatch
+from pipeline.stopwatch import stage, timed
 from pipeline.timebase import shift_utc
 
 __all__ = ["ClipReader", "Moment", "Stretch", "WindowBatch", "view_for"]
@@ -84,6 +86,15 @@ class WindowBatch:
     """When each of them ends."""
     lighting: str = ""
     """Name of the lighting state of all of them; empty where the camera has only one."""
+    frames_us: tuple[tuple[int, ...], ...] = ()
+    """Media times of the frames of each window, all of one segment: windows overlap, and what is
+    worked out of one frame's flow is the same in all of them. Empty where nothing is known: then no
+    frame is taken for another."""
+
+    def frame_key(self, window: int, frame: int) -> tuple[int, ...]:
+        """Return what two frames of these windows have in common if they are the same one. The
+        first frame of a window has no flow of its own."""
+        return (self.frames_us[window][frame],) if self.frames_us else (window, frame)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,14 +158,16 @@ class ClipReader:
         pictures = self._frames(stretch)
         frames = self._with_history(with_flow(pictures, self.flow) if self.flow else pictures)
         cut = windows(frames, segment=stretch.segment, length=self.frames, stride=stride)
-        for clip, window in cut:
-            if self.view.grey:
-                background = torch.from_numpy(self.background_of(window.lighting))
-                seen = torch.from_numpy(window.pictures).unsqueeze(0)
-                aligned = align_lighting(seen, background)[0].round().to(torch.uint8).numpy()
-                yield clip, replace(window, pictures=self._calmed(aligned, window.lighting))
-            else:
-                yield clip, window
+        for clip, window in timed("windows", cut):
+            yield clip, self._aligned(window) if self.view.grey else window
+
+    def _aligned(self, window: Window) -> Window:
+        """Return a grey window in the light of the background."""
+        with stage("light"):
+            background = torch.from_numpy(self.background_of(window.lighting))
+            seen = torch.from_numpy(window.pictures).unsqueeze(0)
+            aligned = align_lighting(seen, background)[0].round().to(torch.uint8).numpy()
+            return replace(window, pictures=self._calmed(aligned, window.lighting))
 
     def histories(
         self, stretch: Stretch
@@ -165,20 +178,23 @@ class ClipReader:
                 yield Moment(stretch.segment.segment_id, frame.pts_us), frame.history_SGW2
 
     def _frames(self, stretch: Stretch) -> Iterator[WorkingFrame]:
-        frames = working_frames(
-            stretch.source,
-            self.view,
-            start_us=stretch.segment.start_us,
-            end_us=stretch.segment.end_us,
-            folder_frame_rate=self.folder_frame_rate,
-            stall_seconds=self.stall_seconds,
+        frames = timed(
+            "decode",
+            working_frames(
+                stretch.source,
+                self.view,
+                start_us=stretch.segment.start_us,
+                end_us=stretch.segment.end_us,
+                folder_frame_rate=self.folder_frame_rate,
+                stall_seconds=self.stall_seconds,
+            ),
         )
         if self.health:
-            frames = self.health.watched(frames, stretch.segment)
+            frames = timed("health", self.health.watched(frames, stretch.segment))
         if stretch.lighting:
             frames = (replace(frame, lighting=stretch.lighting) for frame in frames)
         elif self.lighting:
-            frames = self.lighting.watched(frames, stretch.segment)
+            frames = timed("lighting", self.lighting.watched(frames, stretch.segment))
         if self.unlearnt_HW is None or not self.view.grey:
             return frames
         return (replace(frame, image=self._calmed(frame.image, frame.lighting)) for frame in frames)
@@ -214,22 +230,45 @@ class ClipReader:
 
     def planes_NPTHW(self, windows: WindowBatch) -> Tensor:
         """Return what the networks see of whole frames, float32 in [-1, 1]."""
-        flow = torch.from_numpy(windows.flow_NTHW2).float()
         return planes_of(
             torch.from_numpy(windows.pictures),
             torch.from_numpy(self.background_of(windows.lighting)).unsqueeze(0),
             self.planes,
-            speed_plane(torch.hypot(flow[..., 0], flow[..., 1]), self.full_speed_px),
+            self._speeds(windows),
         )
+
+    def _speeds(self, windows: WindowBatch) -> Tensor:
+        """Return the speed plane of windows, NTHW; worked out once for all that a frame is in."""
+        flow_NTHW2 = torch.from_numpy(windows.flow_NTHW2)
+        if not windows.frames_us or not flow_NTHW2.numel():
+            return self._speed(flow_NTHW2)
+        places: dict[tuple[int, ...], int] = {}
+        firsts, chosen = list[tuple[int, int]](), list[int]()
+        clips, frames = flow_NTHW2.shape[:2]
+        for window, frame in product(range(clips), range(frames)):
+            # The first frame of a window has the flow of the second.
+            key = windows.frame_key(window, max(frame, min(1, frames - 1)))
+            if key not in places:
+                places[key] = len(firsts)
+                firsts.append((window, frame))
+            chosen.append(places[key])
+        speed_UHW = self._speed(torch.stack([flow_NTHW2[at] for at in firsts]))
+        return speed_UHW[chosen].reshape(clips, frames, *speed_UHW.shape[1:])
+
+    def _speed(self, flow_XHW2: Tensor) -> Tensor:
+        flow = flow_XHW2.float()
+        return speed_plane(torch.hypot(flow[..., 0], flow[..., 1]), self.full_speed_px)
 
 
 def _together(clips: list[Clip], windows: list[Window]) -> WindowBatch:
     flows = [window.flow_THW2 for window in windows if window.flow_THW2 is not None]
     histories = [window.history_SGW2 for window in windows if window.history_SGW2 is not None]
+    all_timed = all(len(window.pts_us) == len(window.pictures) for window in windows)
     return WindowBatch(
         pictures=np.stack([window.pictures for window in windows]),
         flow_NTHW2=np.stack(flows) if flows else np.empty((0, 0, 0, 0, 2), np.float16),
         history_NSGW2=np.stack(histories) if histories else None,
         moments=tuple(Moment(clip.segment_id, clip.end_us) for clip in clips),
         lighting=windows[0].lighting,
+        frames_us=tuple(window.pts_us for window in windows) if all_timed else (),
     )

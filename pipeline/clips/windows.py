@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.footage.frames import WorkingFrame
 from pipeline.footage.segments import Segment
 from pipeline.identity import content_id
+from pipeline.stopwatch import stage
 from pipeline.timebase import shift_utc
 
 __all__ = ["Clip", "Window", "windows"]
@@ -53,6 +54,8 @@ class Window:
     when the frames have none."""
     lighting: str = ""
     """Name of the lighting state of all its frames; empty where nobody asked."""
+    pts_us: tuple[int, ...] = ()
+    """Media time of each frame; empty where they have none."""
 
 
 def windows(
@@ -87,16 +90,20 @@ def _window(held: Iterable[WorkingFrame]) -> Window:
     frames = list(held)
     # The first frame's flow is not asked for, unless it is the only one.
     moving = frames[1:] or frames
-    flows = [frame.flow_HW2() for frame in moving if frame.flow_HW2 is not None]
+    with stage("flow"):
+        flows = [frame.flow_HW2() for frame in moving if frame.flow_HW2 is not None]
     flow_THW2 = None
     if len(flows) == len(moving):
         flow_THW2 = np.stack([flows[0]] * (len(frames) - len(flows)) + flows)
-    history = frames[-1].history_SGW2
+    with stage("history"):
+        history = frames[-1].history_SGW2
+        history_SGW2 = None if history is None else history()
     return Window(
         pictures=np.stack([frame.image for frame in frames]),
         flow_THW2=flow_THW2,
-        history_SGW2=None if history is None else history(),
+        history_SGW2=history_SGW2,
         lighting=frames[-1].lighting,
+        pts_us=tuple(frame.pts_us for frame in frames),
     )
 
 

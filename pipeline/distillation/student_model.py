@@ -29,6 +29,7 @@ from pipeline.learning.camera_model import CameraModel, choose_device
 from pipeline.scoring.calibration import TailModel
 from pipeline.scoring.fusion import CalibratedClips, joined_statistic
 from pipeline.scoring.policy import policy_within
+from pipeline.stopwatch import stage
 from tgan_core.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
 from tgan_core.errors import CheckpointError, NonFiniteError
 from tgan_core.student import Student, StudentGeometry
@@ -114,7 +115,10 @@ class StudentModel:
         self, reader: ClipReader, windows: WindowBatch, *, leave_one_out: bool = False
     ) -> CalibratedClips:
         """Return the calibrated scores of clips; there is no one to leave out."""
-        return self._calibrated(self._surprise(windows))
+        with stage(STUDENT):
+            surprise_N2GW = self._surprise(windows)
+        with stage("fusion"):
+            return self._calibrated(surprise_N2GW)
 
     def _calibrated(self, surprise_N2GW: NDArray[np.float32]) -> CalibratedClips:
         score = self.statistic_tail.surprise(_statistic(surprise_N2GW))

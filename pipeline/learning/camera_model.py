@@ -38,6 +38,7 @@ from pipeline.scoring.feature_bank import DepthBank
 from pipeline.scoring.fusion import CalibratedClips, Calibration, fuse
 from pipeline.scoring.policy import policy_within
 from pipeline.scoring.rhythm_bank import RhythmBank
+from pipeline.stopwatch import stage
 from tgan_core.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
 from tgan_core.critic import Critic
 from tgan_core.encoder import Encoder
@@ -150,9 +151,12 @@ class CameraModel:
         self, reader: ClipReader, windows: WindowBatch, *, leave_one_out: bool = False
     ) -> CalibratedClips:
         """Return the calibrated scores of clips; `leave_one_out`: also by all experts but one."""
-        maps = all_term_maps(self.experts, self.sight.batch(reader, windows))
+        with stage("planes"):
+            batch = self.sight.batch(reader, windows)
+        maps = all_term_maps(self.experts, batch)
         calibration = self.calibration_in(windows.lighting)
-        return fuse(self.experts, calibration, maps, leave_one_out=leave_one_out)
+        with stage("fusion"):
+            return fuse(self.experts, calibration, maps, leave_one_out=leave_one_out)
 
     def calibration_in(self, lighting: str) -> Calibration:
         """Return what values mean in a lighting state; empty where the camera has only one."""

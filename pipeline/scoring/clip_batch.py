@@ -20,6 +20,7 @@ from pipeline.clips.reader import WindowBatch
 from pipeline.clips.tiles import CELL_PX, TileGrid, cut_tiles, stitch_tiles
 from pipeline.scoring.feature_bank import DepthBank
 from pipeline.scoring.rhythm_bank import RhythmBank
+from pipeline.stopwatch import stage
 from tgan_core.critic import Critic
 from tgan_core.encoder import Encoder
 from tgan_core.video_generator import VideoGenerator
@@ -104,13 +105,13 @@ class ClipBatch:
     @cached_property
     def critic_features(self) -> list[Tensor]:
         """Activations of the critic over whole frames, from the first layer to the last."""
-        with self.networks.precision():
+        with stage("critic"), self.networks.precision():
             return self.networks.critic.features(self.planes_NPTHW)
 
     @cached_property
     def critic_map_NGW(self) -> NDArray[np.float32]:
         """Critic output over whole frames on the score grid; larger is more like normal."""
-        with self.networks.precision():
+        with stage("critic"), self.networks.precision():
             scores_NHW = self.networks.critic.score_map_from_features(self.critic_features).float()
         # The critic's last layer spans 4 x 4 cells: 3 fewer each way, put back at the edges.
         padded = F.pad(scores_NHW.unsqueeze(1), (1, 2, 1, 2), mode="replicate")
@@ -138,8 +139,9 @@ class ClipBatch:
     @cached_property
     def latent_NKZ(self) -> Tensor:
         """Latent of every tile of `tiles_NK`, by the encoder."""
-        with self.networks.precision():
-            tiles = cut_tiles(self.planes_NPTHW, self.grid, self.tiles_NK)
+        with stage("encoder"), self.networks.precision():
+            with stage("tiles"):
+                tiles = cut_tiles(self.planes_NPTHW, self.grid, self.tiles_NK)
             parts = [self.networks.encoder(part) for part in torch.split(tiles, _TILES_AT_ONCE)]
             latent_MZ = torch.cat(parts).float()
             return latent_MZ.reshape(len(self), -1, latent_MZ.shape[1])
@@ -148,16 +150,18 @@ class ClipBatch:
     def reconstruction_NPTHW(self) -> Tensor:
         """What the generator makes of the latents, stitched to whole frames; where it did not look,
         the clip itself."""
-        with self.networks.precision():
+        with stage("tiles"), self.networks.precision():
             latents = self.latent_NKZ.flatten(0, 1)
-            parts = [self.networks.generator(part) for part in torch.split(latents, _TILES_AT_ONCE)]
+            with stage("generator"):
+                split = torch.split(latents, _TILES_AT_ONCE)
+                parts = [self.networks.generator(part) for part in split]
             stitched = stitch_tiles(torch.cat(parts).float(), self.grid, self.tiles_NK)
             return torch.where(stitched.isnan(), self.planes_NPTHW, stitched)
 
     @cached_property
     def reconstruction_features(self) -> list[Tensor]:
         """Activations of the critic over the reconstruction."""
-        with self.networks.precision():
+        with stage("critic of the reconstruction"), self.networks.precision():
             return self.networks.critic.features(self.reconstruction_NPTHW)
 
     def over_tiles(self, values_NK: Tensor) -> NDArray[np.float32]:

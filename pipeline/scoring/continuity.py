@@ -12,7 +12,7 @@ Shapes: N clips, T frames, H x W pixels, grid of G x W cells.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -74,28 +74,45 @@ _LEAST_MOVEMENT_PX = 100.0 / _REDUCED**3
 def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
     """Return each term's value on the score grid, NGW."""
     maps = {name: np.zeros((len(batch), *batch.grid.cells), np.float32) for name in TERMS}
+    breaks = _Breaks(batch)
     for index, flow_THW2 in enumerate(batch.windows.flow_NTHW2):
         # The first frame of a window has the flow of the second.
         first = max(1, len(flow_THW2) - _PAIRS - 1)
-        flows = [_reduced(flow) for flow in flow_THW2[first:]]
-        for before_HW2, now_HW2 in pairwise(flows):
-            for name, odds_HW in zip(
-                ("break", "scene_break"), broken_odds(before_HW2, now_HW2), strict=True
-            ):
-                _keep_largest(maps[name][index], odds_HW)
-        pictures = batch.windows.pictures[index]
+        smooth = [_smooth(grey_of(picture)) for picture in batch.windows.pictures[index, first:]]
         for frame in range(first + 1, len(flow_THW2)):
-            before_HW, now_HW = grey_of(pictures[frame - 1]), grey_of(pictures[frame])
-            residual_HW = displaced_difference(before_HW, now_HW, flow_THW2[frame])
-            _keep_largest(maps["sudden"][index], residual_HW)
+            for name, odds_GW in breaks.at(index, frame).items():
+                np.maximum(maps[name][index], odds_GW, out=maps[name][index])
+            before_HW, now_HW = smooth[frame - first - 1 : frame - first + 1]
+            residual_HW = _displaced(before_HW, now_HW, flow_THW2[frame])
+            sudden_GW = largest_of_cells(residual_HW, batch.grid.cells)
+            np.maximum(maps["sudden"][index], sudden_GW, out=maps["sudden"][index])
     maps["sudden"] = maximum_filter(maps["sudden"], (1, _AROUND_CELLS, _AROUND_CELLS))
     return maps
 
 
-def _keep_largest(map_GW: NDArray[np.float32], values_HW: NDArray[np.float32]) -> None:
-    """Raise every cell to the largest of the values in it."""
-    rows, columns = map_GW.shape
-    np.maximum(map_GW, largest_of_cells(values_HW, (rows, columns)), out=map_GW)
+class _Breaks:
+    """What breaks at each frame of a batch, worked out once for all windows that it is in."""
+
+    def __init__(self, batch: ClipBatch) -> None:
+        self._windows = batch.windows
+        self._cells = batch.grid.cells
+        self._flows: dict[tuple[int, ...], NDArray[np.float32]] = {}
+        self._odds: dict[tuple[int, ...], dict[str, NDArray[np.float32]]] = {}
+
+    def at(self, window: int, frame: int) -> dict[str, NDArray[np.float32]]:
+        """Return the largest odds in every cell from the frame before, GW a term."""
+        key = self._windows.frame_key(window, frame)
+        if key not in self._odds:
+            odds = broken_odds(self._flow(window, frame - 1), self._flow(window, frame))
+            largest = (largest_of_cells(odds_HW, self._cells) for odds_HW in odds)
+            self._odds[key] = dict(zip(("break", "scene_break"), largest, strict=True))
+        return self._odds[key]
+
+    def _flow(self, window: int, frame: int) -> NDArray[np.float32]:
+        key = self._windows.frame_key(window, frame)
+        if key not in self._flows:
+            self._flows[key] = _reduced(self._windows.flow_NTHW2[window, frame])
+        return self._flows[key]
 
 
 def displaced_difference(
@@ -103,21 +120,19 @@ def displaced_difference(
 ) -> NDArray[np.float32]:
     """Return by how many grey levels, on average around each pixel, a picture differs from the one
     before moved along the flow, HW; a change of the light of the whole picture is no difference."""
-    before, now = (
-        cv2.GaussianBlur(picture.astype(np.float32), (0, 0), _SMOOTH_PX)
-        for picture in (before_HW, now_HW)
-    )
-    height, width = before_HW.shape
-    rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    flow = flow_HW2.astype(np.float32)
-    moved = cv2.remap(
-        now,
-        columns + flow[..., 0],
-        rows + flow[..., 1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    difference = moved - before
+    return _displaced(_smooth(before_HW), _smooth(now_HW), flow_HW2)
+
+
+def _smooth(picture_HW: NDArray[np.uint8]) -> NDArray[np.float32]:
+    smooth_HW = cv2.GaussianBlur(picture_HW.astype(np.float32), (0, 0), _SMOOTH_PX)
+    return np.asarray(smooth_HW, np.float32)
+
+
+def _displaced(
+    before_HW: NDArray[np.float32], now_HW: NDArray[np.float32], flow_HW2: NDArray[np.float16]
+) -> NDArray[np.float32]:
+    moved_HW = _followed(now_HW, flow_HW2.astype(np.float32))
+    difference = moved_HW - before_HW
     difference -= np.median(difference[::2, ::2])
     return np.asarray(cv2.blur(np.abs(difference), (_SUDDEN_PX, _SUDDEN_PX)), np.float32)
 
@@ -161,17 +176,33 @@ def _change(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return by how much movement changed along itself, and how much there was on both sides, for
     each pixel that moves in `from`; else 0."""
-    height, width = from_HW2.shape[:2]
-    rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    there = (columns + from_HW2[..., 0], rows + from_HW2[..., 1])
-    followed_HW2 = np.asarray(
-        cv2.remap(to_HW2, *there, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
-    )
+    followed_HW2 = _followed(to_HW2, from_HW2)
     length_HW = _length(from_HW2)
     moving_HW = length_HW > _MOVING_PX
     changed_HW = moving_HW * _length(followed_HW2 - from_HW2)
     moved_HW = moving_HW * (length_HW + _length(followed_HW2))
     return changed_HW.astype(np.float32), moved_HW.astype(np.float32)
+
+
+def _followed(
+    values_HWX: NDArray[np.float32], flow_HW2: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return at each pixel the values at the place that its flow leads to."""
+    columns_HW, rows_HW = _places(*flow_HW2.shape[:2])
+    found = cv2.remap(
+        values_HWX,
+        columns_HW + flow_HW2[..., 0],
+        rows_HW + flow_HW2[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(found, np.float32)
+
+
+@lru_cache(maxsize=4)
+def _places(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    rows_HW, columns_HW = np.mgrid[:height, :width].astype(np.float32)
+    return columns_HW, rows_HW
 
 
 def _length(flow_HW2: NDArray[np.float32]) -> NDArray[np.float32]:

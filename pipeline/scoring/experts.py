@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.scoring import continuity, critic, features, motion, reconstruction, rhythm
 from pipeline.scoring.clip_batch import ClipBatch
 from pipeline.scoring.term import Term
+from pipeline.stopwatch import stage
 
 __all__ = ["EXPERTS", "TGAN_EXPERTS", "Expert", "all_term_maps", "experts_named"]
 
@@ -37,7 +38,11 @@ TGAN_EXPERTS = frozenset({"critic", "reconstruction", "features"})
 
 def all_term_maps(experts: Iterable[Expert], batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
     """Return the maps of every term of the experts, NGW, not yet calibrated."""
-    return {term: values for expert in experts for term, values in expert.term_maps(batch).items()}
+    maps: dict[str, NDArray[np.float32]] = {}
+    for expert in experts:
+        with stage(expert.name):
+            maps |= expert.term_maps(batch)
+    return maps
 
 
 def experts_named(names: tuple[str, ...]) -> tuple[Expert, ...]:

@@ -5,7 +5,7 @@ Shapes: N clips, grid of G x W cells, D principal components, M windows in the b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,11 @@ class DepthBank:
     basis_CD: Tensor
     """Divides each channel by its spread, then projects on the principal components."""
     bank_GWMD: Tensor
+    lengths_GWM: Tensor = field(init=False, repr=False)
+    """Squares of the lengths of what is in the bank."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lengths_GWM", self.bank_GWMD.square().sum(dim=3))
 
     def project(self, features_NCGW: Tensor) -> Tensor:
         """Return the features in the bank's coordinates, NGWD."""
@@ -44,17 +49,30 @@ class DepthBank:
         thing one cell further along its way is not new.
         """
         seen_GWND = self.project(features_NCGW).permute(1, 2, 0, 3)
-        rows, columns, clips = seen_GWND.shape[:3]
-        nearest = torch.full((rows, columns, clips), torch.inf, device=seen_GWND.device)
+        columns, clips = seen_GWND.shape[1:3]
+        squares_GWN = torch.full(seen_GWND.shape[:3], torch.inf, device=seen_GWND.device)
+        # All neighbours ask the bank of a cell in one product: |q - b|^2 = |q|^2 + |b|^2 - 2 q.b,
+        # of which |q|^2 is the same for all b and waits until the least is known.
+        asked = F.pad(seen_GWND, (0, 0, 0, 0, 1, 1))
+        around = torch.cat([asked[:, shift : shift + columns] for shift in range(3)], dim=2)
+        least = _least_excess(around, self.bank_GWMD, self.lengths_GWM)
         for shift in (-1, 0, 1):
             here = slice(max(0, -shift), columns - max(0, shift))
             there = slice(max(0, shift), columns + min(0, shift))
-            apart = torch.cdist(
-                seen_GWND[:, here].flatten(0, 1), self.bank_GWMD[:, there].flatten(0, 1)
-            )
-            least = apart.amin(dim=2).reshape(rows, -1, clips)
-            nearest[:, here] = torch.minimum(nearest[:, here], least)
-        return nearest.permute(2, 0, 1)
+            # In the bank of the cell `shift` to the right, this cell is `shift` to the left.
+            turn = slice((1 - shift) * clips, (2 - shift) * clips)
+            squares_GWN[:, here] = torch.minimum(squares_GWN[:, here], least[:, there, turn])
+        lengths_GWN = seen_GWND.square().sum(dim=3)
+        return (squares_GWN + lengths_GWN).clamp_min(0.0).sqrt().permute(2, 0, 1)
+
+
+def _least_excess(seen_GWND: Tensor, bank_GWMD: Tensor, lengths_GWM: Tensor) -> Tensor:
+    """Return the least of |b|^2 - 2 q.b over the bank of each cell, GWN."""
+    rows = [
+        torch.baddbmm(lengths_WM.unsqueeze(1), seen_WND, bank_WMD.transpose(1, 2), alpha=-2.0)
+        for seen_WND, bank_WMD, lengths_WM in zip(seen_GWND, bank_GWMD, lengths_GWM, strict=True)
+    ]
+    return torch.stack([row.amin(dim=2) for row in rows])
 
 
 def cell_features(activations_BCTHW: Tensor, cells: tuple[int, int]) -> Tensor:

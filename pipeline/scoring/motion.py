@@ -37,21 +37,30 @@ _WINDOW_PX = CELL_PX * 3 // 2
 
 def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
     """Return each term's value on the score grid, NGW, in working pixels a frame."""
-    rows, columns = batch.grid.cells
-    speed, flow_x, flow_y = (np.empty((len(batch), rows, columns), np.float32) for _ in range(3))
+    maps_NGW3 = np.empty((len(batch), *batch.grid.cells, 3), np.float32)
+    known: dict[tuple[int, ...], NDArray[np.float32]] = {}
     for index, flow_THW2 in enumerate(batch.windows.flow_NTHW2):
         # The first frame of a window has the flow of the second.
-        pairs_THW2 = flow_THW2[1:].astype(np.float32)
-        runs = [
-            pairs_THW2[first : first + _STEPS].mean(axis=0)
-            for first in range(max(1, len(pairs_THW2) - _STEPS + 1))
-        ]
-        fast = [largest_of_cells(coherent_speed(flow_HW2), batch.grid.cells) for flow_HW2 in runs]
-        speed[index] = np.mean(fast, axis=0)
-        flow_HW2, size = np.mean(runs, axis=0), (columns, rows)
-        flow_x[index] = cv2.resize(flow_HW2[..., 0], size, interpolation=cv2.INTER_AREA)
-        flow_y[index] = cv2.resize(flow_HW2[..., 1], size, interpolation=cv2.INTER_AREA)
+        pairs_THW2 = flow_THW2[1:]
+        runs = []
+        for first in range(max(1, len(pairs_THW2) - _STEPS + 1)):
+            run_THW2 = pairs_THW2[first : first + _STEPS]
+            # By its last frame: all runs are of the same length.
+            key = batch.windows.frame_key(index, first + len(run_THW2))
+            if key not in known:
+                known[key] = _of_run(run_THW2, batch.grid.cells)
+            runs.append(known[key])
+        maps_NGW3[index] = np.mean(runs, axis=0)
+    speed, flow_x, flow_y = np.moveaxis(maps_NGW3, -1, 0)
     return {"speed": speed, "pace": speed, "flow_x": flow_x, "flow_y": flow_y}
+
+
+def _of_run(flow_THW2: NDArray[np.float16], cells: tuple[int, int]) -> NDArray[np.float32]:
+    """Return coherent speed and mean flow (right, down) of some frame pairs in a row, GW3."""
+    flow_HW2 = flow_THW2.astype(np.float32).mean(axis=0)
+    mean_GW2 = cv2.resize(flow_HW2, cells[::-1], interpolation=cv2.INTER_AREA)
+    fast_GW = largest_of_cells(coherent_speed(flow_HW2), cells)
+    return np.dstack([fast_GW, mean_GW2]).astype(np.float32)
 
 
 def coherent_speed(flow_HW2: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -34,6 +35,7 @@ from pipeline.scoring.joining import join_around
 from pipeline.scoring.peak import picture_of
 from pipeline.scoring.scorer import score_stretch
 from pipeline.scoring.sight import sight_of
+from pipeline.stopwatch import Stopwatch, stage
 from pipeline.store.leases import lease_kept
 from pipeline.timebase import seconds
 from pipeline.zones.judging import alerts_of_part, part_policies
@@ -41,6 +43,7 @@ from pipeline.zones.judging import alerts_of_part, part_policies
 __all__ = ["ScoreSummary", "score_camera"]
 
 _ROWS_AT_ONCE = 256
+_TOLD_SECONDS = 0.005
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +67,23 @@ class ScoreSummary:
     """Segments that are left for the next turn."""
     let_go_seconds: float = 0.0
     """Of footage that waited too long, and is blind time now."""
+    wall_seconds: float = 0.0
+    """Of the whole run, the model's loading included."""
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    """What they were spent on, the longest first: wall seconds by stage (docs/speed.md). Stages of
+    two threads overlap, so they may be more together."""
+
+    def stages_line(self) -> str:
+        """Return one line that says where the time went; empty where nothing was scored."""
+        if not self.clips or not self.wall_seconds:
+            return ""
+        told = [
+            f"{name} {spent:.2f} s"
+            for name, spent in self.stage_seconds.items()
+            if spent >= _TOLD_SECONDS
+        ]
+        rate = self.clips / self.wall_seconds
+        return f"{self.wall_seconds:.1f} s, {rate:.1f} clips a second: {', '.join(told)}"
 
 
 def score_camera(
@@ -82,51 +102,76 @@ def score_camera(
     `turn_seconds`: stop once this much footage is scored; None: when nothing waits. Footage of a
     live camera that waited longer than the setting `most_behind_seconds` is let go.
 
+    The time of its stages is in the summary, and in the last line of progress.
+
     Doing it again adds nothing. Killed in the middle, the next call scores what is missing. A file
     that was removed since it was taken in never stops its neighbours.
     """
     camera = check_camera(site.store.camera(camera_name))
-    record, model = _model_for(site, camera_name, exported)
-    keep_freed_memory()
-    run = _ScoringRun(site, camera, record, model)
-    totals = ScoreSummary()
-    with lease_kept(site.store, f"score/{camera_name}", site.settings.lease_seconds):
-        wake_patterns(site, camera, record.model_id, model, run.stretch_of, progress)
-        totals = replace(totals, let_go_seconds=let_go(site, camera, record, progress))
-        waiting = [
-            segment
-            for segment in waiting_segments(site, camera, record)
-            if since is None or segment.end_utc > since
-        ]
-        for done, segment in enumerate(waiting):
-            if turn_seconds is not None and totals.footage_seconds >= turn_seconds:
-                return replace(totals, waiting=len(waiting) - done)
-            try:
-                clips, health, new_health = run.score(segment)
-                events, alerts, suppressed = run.join_around(segment)
-            except FootageError as error:
-                totals = replace(totals, unreadable=totals.unreadable + 1)
-                progress(f"not scored: {error}")
-                continue
-            # The mark comes last: killed anywhere before it, all of this is done again and adds
-            # only what is missing.
+    began = time.perf_counter()
+    with Stopwatch().running() as watch:
+        with stage("model"):
+            record, model = _model_for(site, camera_name, exported)
+        keep_freed_memory()
+        run = _ScoringRun(site, camera, record, model)
+        with lease_kept(site.store, f"score/{camera_name}", site.settings.lease_seconds):
+            wake_patterns(site, camera, record.model_id, model, run.stretch_of, progress)
+            let_go_seconds = let_go(site, camera, record, progress)
+            totals = _score_waiting(run, since, turn_seconds, progress)
+    totals = replace(
+        totals,
+        let_go_seconds=let_go_seconds,
+        wall_seconds=round(time.perf_counter() - began, 3),
+        stage_seconds={name: round(took.seconds, 3) for name, took in watch.stages.items()},
+    )
+    if line := totals.stages_line():
+        progress(f"{camera_name}: {line}")
+    return totals
+
+
+def _score_waiting(
+    run: _ScoringRun,
+    since: datetime | None,
+    turn_seconds: float | None,
+    progress: Callable[[str], None],
+) -> ScoreSummary:
+    """Score what waits, segment by segment."""
+    site, record, totals = run.site, run.record, ScoreSummary()
+    waiting = [
+        segment
+        for segment in waiting_segments(site, run.camera, record)
+        if since is None or segment.end_utc > since
+    ]
+    for done, segment in enumerate(waiting):
+        if turn_seconds is not None and totals.footage_seconds >= turn_seconds:
+            return replace(totals, waiting=len(waiting) - done)
+        try:
+            clips, health, new_health = run.score(segment)
+            events, alerts, suppressed = run.join_around(segment)
+        except FootageError as error:
+            totals = replace(totals, unreadable=totals.unreadable + 1)
+            progress(f"not scored: {error}")
+            continue
+        # The mark comes last: killed anywhere before it, all of this is done again and adds only
+        # what is missing.
+        with stage("store"):
             site.store.mark_scored(segment.segment_id, record.model_id, clips, site.clock.now_utc())
-            length = seconds(segment.end_us - segment.start_us)
-            totals = replace(
-                totals,
-                segments=totals.segments + 1,
-                clips=totals.clips + clips,
-                footage_seconds=totals.footage_seconds + length,
-                events=totals.events + events,
-                alerts=totals.alerts + alerts,
-                suppressed=totals.suppressed + suppressed,
-                health_events=totals.health_events + new_health,
-            )
-            path = site.store.footage(segment.footage_id).path
-            quiet = f", {suppressed} suppressed as known harmless" if suppressed else ""
-            progress(f"scored {path} {length:.1f} s, {clips} clips, {alerts} new alerts{quiet}")
-            for event in health:
-                progress(event.line())
+        length = seconds(segment.end_us - segment.start_us)
+        totals = replace(
+            totals,
+            segments=totals.segments + 1,
+            clips=totals.clips + clips,
+            footage_seconds=totals.footage_seconds + length,
+            events=totals.events + events,
+            alerts=totals.alerts + alerts,
+            suppressed=totals.suppressed + suppressed,
+            health_events=totals.health_events + new_health,
+        )
+        path = run.stretch(segment).footage.path
+        quiet = f", {suppressed} suppressed as known harmless" if suppressed else ""
+        progress(f"scored {path} {length:.1f} s, {clips} clips, {alerts} new alerts{quiet}")
+        for event in health:
+            progress(event.line())
     return totals
 
 
@@ -179,16 +224,18 @@ class _ScoringRun:
         )
         rows = (item.anomaly for item in scored)
         while group := list(islice(rows, _ROWS_AT_ONCE)):
-            self.site.store.add_anomalies(group)
+            with stage("store"):
+                self.site.store.add_anomalies(group)
             count += len(group)
         health = self.reader.health.take() if self.reader.health else []
         spells, switches = self.reader.lighting.take() if self.reader.lighting else ([], [])
         store = self.site.store
-        store.put_lighting(segment.segment_id, spells)
         found = sorted([*health, *switches], key=lambda event: event.start_us)
         unknown = [spell for spell in spells if spell.state == UNKNOWN]
         told: list[HealthEvent | LightingEvent] = [*found, *unknown]
-        return count, told, store.put_health(segment.segment_id, found)
+        with stage("store"):
+            store.put_lighting(segment.segment_id, spells)
+            return count, told, store.put_health(segment.segment_id, found)
 
     def join_around(self, segment: Segment) -> tuple[int, int, int]:
         """Bring events and alerts around a segment up to date; return how many events are new, how
@@ -196,15 +243,17 @@ class _ScoringRun:
         store, model, camera = self.site.store, self.model, self.camera
         events: list[Event] = []
         alerts: list[Alert] = []
-        for part in part_policies(camera, model.policy, model.tail):
-            found = join_around(store, self.record.model_id, part, segment)
-            events += found
-            alerts += alerts_of_part(found, part, camera, model.policy, model.tail)
-        new_events = store.put_events(events)
+        with stage("events"):
+            for part in part_policies(camera, model.policy, model.tail):
+                found = join_around(store, self.record.model_id, part, segment)
+                events += found
+                alerts += alerts_of_part(found, part, camera, model.policy, model.tail)
+            new_events = store.put_events(events)
         by_id = {event.event_id: event for event in events}
         new_alerts = suppressed = 0
         for alert in alerts:
-            evidence = self._evidence(alert, by_id[alert.event_id])
+            with stage("evidence"):
+                evidence = self._evidence(alert, by_id[alert.event_id])
             told = sinks_for(self.site.settings.notify_rules(), alert.camera, alert.severity)
             judged = self.judge.judge(alert, by_id[alert.event_id])
             new = store.add_alert(

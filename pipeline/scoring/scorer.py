@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -16,8 +16,10 @@ from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
 from pipeline.clips.windows import Clip
 from pipeline.health.reference import HealthReference
 from pipeline.identity import content_id
+from pipeline.learning.prefetch import prefetched
 from pipeline.scoring.anomaly import Anomaly, PartScore, Place
 from pipeline.scoring.fusion import CalibratedClips
+from pipeline.stopwatch import stage, under_same_stopwatch
 from pipeline.zones.regions import EVERYWHERE, Regions
 
 __all__ = [
@@ -32,6 +34,9 @@ __all__ = [
 
 BATCH_CLIPS = 8
 """Clips that go through the networks together: more gain nothing on two cores, and memory grows."""
+
+_BATCHES_AHEAD = 1
+"""Made while another one is looked at. Each holds the pictures and flow of its clips."""
 
 
 class ScoringModel(Protocol):
@@ -92,12 +97,31 @@ def score_stretch(
     each by itself, and the places that are not scored.
     """
     chosen = reader or model.reader(masks)
-    for clips, windows in chosen.batches(stretch, stride=model.clip_stride, size=BATCH_CLIPS):
+    batches = chosen.batches(stretch, stride=model.clip_stride, size=BATCH_CLIPS)
+    # Decoding, flow and light of the next clips go on while the networks look at these.
+    ahead = prefetched(under_same_stopwatch(batches), depth=_BATCHES_AHEAD)
+    for clips, windows in ahead:
         looked = model.look(chosen, windows, leave_one_out=leave_one_out)
-        calibrated, parts = in_regions(looked, regions)
-        for index, clip in enumerate(clips):
-            said = {name: _said(part, index) for name, part in parts.items()}
-            yield scored_clip(clip, index, calibrated, model_id, said)
+        with stage("places"):
+            scored = _scored_clips(clips, looked, model_id, regions)
+        yield from scored
+
+
+def _scored_clips(
+    clips: Sequence[Clip], looked: CalibratedClips, model_id: str, regions: Regions
+) -> list[ScoredClip]:
+    """Return the clips of a batch."""
+    calibrated, parts = in_regions(looked, regions)
+    return [
+        scored_clip(
+            clip,
+            index,
+            calibrated,
+            model_id,
+            {name: _said(part, index) for name, part in parts.items()},
+        )
+        for index, clip in enumerate(clips)
+    ]
 
 
 def in_regions(
