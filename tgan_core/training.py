@@ -276,7 +276,7 @@ def _checked_labels(
 
 
 def _assert_finite(state: TrainingState, gradients: PlayerGradients, number: int) -> None:
-    """Looks at losses, gradients and the optimisers' memory; all of them enter the update."""
+    """Looks at losses, gradients, weights and the optimisers' memory: all enter the update."""
     named: dict[str, Tensor] = dict(gradients.figures)
     for player, network, optimiser, values in (
         ("generator", state.generator, state.generator_optimiser, gradients.generator),
@@ -284,6 +284,7 @@ def _assert_finite(state: TrainingState, gradients: PlayerGradients, number: int
     ):
         for (name, weight), gradient in zip(network.named_parameters(), values, strict=True):
             named[f"gradient of {player}.{name}"] = gradient
+            named[f"{player}.{name}"] = weight.detach()  # padding can hide one from the loss
             for key, memory in optimiser.state[weight].items():
                 named[f"optimiser {key} of {player}.{name}"] = memory
     norms = torch._foreach_norm([value.float() for value in named.values()])

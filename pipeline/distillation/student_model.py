@@ -270,7 +270,8 @@ def load_student_model(
         RuntimeError,
     ) as error:
         raise ModelDamaged(
-            f"model {folder}: {error}; roll back to an earlier model or distil again"
+            f"model {folder}: {' '.join(str(error).split())}; roll back to an earlier model or "
+            "distil again"
         ) from error
 
 

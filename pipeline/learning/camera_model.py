@@ -323,7 +323,8 @@ def load_camera_model(
         RuntimeError,
     ) as error:
         raise ModelDamaged(
-            f"model {folder}: {error}; roll back to an earlier model or train again"
+            f"model {folder}: {' '.join(str(error).split())}; roll back to an earlier model or "
+            "train again"
         ) from error
 
 

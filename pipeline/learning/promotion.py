@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.assembly import Site
 from pipeline.errors import ModelError, NotPromoted
 from pipeline.evaluation.refusals import reasons_of
+from pipeline.files import inside
 from pipeline.learning.registry import ComparisonRecord, ModelRecord
 
 __all__ = [
@@ -105,6 +106,6 @@ def _promote(site: Site, model: ModelRecord, *, who: str, by: str) -> ModelRecor
     # The dashboard lists models, and has no need of torch until somebody promotes one.
     from pipeline.distillation.stored_models import load_model
 
-    load_model(site.folder / model.path, model.digest, device="cpu")
+    load_model(inside(site.models_folder, site.folder / model.path), model.digest, device="cpu")
     site.store.promote(model.model_id, site.clock.now_utc(), who=who, by=by)
     return model

@@ -14,6 +14,7 @@ from pipeline.camera import Camera, check_camera
 from pipeline.clips.reader import Stretch
 from pipeline.distillation.stored_models import AnyModel, load_model
 from pipeline.errors import CameraError, FootageError
+from pipeline.files import inside
 from pipeline.footage.admission import Reason, check_stays_inside
 from pipeline.footage.names import footage_path
 from pipeline.identity import content_id
@@ -198,5 +199,5 @@ def load_active_model(site: Site, store: Store, camera_name: str) -> tuple[Model
         raise CameraError(
             f"camera {camera_name} has no active model yet; run: kizashi train {camera_name}"
         )
-    model = load_model(site.folder / record.path, record.digest, device=site.settings.device)
-    return record, model
+    place = inside(site.models_folder, site.folder / record.path)
+    return record, load_model(place, record.digest, device=site.settings.device)

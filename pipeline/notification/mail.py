@@ -28,7 +28,8 @@ def mail_of(message: Message, sender: str, to: tuple[str, ...], language: str) -
     """Return a message as an e-mail. Its Message-ID comes from the key, so that mail programs see
     that one which comes again is the same."""
     mail = EmailMessage()
-    mail["Subject"] = message.title
+    # On one line: a line's end in a header would make the rest of the headers part of the text.
+    mail["Subject"] = " ".join(_sendable(message.title).split())
     mail["From"] = sender
     mail["To"] = ", ".join(to)
     mail["Date"] = formatdate(localtime=False)
@@ -128,9 +129,14 @@ def _shown(answer: bytes | str) -> str:
     return masked(text)[:_LONGEST_ANSWER]
 
 
+def _sendable(text: str) -> str:
+    """Return `text` with the bytes of names that are not UTF-8 written out; no mail holds them."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _text(message: Message) -> str:
     rows = [f"{name}: {value}" for name, value in message.rows]
-    return "\n".join([message.title, "", *rows, "", *message.lines, ""])
+    return _sendable("\n".join([message.title, "", *rows, "", *message.lines, ""]))
 
 
 def _html(message: Message, language: str, *, with_picture: bool) -> str:
@@ -146,7 +152,7 @@ def _html(message: Message, language: str, *, with_picture: bool) -> str:
         if with_picture
         else ""
     )
-    return (
+    return _sendable(
         f"<!DOCTYPE html><html lang='{language}'><head><meta charset='utf-8'></head>"
         "<body style='font-family:sans-serif'>"
         f"<h2>{html.escape(message.title)}</h2>{picture}<table>{rows}</table>{lines}</body></html>"
