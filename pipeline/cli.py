@@ -7,8 +7,11 @@ Nothing heavy (torch, SQLAlchemy, Prefect, pandas, pydantic) is imported before 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +44,8 @@ __all__ = ["app", "main"]
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
+STOPPED = 143
+"""128 + SIGTERM; systemd takes it for a good end."""
 BROKEN_PIPE = 141
 
 app = typer.Typer(
@@ -114,6 +119,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if COMPLETE_VARIABLE in os.environ:
         prepare_completion()
+    with _stopped_by_signal() as signals:
+        return _run(given, signals)
+
+
+@contextmanager
+def _stopped_by_signal() -> Iterator[list[int]]:
+    """Let SIGTERM end the block as Ctrl-C does, so that leases are given back and children ended;
+    yield a list that it is then in. Commands with an end of their own replace this."""
+    signals: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not disturb the end
+        signals.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield signals  # only the main thread may
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield signals
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(given: list[str], signals: list[int]) -> int:
     try:
         outcome = app(args=given, prog_name="kizashi", standalone_mode=False)
         sys.stdout.flush()
@@ -126,6 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         said = f"{message.rstrip('.')}; see {_help_of(error)}"
         return _fail(said, error.exit_code, given, error)
     except (typer.Abort, KeyboardInterrupt):
+        if signals:
+            return _fail("stopped", STOPPED, [], None)
         return _fail("interrupted", INTERRUPTED, [], None)
     except (BrokenPipeError, SystemExit) as error:
         # typer and rich turn a broken pipe into SystemExit themselves.

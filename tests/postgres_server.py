@@ -48,7 +48,7 @@ class PostgresServer:
         log = (self._folder / "log").open("ab")
         with log:
             self._process = subprocess.Popen(
-                [_program("postgres"), "-D", str(self._folder / "data"), *options],
+                [program("postgres"), "-D", str(self._folder / "data"), *options],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -72,6 +72,11 @@ class PostgresServer:
         self._process.send_signal(signal.SIGINT if mode == "fast" else signal.SIGQUIT)
         self._process.wait(timeout=_PATIENCE_SECONDS)
         self._process = None
+
+    @property
+    def folder(self) -> Path:
+        """Where its socket lies."""
+        return self._folder
 
     def url(self, database: str, user: str = "postgres") -> str:
         """Return the URL of a database for `open_store`."""
@@ -106,9 +111,9 @@ class PostgresServer:
             return {}
         return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, name: str, *arguments: str) -> None:
         finished = subprocess.run(
-            [_program(program), *arguments],
+            [program(name), *arguments],
             capture_output=True,
             text=True,
             cwd=self._folder,
@@ -146,7 +151,8 @@ def _account() -> pwd.struct_passwd | None:
     return pwd.getpwnam("postgres") if os.geteuid() == 0 else None
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return where a program of the server is; fails when it is missing."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda f: int(f.parent.name))
     found = shutil.which(name, path=os.pathsep.join([str(f) for f in reversed(folders)]))
     found = found or shutil.which(name)

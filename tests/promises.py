@@ -32,7 +32,7 @@ class Promise:
 def promise_table(reports: Iterable[pytest.TestReport]) -> list[str]:
     """Return a line for each figure, by promise; one of a test that failed says so."""
     found = {
-        (identifier[0], int(identifier[1:]), figure, report.nodeid.rpartition("/")[2]): failed
+        (identifier[0], int(identifier[1:]), figure, _short(report.nodeid)): failed
         for report in reports
         if report.when == "call"
         for name, value in report.user_properties
@@ -41,6 +41,11 @@ def promise_table(reports: Iterable[pytest.TestReport]) -> list[str]:
         for failed in [report.failed]
     }
     return [
-        f"{letter}{number:<3} {'FAILED: ' if failed else ''}{figure}  ({test.partition('[')[0]})"
+        f"{letter}{number:<3} {'FAILED: ' if failed else ''}{figure}  ({test})"
         for (letter, number, figure, test), failed in sorted(found.items())
     ]
+
+
+def _short(nodeid: str) -> str:
+    """Return file and function of a test."""
+    return nodeid.partition("[")[0].rpartition("/")[2]

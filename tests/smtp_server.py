@@ -6,7 +6,7 @@ import base64
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -29,6 +29,8 @@ class Mailbox:
     refused: set[str] = field(default_factory=set)
     fail_data: bytes | None = None
     """The answer to a mail, instead of taking it."""
+    before_answer: Callable[[], None] = lambda: None
+    """Called when a mail is taken, before its receipt."""
 
 
 class _Conversation(socketserver.StreamRequestHandler):
@@ -114,6 +116,7 @@ class _Conversation(socketserver.StreamRequestHandler):
         self.mailbox.mails.append(mail)
         self.mailbox.envelopes.append((self._sender, tuple(self._to)))
         self.mailbox.encrypted.append(self.secure)
+        self.mailbox.before_answer()
         self._say(b"250 taken")
 
     def _rset(self, rest: str) -> None:

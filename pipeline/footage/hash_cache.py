@@ -40,8 +40,10 @@ class HashCache:
             self._used[path] = [_state(candidate.about), content.sha256]
 
     def save(self) -> None:
-        """Keep what was used since the beginning; files that are gone are forgotten. Where it cannot
-        be written it is not kept: files are read once more, and what else went wrong is told."""
+        """Keep what was used since the beginning; files that are gone are forgotten.
+
+        On a full disk nothing is kept, and files are read once more.
+        """
         if self._used != self._known:
             with suppress(OSError):
                 write_json(self._place, self._used)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.store.address import Address, check_filesystem
 
 __all__ = ["WRITING", "make_engine"]
@@ -98,12 +98,26 @@ def _sqlite_engine(
         },
     )
 
+    in_use: list[tuple[int, int] | None] = []
+
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
         # FULL: with NORMAL a power cut may take the last commits of a WAL database.
         connection.execute("PRAGMA synchronous=FULL")
         if not migrating:
             connection.execute("PRAGMA foreign_keys=ON")
+        if not in_use:
+            in_use.append(_file_at(path))
+
+    @event.listens_for(engine, "do_connect")
+    @event.listens_for(engine, "checkout")
+    def check(*_: Any) -> None:
+        # SQLite would go on writing to the file that has no name any more, and all of it be lost.
+        if in_use and in_use[0] != _file_at(path):
+            raise StoreUnavailable(
+                f"{path} was moved or replaced while it was in use; stop every program of this"
+                " site, see docs/backup.md, and start again"
+            )
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -112,6 +126,15 @@ def _sqlite_engine(
 
     _survive_fork(engine)
     return engine
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Return which file lies at a path; None when there is none."""
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        return None
+    return about.st_dev, about.st_ino
 
 
 def _survive_fork(engine: Engine) -> None:

@@ -26,7 +26,7 @@ from pipeline.store.schema import LeaseRow
 from pipeline.store.sql import open_store
 from tests.store_dump import dump
 
-__all__ = ["CAMERA", "Calm", "Storm", "calm_run", "copied", "run", "storm", "working"]
+__all__ = ["CAMERA", "Calm", "Storm", "calm_run", "copied", "run", "stopped", "storm", "working"]
 
 ROOT = Path(__file__).parents[2]
 CAMERA = "belt"
@@ -38,6 +38,8 @@ that waits for a disk or a decoder."""
 KILLS_A_SITE = 3
 """One after the other, before the work may come to its end: more would all hit its beginning."""
 ATTEMPTS_A_KILL = 5
+
+STOP_SECONDS = 10.0
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -102,6 +104,15 @@ class Command:
         """Wait for its end; return the exit code."""
         self.output, _ = self._process.communicate(timeout=PATIENCE_SECONDS)
         return self._process.returncode
+
+    def stop(self) -> int:
+        """Ask it to stop, as a service manager does; return the exit code. Fails when it takes
+        longer than a service manager waits."""
+        self._process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        code = self.wait()
+        assert time.monotonic() - begun < STOP_SECONDS, "it takes too long to stop"
+        return code
 
     def kill(self) -> None:
         """Kill its process group; it may have come to its good end before.
@@ -332,6 +343,31 @@ def storm(
         met.finished += 1
         shutil.rmtree(site)
     return met
+
+
+def stopped(base: Path, calm: Calm, *arguments: str, stops: int, seed: int = 0) -> int:
+    """Stop the command `stops` times at random moments of its life; hold that it gives its lease
+    back each time, and that its work ends as `calm` did. Return how often it was in the middle."""
+    chance = random.Random(f"{arguments[0]} {seed}")
+    site, middle = copied(base, f"{base.name}-stopped"), 0
+    for number in range(stops):
+        command = Command(site, *arguments)
+        command.wait_until_it_works()
+        command.wait_for_work(chance.random() * calm.work_seconds / 2.0)
+        code = command.stop()
+        assert code in (0, 143), command.output
+        left = left_by(site)
+        assert [lease["owner"] for lease in left.leases if lease["owner"]] == []
+        check_what_a_kill_leaves(left, calm.left)
+        middle += code != 0
+        if code == 0:
+            check_equal(left, calm.left)
+            shutil.rmtree(site)
+            site = copied(base, f"{base.name}-stopped-{number}")
+    run(site, *arguments)
+    check_equal(left_by(site), calm.left)
+    shutil.rmtree(site)
+    return middle
 
 
 def _begun(site: Path, lease_until: datetime | None, met: Storm, *arguments: str) -> Command:

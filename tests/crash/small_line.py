@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -47,11 +46,8 @@ from tests.store_samples import model
 
 __all__ = [
     "CAMERA",
-    "DEATH",
-    "FAILED",
     "CalmLine",
     "calm_line",
-    "in_child",
     "line_work",
     "prepare",
     "what_is_left",
@@ -60,8 +56,6 @@ __all__ = [
 CAMERA = "line-1"
 STRANGE_FILES, ALL_FILES = (2, 4), 6
 FRAMES_A_FILE = 20
-FAILED, DEATH = 3, -9
-"""Exit codes of a child: an error of ours, one line; and SIGKILL."""
 ACTIVE = replace(model(CAMERA), camera=CAMERA)
 
 _decoded: dict[tuple[Any, ...], FootageError | tuple[Any, list[Any], Any]] = {}
@@ -241,22 +235,3 @@ def calm_line(folder: Path) -> CalmLine:
     calm = Path(shutil.copytree(fresh, folder / "calm"))
     line_work(calm)
     return CalmLine(fresh=fresh, left=what_is_left(calm))
-
-
-def in_child(work: Callable[[], object]) -> int:
-    """Do something in a forked child; return how it ended: 0, FAILED with an error of ours, 1 with
-    any other, or minus the signal that killed it."""
-    child = os.fork()
-    if child == 0:  # pragma: no cover: its end is in another process
-        code = 1
-        try:
-            work()
-            code = 0
-        except KizashiError:
-            code = FAILED
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)

@@ -19,9 +19,11 @@ from tests.crash.killed_commands import (
     calm_run,
     copied,
     run,
+    stopped,
     storm,
     working,
 )
+from tests.promises import Promise
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -102,20 +104,19 @@ def calm_scoring(unscored: Path) -> Calm:
 
 @pytest.mark.parametrize("kills", FEW_AND_MANY)
 def test_a_killed_ingest_loses_and_doubles_nothing(
-    kills: int, fresh: Path, calm_ingest: Calm, capsys: pytest.CaptureFixture[str]
+    kills: int, fresh: Path, calm_ingest: Calm, promise: Promise
 ) -> None:
     verdicts = sorted(row["verdict"] for row in calm_ingest.left.tables["footage"])
     assert verdicts == ["admitted"] * 5 + ["refused"]
     met = storm(fresh, calm_ingest, "ingest", kills=kills)
     assert met.kills >= kills
     assert met.takeovers
-    with capsys.disabled():
-        print(f"\ningest: {met}")
+    promise("K2", f"ingest: {met.kills} kills at random moments, 0 lost, 0 doubled; {met}")
 
 
 @pytest.mark.parametrize("kills", FEW_AND_MANY)
 def test_a_killed_training_ends_in_the_same_model(
-    kills: int, begun: Path, calm_training: Calm, capsys: pytest.CaptureFixture[str]
+    kills: int, begun: Path, calm_training: Calm, promise: Promise
 ) -> None:
     models = calm_training.left.tables["models"]
     assert [row["state"] for row in models] == ["active"]
@@ -124,8 +125,7 @@ def test_a_killed_training_ends_in_the_same_model(
     assert met.kills >= kills
     assert met.resumptions
     assert met.takeovers
-    with capsys.disabled():
-        print(f"\ntrain: {met}")
+    promise("K2", f"train: {met.kills} kills at random moments, 0 lost, 0 doubled; {met}")
 
 
 def test_a_training_that_ended_leaves_no_checkpoints(calm_training: Calm) -> None:
@@ -137,7 +137,7 @@ def test_a_training_that_ended_leaves_no_checkpoints(calm_training: Calm) -> Non
 
 @pytest.mark.parametrize("kills", FEW_AND_MANY)
 def test_a_killed_scoring_loses_and_doubles_nothing(
-    kills: int, unscored: Path, calm_scoring: Calm, capsys: pytest.CaptureFixture[str]
+    kills: int, unscored: Path, calm_scoring: Calm, promise: Promise
 ) -> None:
     tables = calm_scoring.left.tables
     assert len(tables["scored_segments"]) == len(tables["segments"]) > 5
@@ -145,5 +145,28 @@ def test_a_killed_scoring_loses_and_doubles_nothing(
     met = storm(unscored, calm_scoring, "score", kills=kills)
     assert met.kills >= kills
     assert met.takeovers
-    with capsys.disabled():
-        print(f"\nscore: {met}")
+    promise("K2", f"score: {met.kills} kills at random moments, 0 lost, 0 doubled; {met}")
+
+
+FEW_AND_MANY_STOPS = [1, pytest.param(17, marks=pytest.mark.full)]
+
+
+@pytest.mark.parametrize("stops", FEW_AND_MANY_STOPS)
+@pytest.mark.parametrize("command", ["ingest", "train", "score"])
+def test_a_command_that_is_asked_to_stop_leaves_nothing_leased_and_goes_on_later(
+    command: str, stops: int, request: pytest.FixtureRequest, promise: Promise
+) -> None:
+    base, calm, arguments = {
+        "ingest": ("fresh", "calm_ingest", ("ingest",)),
+        "train": ("begun", "calm_training", TRAIN),
+        "score": ("unscored", "calm_scoring", ("score",)),
+    }[command]
+    middle = stopped(
+        request.getfixturevalue(base), request.getfixturevalue(calm), *arguments, stops=stops
+    )
+    assert middle
+    promise(
+        "K6",
+        f"{command}: SIGTERM {stops} times, {middle} in the middle of work: each ended within"
+        " 10 s, nothing left leased",
+    )

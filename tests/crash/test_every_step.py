@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.small_line import DEATH, CalmLine, in_child, line_work, what_is_left
+from tests.crash.small_line import CalmLine, line_work, what_is_left
 from tests.crash.steps import count_steps, die_at
+from tests.forked import DEATH, in_child
 from tests.promises import Promise
 
 pytestmark = pytest.mark.timeout(1800)

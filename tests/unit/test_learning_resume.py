@@ -23,6 +23,7 @@ from pipeline.learning.reservoir import TileReservoir
 from pipeline.learning.workspace import Workspace
 from tests import footage_maker as make
 from tests.core_recipes import logistic_recipe, same_tensors
+from tests.promises import Promise
 
 SEED = 3
 
@@ -236,7 +237,7 @@ def trained(
 
 @pytest.mark.parametrize("stops", [4, pytest.param(20, marks=pytest.mark.full)])
 def test_training_stopped_at_random_steps_is_the_same_to_the_last_bit(
-    stops: int, preset: Preset, tmp_path: Path
+    stops: int, preset: Preset, tmp_path: Path, promise: Promise
 ) -> None:
     calm_tensors, calm_metrics = trained(preset, None)
     logged = {"largest_singular_value", "critic_loss", "pseudo_score"}
@@ -249,3 +250,6 @@ def test_training_stopped_at_random_steps_is_the_same_to_the_last_bit(
         tensors, metrics = trained(preset, workspace)
         assert metrics == calm_metrics
         assert same_tensors(tensors, calm_tensors), stop_at
+    promise(
+        "K8", f"training stopped at {stops} random steps: weights and figures equal bit for bit"
+    )
