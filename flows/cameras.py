@@ -75,7 +75,8 @@ def run_one_by_one(
 ) -> None:
     """Run a task for each camera in the process of this run, one after the other; else as
     `run_per_camera`. The flow's own task runner is `one_at_a_time()`."""
-    _publish(_outcomes(task, folder, _named(folder, cameras), **options), folder, artifact)
+    names, _ = _named(folder, cameras)
+    _publish(_outcomes(task, folder, names, **options), folder, artifact)
 
 
 def run_in_turns(
