@@ -119,32 +119,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if COMPLETE_VARIABLE in os.environ:
         prepare_completion()
-    with _stopped_by_signal() as signals:
-        return _run(given, signals)
+    with _stopped_by_signal():
+        return _run(given)
+
+
+class _Stopped(BaseException):
+    """SIGTERM came."""
 
 
 @contextmanager
-def _stopped_by_signal() -> Iterator[list[int]]:
-    """Let SIGTERM end the block as Ctrl-C does, so that leases are given back and children ended;
-    yield a list that it is then in. Commands with an end of their own replace this."""
-    signals: list[int] = []
+def _stopped_by_signal() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that leases are given back and children ended.
+    Commands with an end of their own put theirs in its place."""
 
     def stop(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_IGN)  # a second one must not disturb the end
-        signals.append(number)
-        raise KeyboardInterrupt
+        raise _Stopped
 
     if threading.current_thread() is not threading.main_thread():
-        yield signals  # only the main thread may
+        yield  # only the main thread may
         return
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        yield signals
+        yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _run(given: list[str], signals: list[int]) -> int:
+def _run(given: list[str]) -> int:
     try:
         outcome = app(args=given, prog_name="kizashi", standalone_mode=False)
         sys.stdout.flush()
@@ -157,9 +159,9 @@ def _run(given: list[str], signals: list[int]) -> int:
         said = f"{message.rstrip('.')}; see {_help_of(error)}"
         return _fail(said, error.exit_code, given, error)
     except (typer.Abort, KeyboardInterrupt):
-        if signals:
-            return _fail("stopped", STOPPED, [], None)
         return _fail("interrupted", INTERRUPTED, [], None)
+    except _Stopped:
+        return _fail("stopped", STOPPED, [], None)
     except (BrokenPipeError, SystemExit) as error:
         # typer and rich turn a broken pipe into SystemExit themselves.
         if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):

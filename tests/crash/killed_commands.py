@@ -355,7 +355,7 @@ def stopped(base: Path, calm: Calm, *arguments: str, stops: int, seed: int = 0) 
         command.wait_until_it_works()
         command.wait_for_work(chance.random() * calm.work_seconds / 2.0)
         code = command.stop()
-        assert code in (0, 143), command.output
+        assert code in (0, 143), f"{code}: {command.output}"
         left = left_by(site)
         assert [lease["owner"] for lease in left.leases if lease["owner"]] == []
         check_what_a_kill_leaves(left, calm.left)

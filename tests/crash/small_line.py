@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 CAMERA = "line-1"
-STRANGE_FILES, ALL_FILES = (2, 4), 6
+STRANGE_FILES, ALL_FILES = (2, 5), 6
 FRAMES_A_FILE = 20
 ACTIVE = replace(model(CAMERA), camera=CAMERA)
 
@@ -139,7 +139,10 @@ def prepare(patch: pytest.MonkeyPatch) -> None:
 
 
 def make_footage(folder: Path) -> None:
-    """Write six files, two of them with something strange, a cut one and one that is no video."""
+    """Write six files, two of them with something strange, a cut one and one that is no video.
+
+    The last has something strange: what is lost of it, no later file brings back.
+    """
     folder.mkdir(parents=True)
 
     def paint(index: int, image: Any) -> Any:
@@ -155,7 +158,7 @@ def make_footage(folder: Path) -> None:
     make.encode(
         folder / "whole.ts", np.repeat(grey[:FRAMES_A_FILE, ..., None], 3, axis=3), *make.H264
     )
-    make.cut(folder / "7cut.ts", folder / "whole.ts", 0.7)
+    make.cut(folder / "1cut.ts", folder / "whole.ts", 0.7)
     (folder / "whole.ts").unlink()
     (folder / "8text.mp4").write_text("no footage", encoding="utf-8")
 
