@@ -28,7 +28,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tgan_core", "pipeline", "flows", "dashboards", "tests", "pyproject.toml", "docs")
-LIBRARIES = ("hypothesis", "numpy", "scipy.ndimage", "pydantic", "sqlalchemy", "structlog", "torch")
+LIBRARIES = ("numpy", "scipy.ndimage", "pydantic", "sqlalchemy", "structlog", "torch")
 """Imported once, before the tests."""
 LIMIT_SECONDS = 300
 
