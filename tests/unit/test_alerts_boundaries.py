@@ -11,7 +11,14 @@ import pytest
 from pipeline.alerts.alerts import Severity, alerts_from_events
 from pipeline.alerts.budget import EventTail
 from pipeline.alerts.events import Event, EventPolicy, ScoreSmoother, join_anomalies
-from pipeline.scoring.calibration import fit_places, fit_tail, log_strangeness, strangest_mean
+from pipeline.scoring.calibration import (
+    PlaceStatistics,
+    fit_places,
+    fit_tail,
+    log_strangeness,
+    shrunk_places,
+    strangest_mean,
+)
 from tests.alerts_makers import anomaly, policy
 
 
@@ -62,8 +69,9 @@ def test_the_first_of_two_equal_peaks_is_the_peak() -> None:
 def test_the_length_of_an_event_has_one_clip_step_more_than_its_ends(
     minimum: float, kept: int
 ) -> None:
-    # Two clips at the beginning of a run, a second apart: the step is told by the second one.
-    assert len(events_at({0: 3.0, 1: 3.0, 2: 0.0}, policy(minimum_seconds=minimum))) == kept
+    # Two clips at the beginning of a run, half a second apart: the second one tells the step.
+    begun = policy(minimum_seconds=minimum - 1.0)
+    assert len(events_at({0: 3.0, 0.5: 3.0, 1: 0.0}, begun)) == kept
     # In the middle of a run it is the time since the clip before.
     later = policy(minimum_seconds=minimum - 1.5)
     assert len(events_at({0: 0.0, 0.5: 3.0, 1.0: 0.0, 4.5: 0.0}, later)) == kept
@@ -166,6 +174,35 @@ def test_one_range_for_all_cells_is_that_of_the_strangest_place() -> None:
     assert fit_places(-values, two_sided=True, pooled=True).range_GW == pytest.approx(
         np.full((2, 2), 98.0)
     )
+
+
+def test_one_range_for_all_cells_is_measured_from_the_middle_of_all() -> None:
+    values = np.full((101, 2, 2), 5.0, np.float32)
+    values[:, 0, 1] = 5.0 + np.arange(101.0)
+    for two_sided in (True, False):
+        one = fit_places(values, two_sided=two_sided, pooled=True)
+        assert one.middle_GW == pytest.approx(np.full((2, 2), 5.0))
+        assert one.range_GW == pytest.approx(np.full((2, 2), 98.0))
+
+
+def test_a_mean_over_less_than_a_second_is_a_mean() -> None:
+    smoother = ScoreSmoother(policy(smoothing_seconds=0.5))
+    smoother.after(anomaly(0.0, 4.0))
+    mean, _ = smoother.after(anomaly(0.5, 8.0))
+    assert mean == pytest.approx(8.0 - 4.0 * math.exp(-1.0))
+
+
+def test_places_of_a_part_are_weighted_with_those_of_all() -> None:
+    own, pooled = (
+        PlaceStatistics(
+            middle_GW=np.full((1, 1), middle, np.float32),
+            range_GW=np.full((1, 1), reach, np.float32),
+            two_sided=True,
+        )
+        for middle, reach in ((8.0, 2.0), (4.0, 6.0))
+    )
+    found = shrunk_places(own, pooled, weight=0.25)
+    assert (found.middle_GW.item(), found.range_GW.item()) == (5.0, 5.0)
 
 
 def test_footage_without_any_value_finds_nothing_strange() -> None:
