@@ -4,6 +4,9 @@
 #   make test-full   the slow tests too
 #   make check       style and types only
 #   make benchmark   figures of accuracy, speed and memory
+#   make coverage    the branches that the quick tests take
+#   make test-offline  the quick tests with the loopback as the only network
+#   make sbom        the list of what is installed, as CycloneDX
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -21,10 +24,10 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup programs demo check test test-full benchmark constraints clean
+.PHONY: help setup programs demo check test test-full test-offline benchmark coverage sbom audit constraints clean
 
 help:
-	@sed -n '2,7s/^# *//p' Makefile
+	@sed -n '2,10s/^# *//p' Makefile
 
 setup: $(STAMP)
 
@@ -68,6 +71,25 @@ test: programs check
 test-full: programs check
 	$(PYTEST) $(ARGS)
 
+# The network cable out: nothing but the loopback is there. Needs the right to make namespaces.
+test-offline: programs check
+	unshare --net bash -c 'PATH=$$PATH:/usr/sbin:/sbin ip link set lo up && $(PYTEST) -m "not full" $(ARGS)'
+
+# Narrower: make coverage ARGS=tests/unit
+coverage: setup programs
+	$(BIN)/python -m pip install --quiet -c constraints.txt 'coverage>=7.6'
+	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run --branch --source=pipeline,tgan_core -m pytest -m 'not full' $(ARGS)
+	$(BIN)/python -m coverage report --skip-covered --show-missing --precision=1
+
+sbom: setup
+	@mkdir -p dist
+	$(BIN)/python tools/sbom.py --out dist/sbom.cdx.json
+
+# Known weaknesses of what constraints.txt pins; needs a package index.
+audit: setup
+	$(BIN)/python -m pip install --quiet 'pip-audit>=2.7'
+	$(BIN)/python -m pip_audit --disable-pip --no-deps -r constraints.txt
+
 benchmark: setup
 	@for script in benchmarks/*.py; do \
 	    [[ $$(basename $$script) == _* ]] || $(BIN)/python $$script $(ARGS); \
@@ -79,5 +101,5 @@ constraints: setup
 	$(BIN)/python -m pip freeze --exclude-editable --exclude kizashi | sed -E 's/\+[a-z0-9.]+$$//' > constraints.txt
 
 clean:
-	rm -rf demo build dist test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo build dist test-output .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

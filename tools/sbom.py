@@ -35,7 +35,8 @@ def reference_of(distribution: Distribution) -> str:
 def licence_of(distribution: Distribution) -> str:
     """Return the licence as the distribution states it; empty when it does not in one line."""
     about = distribution.metadata
-    for stated in (about.get("License-Expression"), about.get("License")):
+    for name in ("License-Expression", "License"):
+        stated = next(iter(about.get_all(name) or ()), "")
         if stated and "\n" not in stated and len(stated) <= _LONGEST_LICENCE:
             return stated.strip()
     named = [text for text in about.get_all("Classifier") or () if text.startswith("License ::")]
