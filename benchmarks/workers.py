@@ -48,8 +48,8 @@ from tests.store_dump import dump
 
 RESULT = Path(__file__).parent / "results" / "workers.json"
 SHAPES: dict[str, dict[str, Any]] = {
-    "ingest": {"size": (640, 360), "watched": 3, "watched_frames": 300, "trained": False},
-    "watch": {"size": (96, 32), "watched": 12, "trained": True},
+    "ingest": {"size": (640, 360), "watched": 3, "watched_frames": 300},
+    "watch": {"size": (96, 32), "watched": 9},
 }
 
 
@@ -134,7 +134,9 @@ class Base:
         self._database = self._server.database()
         self._url = self._database.__enter__()
         names = [f"camera-{number}" for number in range(cameras)]
-        make_site(self.folder, self._url, names, **SHAPES[part])
+        make_site(
+            self.folder, self._url, names, trained=names if part == "watch" else (), **SHAPES[part]
+        )
 
     @contextmanager
     def copy(self, name: str) -> Iterator[tuple[Path, str]]:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -60,12 +60,12 @@ def make_site(
     cameras: Sequence[str],
     *,
     watched: int,
-    trained: bool,
+    trained: Collection[str] = (),
     size: tuple[int, int] = (96, 32),
     watched_frames: int = WATCHED_FRAMES,
 ) -> None:
-    """Make a site on the store at `url`, whose cameras have each five files that were learnt if
-    `trained`, and `watched` ones that have just arrived, every third with a fault.
+    """Make a site on the store at `url`, whose cameras have each five files and `watched` more that
+    have just arrived, every third of these with a fault; those of `trained` have learnt the five.
 
     `size`: width and height of pictures; `watched_frames`: in a file, ten a second.
     """
@@ -87,7 +87,7 @@ def make_site(
     opened.close()
     for number, name in enumerate(cameras):
         _write_footage(site / "in" / name, "a", 7 + number, LEARNT_FRAMES, size, faults=False)
-        if trained:
+        if name in trained:
             kizashi(site, "ingest", name)
             kizashi(site, "train", "--effort", "0.004", name)
         frames = [watched_frames] * watched
