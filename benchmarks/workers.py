@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +63,9 @@ class Way:
     """Of the flow; empty: processes that each do what the flow does, without Prefect."""
 
 
-def ways(workers: int) -> list[Way]:
-    """Return the ways that this machine has; the first is the one that others are held against."""
+def ways(workers: int, only: Sequence[str]) -> list[Way]:
+    """Return the ways that this machine has, of those after the first the ones in whose name is one
+    of `only`, if any; the first is the one that others are held against."""
     known = [
         Way(name="1 process", workers=1),
         Way(name=f"{workers} processes", workers=workers),
@@ -75,7 +76,8 @@ def ways(workers: int) -> list[Way]:
         if importlib.util.find_spec(f"prefect_{library}") is not None:
             name = f"flow, {workers} on {library.capitalize()}"
             known.append(Way(name=name, workers=workers, runner=library))
-    return known
+    rest = [way for way in known[1:] if not only or any(part in way.name for part in only)]
+    return [known[0], *rest]
 
 
 @contextmanager
@@ -125,24 +127,28 @@ def work(site: Path, way: Way, environment: dict[str, str]) -> float:
     return time.monotonic() - begun
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Base:
     """A site with work that waits, and its store; every way has a copy of both."""
 
-    def __init__(self, folder: Path, part: str, cameras: int) -> None:
-        self._server = shared_server()
-        self.folder = folder / part
-        self._database = self._server.database()
-        self._url = self._database.__enter__()
-        names = [f"camera-{number}" for number in range(cameras)]
-        make_site(
-            self.folder, self._url, names, trained=names if part == "watch" else (), **SHAPES[part]
-        )
+    folder: Path
+    url: str
 
     @contextmanager
     def copy(self, name: str) -> Iterator[tuple[Path, str]]:
         """Yield a copy of the site, and the URL of its store."""
-        with self._server.database(template_of(self._url)) as url:
+        with shared_server().database(template_of(self.url)) as url:
             yield copied(self.folder, f"{self.folder.name}-{name}", url), url
+
+
+@contextmanager
+def base_of(folder: Path, part: str, cameras: int) -> Iterator[Base]:
+    """Yield the site of a part of the benchmark."""
+    names = [f"camera-{number}" for number in range(cameras)]
+    learnt = names if part == "watch" else ()
+    with shared_server().database() as url:
+        make_site(folder / part, url, names, trained=learnt, **SHAPES[part])
+        yield Base(folder=folder / part, url=url)
 
 
 def left(site: Path, url: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -216,6 +222,7 @@ def main(
     kills: Annotated[int, typer.Option(min=1, help="Of the drill.")] = 20,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between them.")] = 3.0,
     part: Annotated[list[str] | None, typer.Option(help="ingest, watch, drill.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Part of the name of a way.")] = None,
     out: Annotated[Path, typer.Option(help="The JSON result.")] = RESULT,
 ) -> None:
     """Measure and drill."""
@@ -224,17 +231,17 @@ def main(
     result: dict[str, Any] = {"benchmark": "workers", "command": command_line()}
     with tempfile.TemporaryDirectory() as name, prefect_server(Path(name)) as environment:
         if "ingest" in parts:
-            base = Base(Path(name), "ingest", cameras)
-            result["ingest"], _ = measure(base, ways(workers), environment)
+            with base_of(Path(name), "ingest", cameras) as base:
+                result["ingest"], _ = measure(base, ways(workers, only or ()), environment)
             show(console, "take in (decoding)", result["ingest"])
         if "watch" in parts or "drill" in parts:
-            base = Base(Path(name), "watch", cameras)
-            chosen = ways(workers) if "watch" in parts else ways(workers)[:1]
-            result["watch"], calm = measure(base, chosen, environment)
-            show(console, "take in, score, raise alerts", result["watch"])
-            if "drill" in parts:
-                result["drill"] = drilled(base, calm, workers, kills, every)
-                show(console, f"drill: {workers} processes, killed at work", [result["drill"]])
+            chosen = ways(workers, only or ()) if "watch" in parts else ways(workers, ())[:1]
+            with base_of(Path(name), "watch", cameras) as base:
+                result["watch"], calm = measure(base, chosen, environment)
+                show(console, "take in, score, raise alerts", result["watch"])
+                if "drill" in parts:
+                    result["drill"] = drilled(base, calm, workers, kills, every)
+                    show(console, f"drill: {workers} processes", [result["drill"]])
     write_figures(out, result)
     console.print(machine_line())
 
