@@ -18,10 +18,10 @@ __all__ = ["chosen_task_runner", "make_task_runner", "one_at_a_time"]
 
 
 def make_task_runner(settings: Settings) -> TaskRunner[Any]:
-    """Return what runs the tasks of a site: threads, or a cluster of Dask or Ray, which is the one
-    at `cluster_address`, or one of `cameras_at_once` processes on this machine for this run.
+    """Return what runs the tasks of a site: threads, or `cameras_at_once` processes of Dask or
+    Ray on this machine for this run, or the cluster of Dask at `cluster_address`.
 
-    SettingsError when the library of the cluster is not installed.
+    SettingsError when the library is not installed, or Ray is given an address.
     """
     return _MAKERS[settings.task_runner](settings)
 
@@ -75,6 +75,11 @@ def _dask(settings: Settings) -> TaskRunner[Any]:
 
 
 def _ray(settings: Settings) -> TaskRunner[Any]:
+    if settings.cluster_address:
+        raise SettingsError(
+            'cluster_address is for task_runner = "dask"; Ray runs on this machine alone, for each'
+            " run: leave the address out"
+        )
     # Before Ray is imported: nothing is to leave the machine.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
@@ -87,10 +92,7 @@ def _ray(settings: Settings) -> TaskRunner[Any]:
         "include_dashboard": False,
         "log_to_driver": False,
     }
-    there = settings.cluster_address
-    runner: TaskRunner[Any] = (
-        RayTaskRunner(address=there) if there else RayTaskRunner(init_kwargs=here)
-    )
+    runner: TaskRunner[Any] = RayTaskRunner(init_kwargs=here)
     return runner
 
 

@@ -49,8 +49,8 @@ class Settings(BaseSettings):
     task_runner: str = Field(default="threads", pattern="^(threads|dask|ray)$")
     """Where the flows do the work of cameras: in threads of one process, or on a cluster."""
     cluster_address: str = Field(default="", pattern="^[^@]*$")
-    """Where a cluster of Dask or Ray is that runs already; empty: one on this machine, for each
-    run. It holds no password, which neither of them takes here."""
+    """Where a scheduler of Dask is that runs already; empty: a cluster on this machine, for each
+    run. It holds no password: Dask takes certificates from its own configuration."""
     cameras_at_once: int = Field(default=2, ge=1, le=256)
     """Threads of a run, or processes of a cluster on this machine. Decoding is a child process and
     networks use all cores themselves: a second camera fills the pauses of the first, a third would

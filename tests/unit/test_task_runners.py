@@ -21,7 +21,7 @@ def test_without_a_setting_two_cameras_have_a_thread_each() -> None:
 
 
 @pytest.mark.parametrize("library", ["dask", "ray"])
-def test_a_cluster_is_the_one_at_the_address_or_one_on_this_machine(library: str) -> None:
+def test_processes_are_those_at_the_address_or_some_on_this_machine(library: str) -> None:
     settings = Settings(task_runner=library, cameras_at_once=3)
     if importlib.util.find_spec(f"prefect_{library}") is None:
         with pytest.raises(SettingsError, match=rf"pip install 'kizashi\[{library}\]'"):
@@ -33,9 +33,14 @@ def test_a_cluster_is_the_one_at_the_address_or_one_on_this_machine(library: str
     assert 3 in told.values()
     assert told.get("dashboard_address", None) is None
     assert not told.get("include_dashboard")
-    there = vars(make_task_runner(settings.model_copy(update={"cluster_address": "tcp://a:1"})))
+    named = settings.model_copy(update={"cluster_address": "tcp://a:1"})
+    if library == "ray":
+        with pytest.raises(SettingsError, match="cluster_address is for"):
+            make_task_runner(named)
+        return
+    there = vars(make_task_runner(named))
     assert there["address"] == "tcp://a:1"
-    assert 3 not in {**there.get("cluster_kwargs", {}), **there.get("init_kwargs", {})}.values()
+    assert 3 not in there["cluster_kwargs"].values()
 
 
 def test_a_password_in_the_address_of_a_cluster_is_refused_and_not_repeated(
