@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 
 ROOT = Path(__file__).parents[1]
-_FOLDERS = ("--out", "--work", "--model")
+_FOLDERS = ("--out", "--work", "--model", "--place", "--trained")
 LIBRARIES = ("torch", "opencv-python-headless", "scikit-learn", "numpy")
 
 
