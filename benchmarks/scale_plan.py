@@ -3,7 +3,8 @@
     python benchmarks/scale_plan.py [--cameras 10000] [--core-month 15] [...]
 
 Reads `results/student-ucsd-ped2.json` (scoring a clip), `results/decoding.json` (a camera's
-decoding) and `results/store.json` (bytes and processor time of a row, retention). What nobody here
+decoding) and `results/store.json` and `results/store-processor-time.json` (bytes of a row; its
+processor time, in and out again). What nobody here
 can measure is an option, and an assumption until somebody sets it: prices, bit rate, alerts a day.
 Prints cores, rows, disk, network and money; docs/scale.md reads them.
 """
@@ -42,68 +43,81 @@ def main(
     """Work out, print."""
     options = dict(locals())
     options.pop("out")
-    scoring = {
-        row["what"]: row["processor_ms_a_clip"] for row in known("student-ucsd-ped2")["rows"]
-    }
-    footage = known("decoding")["rows"]
-    store = known("store")["postgresql"]
-    per_row = store["sizes"]["anomalies"] / store["scores"]
-    writers = store["ingestion"][0]
-    decode = max(
-        row["scoring_cpu_a_footage_second"] + row["admission_cpu_a_footage_second"]
-        for row in footage
-    )
-    rows_a_second = cameras * clips_a_second
-    database_cpu = (writers["writer_cpu_us_per_row"] + writers["server_cpu_us_per_row"]) / 1e6
-    cores = {
-        "decoding": cameras * decode / CORES_IN_USE,
-        "scoring, a model for each camera": rows_a_second
-        * scoring["teacher"]
-        / 1000
-        / CORES_IN_USE,
-        "scoring, students": rows_a_second * scoring["student, ONNX"] / 1000 / CORES_IN_USE,
-        "rows of scores, writers and server": rows_a_second * database_cpu / CORES_IN_USE,
-    }
-    terabytes = {
-        "scores": rows_a_second * DAY * score_days * per_row / 1e12,
-        "footage": cameras * megabits / 8 * DAY * footage_days / 1e6,
-        "evidence": cameras * alerts_a_day * evidence_days * evidence_mb / 1e6,
-    }
-    deletion = rows_a_second * DAY / store["retention"]["rows_per_second"] / 3600
-    money = {
-        name: (
-            (cores["decoding"] + cores[name] + cores["rows of scores, writers and server"])
-            * core_month
-            + (terabytes["footage"] + terabytes["evidence"]) * disk_tb_month
-            + terabytes["scores"] * ssd_tb_month
-        )
-        / cameras
-        for name in cores
-        if name.startswith("scoring")
-    }
-    figures = {
-        "cores at 70 %": cores,
-        "terabytes": terabytes,
-        "a second": {
-            "rows of scores": rows_a_second,
-            "megabytes of rows": rows_a_second * per_row / 1e6,
-            "gigabits from cameras": cameras * megabits / 1000,
-            "alerts": cameras * alerts_a_day / DAY,
-        },
-        "retention, hours a day of one connection": {"scores": deletion},
-        "a camera and month, in the currency of the assumptions": money,
-    }
+    measured, figures = worked_out(options)
     show(f"{cameras:,} cameras", figures)
     record = {
         "benchmark": "scale_plan",
         "command": command_line(),
         "options": options,
-        "bytes_a_row": round(per_row, 1),
-        "decoding_cores_a_camera": round(decode, 4),
+        "measured": measured,
         "figures": figures,
     }
     write_figures(out, record)
     wide_console().print(machine_line(), highlight=False, markup=False)
+
+
+def worked_out(options: dict[str, float]) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """Return the measured figures that are used, and what follows from them."""
+    measured = measured_figures()
+    cameras = options["cameras"]
+    rows_a_second = cameras * options["clips_a_second"]
+    a_clip = rows_a_second / 1000.0 / CORES_IN_USE
+    cores = {
+        "decoding": cameras * measured["decoding_cores_a_camera"] / CORES_IN_USE,
+        "scoring, a model for each camera": measured["model_ms_a_clip"] * a_clip,
+        "scoring, students": measured["student_ms_a_clip"] * a_clip,
+        "rows of scores in and out": measured["cpu_ms_a_row"] * a_clip,
+    }
+    terabytes = {
+        "scores": rows_a_second * DAY * options["score_days"] * measured["bytes_a_row"] / 1e12,
+        "footage": cameras * options["megabits"] / 8 * DAY * options["footage_days"] / 1e6,
+        "evidence": cameras
+        * options["alerts_a_day"]
+        * options["evidence_days"]
+        * options["evidence_mb"]
+        / 1e6,
+    }
+    disks = terabytes["footage"] + terabytes["evidence"]
+    common = cores["decoding"] + cores["rows of scores in and out"]
+    money = {
+        name: (
+            (common + cores[name]) * options["core_month"]
+            + disks * options["disk_tb_month"]
+            + terabytes["scores"] * options["ssd_tb_month"]
+        )
+        / cameras
+        for name in cores
+        if name.startswith("scoring")
+    }
+    return measured, {
+        "cores at 70 %": cores,
+        "terabytes": terabytes,
+        "a second": {
+            "rows of scores": rows_a_second,
+            "megabytes of rows": rows_a_second * measured["bytes_a_row"] / 1e6,
+            "gigabits from cameras": cameras * options["megabits"] / 1000,
+            "alerts": cameras * options["alerts_a_day"] / DAY,
+        },
+        "a camera and month, in the currency of the assumptions": money,
+    }
+
+
+def measured_figures() -> dict[str, float]:
+    rows = known("student-ucsd-ped2")["rows"]
+    scoring = {row["what"]: row["processor_ms_a_clip"] for row in rows}
+    large, busy = known("store")["postgresql"], known("store-processor-time")["postgresql"]
+    several = busy["ingestion"][-1]
+    in_us = several["writer_cpu_us_per_row"] + several["server_cpu_us_per_row"]
+    return {
+        "model_ms_a_clip": scoring["teacher"],
+        "student_ms_a_clip": scoring["student, ONNX"],
+        "decoding_cores_a_camera": max(
+            row["scoring_cpu_a_footage_second"] + row["admission_cpu_a_footage_second"]
+            for row in known("decoding")["rows"]
+        ),
+        "bytes_a_row": round(large["sizes"]["anomalies"] / large["scores"], 1),
+        "cpu_ms_a_row": round((in_us + busy["retention"]["cpu_us_per_row"]) / 1000, 4),
+    }
 
 
 def known(name: str) -> Any:
