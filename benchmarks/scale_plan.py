@@ -3,9 +3,8 @@
     python benchmarks/scale_plan.py [--cameras 10000] [--core-month 15] [...]
 
 Reads `results/student-ucsd-ped2.json` (scoring a clip), `results/decoding.json` (a camera's
-decoding) and `results/store.json` and `results/store-processor-time.json` (bytes of a row; its
-processor time, in and out again). What nobody here
-can measure is an option, and an assumption until somebody sets it: prices, bit rate, alerts a day.
+decoding) and `results/store.json` (bytes and processor time of a row). What nobody here can measure
+is an option, and an assumption until somebody sets it: prices, bit rate, alerts a day.
 Prints cores, rows, disk, network and money; docs/scale.md reads them.
 """
 
@@ -66,7 +65,7 @@ def worked_out(options: dict[str, float]) -> tuple[dict[str, float], dict[str, d
         "decoding": cameras * measured["decoding_cores_a_camera"] / CORES_IN_USE,
         "scoring, a model for each camera": measured["model_ms_a_clip"] * a_clip,
         "scoring, students": measured["student_ms_a_clip"] * a_clip,
-        "rows of scores in and out": measured["cpu_ms_a_row"] * a_clip,
+        "adding rows of scores": measured["cpu_ms_a_row"] * a_clip,
     }
     terabytes = {
         "scores": rows_a_second * DAY * options["score_days"] * measured["bytes_a_row"] / 1e12,
@@ -78,7 +77,7 @@ def worked_out(options: dict[str, float]) -> tuple[dict[str, float], dict[str, d
         / 1e6,
     }
     disks = terabytes["footage"] + terabytes["evidence"]
-    common = cores["decoding"] + cores["rows of scores in and out"]
+    common = cores["decoding"] + cores["adding rows of scores"]
     money = {
         name: (
             (common + cores[name]) * options["core_month"]
@@ -105,8 +104,8 @@ def worked_out(options: dict[str, float]) -> tuple[dict[str, float], dict[str, d
 def measured_figures() -> dict[str, float]:
     rows = known("student-ucsd-ped2")["rows"]
     scoring = {row["what"]: row["processor_ms_a_clip"] for row in rows}
-    large, busy = known("store")["postgresql"], known("store-processor-time")["postgresql"]
-    several = busy["ingestion"][-1]
+    store = known("store")["postgresql"]
+    several = store["ingestion"][-1]
     in_us = several["writer_cpu_us_per_row"] + several["server_cpu_us_per_row"]
     return {
         "model_ms_a_clip": scoring["teacher"],
@@ -115,8 +114,8 @@ def measured_figures() -> dict[str, float]:
             row["scoring_cpu_a_footage_second"] + row["admission_cpu_a_footage_second"]
             for row in known("decoding")["rows"]
         ),
-        "bytes_a_row": round(large["sizes"]["anomalies"] / large["scores"], 1),
-        "cpu_ms_a_row": round((in_us + busy["retention"]["cpu_us_per_row"]) / 1000, 4),
+        "bytes_a_row": round(store["sizes"]["anomalies"] / store["scores"], 1),
+        "cpu_ms_a_row": round(in_us / 1000, 4),
     }
 
 
