@@ -7,6 +7,8 @@ of them with a verdict. Keys are hexadecimal digits from chance, as content make
 
 from __future__ import annotations
 
+import os
+import re
 import sqlite3
 import sys
 import tempfile
@@ -24,6 +26,7 @@ from pipeline.assembly import Site, open_site
 from pipeline.camera import Camera
 from pipeline.learning.registry import ModelRecord, ModelState
 
+FILLING = Path(__file__).parent / "_filling.sql"
 ALERTS_A_DAY = 4
 FILE_SECONDS = 60
 POLICY = EventPolicy(
@@ -36,10 +39,6 @@ POLICY = EventPolicy(
     merge_gap_seconds=3.0,
 )
 LARGE_TABLES = ("anomalies", "footage", "segments", "scored_segments")
-SCORES = (
-    '{"critic": 0.758912, "reconstruction": 1.088167, "features": 0.0, "motion": 1.105987,'
-    ' "continuity": 0.0, "rhythm": 0.440914}'
-)
 SERVER_SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
 """What a machine of its own would be given; everything else is as PostgreSQL comes."""
 
@@ -82,13 +81,36 @@ def postgres_database(place: Path | None) -> Iterator[str]:
     server = PostgresServer(Path(tempfile.mkdtemp(prefix="kizashi-store-", dir=place)))
     try:
         for name, value in SERVER_SETTINGS.items():
-            server.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+            setting = "ALTER SYSTEM SET NAME = 'VALUE'"
+            server.execute(setting.replace("NAME", name).replace("VALUE", value))
         server.stop()
         server.start()
         with server.database() as url:
             yield url
     finally:
         server.close()
+
+
+def server_seconds(url: str | None) -> float:
+    """Return the processor time of the server so far, ended connections included; 0 for SQLite."""
+    if url is None:
+        return 0.0
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        mine = connection.info.backend_pid
+    parent = int(Path(f"/proc/{mine}/stat").read_text().rpartition(")")[2].split()[1])
+    ticks = 0
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            values = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        if int(entry.parent.name) == parent:
+            ticks += sum(map(int, values[11:15]))  # with children that have ended
+        elif int(values[1]) == parent:
+            ticks += sum(map(int, values[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def open_filled(folder: Path, url: str | None, filling: Filling) -> Site:
@@ -133,6 +155,7 @@ def _camera(site: Site, name: str, start: datetime) -> None:
 
 def _fill_postgres(url: str, filling: Filling) -> None:
     import psycopg
+    from psycopg import sql
 
     with psycopg.connect(url) as connection:
         # Without the checks of references: what is inserted here refers to what is there.
@@ -152,7 +175,7 @@ def _fill_postgres(url: str, filling: Filling) -> None:
             connection.commit()
         connection.autocommit = True
         for table in LARGE_TABLES:
-            connection.execute(f"REINDEX TABLE {table}".encode())
+            connection.execute(sql.SQL("REINDEX TABLE {}").format(sql.Identifier(table)))
         connection.execute("VACUUM (ANALYZE)")
 
 
@@ -173,77 +196,34 @@ def _md5(text: str) -> str:
 
 
 def _statements(filling: Filling, day: int, dialect: str) -> list[str]:
-    """Return what fills one day of every camera. Cameras take turns minute by minute, as they do in
-    operation, so that rows of one camera do not lie together."""
-    start = int(filling.start.timestamp())
+    """Return what fills one day of every camera."""
+    text = re.sub("--.*", "", FILLING.read_text(encoding="utf-8"))
+    begins = int(filling.start.timestamp()) + day * 86_400
+    known = {
+        "BEGINS": f"({begins} + m.n * {FILE_SECONDS})",
+        "DAY": str(day),
+        "CAMERAS": str(filling.cameras),
+        "SCORES_A_MINUTE": str(FILE_SECONDS // filling.spacing_seconds),
+        "SPACING": str(filling.spacing_seconds),
+        "ALERT_MINUTES": str(1440 // ALERTS_A_DAY),
+    }
+    text = re.sub(r"MINUTE_KEY\[(\w+)\]", r"md5('\1' || c.n || '-DAY-' || m.n)", text)
+    for word, meaning in known.items():
+        text = re.sub(rf"\b{word}\b", meaning, text)
+    for word, meaning in _WORDS[dialect].items():
+        text = re.sub(word, meaning, text)
+    return [part for part in text.split(";") if part.strip()]
 
-    def upto(count: int, name: str) -> str:
-        if dialect == "postgresql":
-            return f"generate_series(0, {count - 1}) AS {name}(n)"
-        return f"(SELECT n FROM numbers WHERE n < {count}) AS {name}"  # noqa: S608
 
-    def at(seconds: str) -> str:
-        if dialect == "postgresql":
-            return f"to_timestamp({seconds})"
-        return f"(strftime('%Y-%m-%d %H:%M:%S', {seconds}, 'unixepoch') || '.000000')"
-
-    def key(kind: str) -> str:
-        return f"md5('{kind}' || c.n || '-' || m.n)"
-
-    begins = f"({start} + (m.n + {day * 1440}) * 60)"
-    kinds = {name: f"md5('{name}' || c.n || '-{day}-' || m.n)" for name in ("file", "segment")}
-    camera, model = "('line-' || c.n)", "md5('modelline-' || c.n)"
-    minutes = f"FROM {upto(1440, 'm')} CROSS JOIN {upto(filling.cameras, 'c')}"
-    each = FILE_SECONDS // filling.spacing_seconds
-    seconds = f"(i.n * {filling.spacing_seconds})"
-    anomaly = f"md5('anomaly' || c.n || '-{day}-' || m.n || '-' || i.n)"
-    strange = f"(m.n % {1440 // ALERTS_A_DAY} = 180 AND i.n = 0)"
-    event, alert = key(f"event{day}-"), key(f"alert{day}-")
-    of_alerts = f"{minutes} WHERE m.n % {1440 // ALERTS_A_DAY} = 180"
-    first = f"md5('anomaly' || c.n || '-{day}-' || m.n || '-0')"
-    moments = f"{at(begins)}, {at(begins + ' + 1')}, {at(begins + ' + 1')}"
-    json_type = "CAST({} AS JSON)" if dialect == "postgresql" else "{}"
-    return [
-        f"""INSERT INTO footage (footage_id, camera, sha256, path, size_bytes, verdict, detail,
-            start_utc, end_utc, duration_us, frames, width_px, height_px, frame_rate)
-        SELECT {kinds["file"]}, {camera}, {kinds["file"]} || {kinds["file"]},
-            'line/' || c.n || '-{day}-' || m.n || '.mp4', 3000000, 'admitted', '',
-            {at(begins)}, {at(begins + " + 60")}, 60000000, 600, 640, 360, 10.0 {minutes}""",
-        f"""INSERT INTO segments (segment_id, footage_id, camera, start_us, end_us, frames,
-            start_utc, end_utc)
-        SELECT {kinds["segment"]}, {kinds["file"]}, {camera}, 0, 60000000, 600,
-            {at(begins)}, {at(begins + " + 60")} {minutes}""",
-        f"""INSERT INTO scored_segments (segment_id, model_id, clips, at_utc)
-        SELECT {kinds["segment"]}, {model}, {each}, {at(begins + " + 90")} {minutes}""",
-        f"""INSERT INTO anomalies (anomaly_id, model_id, camera, segment_id, clip_id, start_us,
-            end_us, start_utc, end_utc, scores, score, p_value, expert, place_x, place_y,
-            place_width, place_height)
-        SELECT {anomaly}, {model}, {camera}, {kinds["segment"]},
-            md5('clip' || c.n || '-{day}-' || m.n || '-' || i.n),
-            {seconds} * 1000000, ({seconds} + 1) * 1000000,
-            {at(f"{begins} + {seconds}")}, {at(f"{begins} + {seconds} + 1")},
-            {json_type.format(f"'{SCORES}'")},
-            CASE WHEN {strange} THEN 6.0 ELSE 0.4 + (m.n * 7919 + i.n * 31 + c.n) % 100 / 50.0 END,
-            CASE WHEN {strange} THEN 1e-6 ELSE 0.1 END,
-            'critic', 0.25, 0.25, 0.25, 0.25
-        {minutes} CROSS JOIN {upto(each, "i")}""",
-        f"""INSERT INTO events (event_id, camera, model_id, policy_id, first_anomaly_id,
-            peak_anomaly_id, start_utc, end_utc, peak_utc, peak_score, clips, expert, closed,
-            place_x, place_y, place_width, place_height)
-        SELECT {event}, {camera}, {model}, 'policy', {first}, {first}, {moments}, 6.0, 1,
-            'critic', TRUE, 0.25, 0.25, 0.25, 0.25 {of_alerts}""",
-        f"""INSERT INTO alerts (alert_id, event_id, camera, model_id, severity, start_utc,
-            end_utc, peak_utc, score, p_value, expected_per_day, expert, place_x, place_y,
-            place_width, place_height)
-        SELECT {alert}, {event}, {camera}, {model}, 'warning', {moments}, 6.0, 1e-6, 0.1,
-            'critic', 0.25, 0.25, 0.25, 0.25 {of_alerts}""",
-        *(
-            f"""INSERT INTO evidence (evidence_id, alert_id, kind, path, sha256, size_bytes)
-            SELECT {key(f"{kind}{day}-")}, {alert}, '{kind}', 'evidence/' || {alert} || '/{kind}',
-                {alert} || {alert}, 50000 {of_alerts}"""
-            for kind in ("clip", "heat_map", "strip", "peak_frame")
-        ),
-        f"""INSERT INTO reviews (review_id, alert_id, verdict, reviewer, note, at_utc)
-        SELECT {key(f"review{day}-")}, {alert}, 'anomaly', 'somebody', '', {at(begins + " + 3600")}
-        {of_alerts} AND m.n < 720""",
-    ]
+_WORDS = {
+    "postgresql": {
+        r"UPTO\[(\d+), (\w)\]": r"generate_series(0, \1 - 1) AS \2(n)",
+        r"AT\[([^\]]+)\]": r"to_timestamp(\1)",
+        r"JSON\[([^\]]+)\]": r"CAST(\1 AS JSON)",
+    },
+    "sqlite": {
+        r"UPTO\[(\d+), (\w)\]": r"(SELECT n FROM numbers WHERE n < \1) AS \2",
+        r"AT\[([^\]]+)\]": r"(strftime('%Y-%m-%d %H:%M:%S', \1, 'unixepoch') || '.000000')",
+        r"JSON\[([^\]]+)\]": r"\1",
+    },
+}

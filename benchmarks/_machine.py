@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 
 ROOT = Path(__file__).parents[1]
-_FOLDERS = ("--out", "--work", "--model", "--vtest-model", "--dvr-scan")
+_FOLDERS = ("--out", "--work", "--model", "--vtest-model", "--dvr-scan", "--place", "--trained")
 LIBRARIES = ("torch", "opencv-python-headless", "scikit-learn", "numpy")
 
 

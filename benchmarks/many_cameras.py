@@ -79,7 +79,7 @@ def main(
         figures = run_plant(plant, minutes, workers)
     record = {
         "benchmark": "many_cameras",
-        "command": command_line().partition(" --trained")[0],
+        "command": command_line(),
         "cameras": cameras,
         "minutes": minutes,
         "workers": workers,
