@@ -1,6 +1,6 @@
 """Where the time of a frame goes from file to score, beside decoding and resizing alone.
 
-    KIZASHI_DATA=FOLDER python benchmarks/throughput.py --model PED2 [--vtest-model VTEST]
+    KIZASHI_DATA=FOLDER python benchmarks/throughput.py [--model PED2] [--vtest-model VTEST]
         [--videos 3] [--seconds 20] [--rounds 3] [--threads 2] [--no-store]
         [--out FILE.json]
 
@@ -54,6 +54,7 @@ from pipeline.scoring.scorer import BATCH_CLIPS, score_stretch, scored_clip
 from pipeline.stopwatch import Stopwatch
 from pipeline.timebase import microseconds
 
+PED2_MODEL = Path("out/accuracy/ucsd-ped2-compact/models/seed-0")
 WAYS = ("bare", "floor", "alone", "score")
 CAMERA_RATE = 10.0
 IN_STORE = ("store", "events", "evidence")
@@ -82,7 +83,7 @@ class Spent:
 
 
 def main(
-    model: Annotated[Path, typer.Option(help="Stored model of UCSD Ped2.")],
+    model: Annotated[Path, typer.Option(help="Stored model of UCSD Ped2.")] = PED2_MODEL,
     vtest_model: Annotated[Path | None, typer.Option(help="Stored model of vtest.avi.")] = None,
     videos: Annotated[int, typer.Option(min=1, help="Test videos of Ped2.")] = 3,
     seconds: Annotated[float | None, typer.Option(min=1.0, help="Of each video.")] = None,
@@ -117,6 +118,8 @@ def main(
 def _measured(
     name: str, folder: Path, files: Sequence[Path], seconds: float | None, rounds: int
 ) -> dict[str, Any]:
+    if not folder.exists():
+        stop(f"no model in {folder}; see benchmarks/README.md for what leaves one, or name another")
     if not files:
         stop(f"no videos of {name} under KIZASHI_DATA; see benchmarks/README.md")
     model = load_model(folder, device="cpu")
