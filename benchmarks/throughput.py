@@ -131,11 +131,11 @@ def _measured(
         for file in files
     }
     spent = {way: Spent() for way in WAYS}
-    watch = Stopwatch()
+    watch, watch_alone = Stopwatch(), Stopwatch()
     ways: dict[str, Callable[[Path], int]] = {
         "bare": lambda file: _bare(file, view, end_us),
         "floor": lambda file: _floor(file, view, end_us),
-        "alone": lambda file: _scored_alone(model, stretches[file]),
+        "alone": lambda file: _scored_alone(model, stretches[file], watch_alone),
         "score": lambda file: _scored(model, stretches[file], watch),
     }
     # Kernels are chosen, memory is taken.
@@ -154,7 +154,7 @@ def _measured(
                 spent[way].processor_seconds += _processor_seconds() - processor
         for way in WAYS:
             spent[way].rounds.append(round(taken[way], 3))
-    return _figures(name, files, rounds, spent, watch)
+    return _figures(name, files, rounds, spent, watch, watch_alone)
 
 
 def _beginning(stretch: Stretch, end_us: int | None) -> Stretch:
@@ -198,13 +198,14 @@ def _scored(model: AnyModel, stretches: Sequence[Stretch], watch: Stopwatch) -> 
     return 0
 
 
-def _scored_alone(model: AnyModel, stretches: Sequence[Stretch]) -> int:
-    reader = model.reader()
-    for stretch in stretches:
-        for clips, windows in reader.batches(stretch, stride=model.clip_stride, size=BATCH_CLIPS):
-            looked = model.look(reader, replace(windows, frames_us=()))
-            for index, clip in enumerate(clips):
-                scored_clip(clip, index, looked, "throughput")
+def _scored_alone(model: AnyModel, stretches: Sequence[Stretch], watch: Stopwatch) -> int:
+    reader, stride = model.reader(), model.clip_stride
+    with watch.running():
+        for stretch in stretches:
+            for clips, windows in reader.batches(stretch, stride=stride, size=BATCH_CLIPS):
+                looked = model.look(reader, replace(windows, frames_us=()))
+                for index, clip in enumerate(clips):
+                    scored_clip(clip, index, looked, "throughput")
     return 0
 
 
@@ -235,13 +236,17 @@ def _figures(
     rounds: int,
     spent: dict[str, Spent],
     watch: Stopwatch,
+    watch_alone: Stopwatch,
 ) -> dict[str, Any]:
-    frames = spent["score"].frames
+    frames, alone = spent["score"].frames, watch_alone.stages
     stages = [
         {
             "stage": stage,
             "wall_ms_a_frame": round(1e3 * took.seconds / frames, 3),
             "processor_ms_a_frame": round(1e3 * took.processor_seconds / frames, 3),
+            "processor_ms_a_frame_alone": round(1e3 * alone[stage].processor_seconds / frames, 3)
+            if stage in alone
+            else None,
         }
         for stage, took in watch.stages.items()
     ]
@@ -293,13 +298,14 @@ def _print(found: dict[str, Any], console: Console) -> None:
     for line in lines:
         console.print(line, highlight=False, markup=False)
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("stage", "wall ms a frame", "processor ms a frame"):
+    for heading in ("stage", "wall ms a frame", "processor ms a frame", "of it alone"):
         table.add_column(heading, justify="left" if heading == "stage" else "right")
     for stage in found["stages"]:
         table.add_row(
             stage["stage"],
             f"{stage['wall_ms_a_frame']:.2f}",
             f"{stage['processor_ms_a_frame']:.2f}",
+            "" if (ms := stage["processor_ms_a_frame_alone"]) is None else f"{ms:.2f}",
         )
     console.print(table)
 
