@@ -1,6 +1,6 @@
 """Scoring beside what others do: a motion detector as a whole command, and other ways to ask a GAN.
 
-    KIZASHI_DATA=FOLDER python benchmarks/peers.py --vtest-model VTEST [--dvr-scan PATH]
+    KIZASHI_DATA=FOLDER python benchmarks/peers.py [--vtest-model VTEST] [--dvr-scan PATH]
         [--seconds 20] [--clips 16] [--steps 50] [--threads 1] [--out FILE.json]
 
 `--vtest-model` is a stored model of `pets2009/vtest.avi`. Two comparisons, each in turn
@@ -20,7 +20,6 @@ f-AnoGAN's kind does), and a search for the latent of each tile that ours looks 
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -48,11 +47,12 @@ from pipeline.scoring.clip_batch import ClipBatch
 from pipeline.scoring.scorer import BATCH_CLIPS
 from tgan_core.inversion import refine_latent
 
+VTEST_MODEL = Path("out/faults/vtest-compact/models/seed-0")
 OURS, EVERY_TILE, SEARCH = "ours", "every tile by itself", "search of the latent"
 
 
 def main(
-    vtest_model: Annotated[Path, typer.Option(help="Stored model of vtest.avi.")],
+    vtest_model: Annotated[Path, typer.Option(help="Stored model of vtest.avi.")] = VTEST_MODEL,
     dvr_scan: Annotated[Path, typer.Option(help="Executable of DVR-Scan.")] = Path("dvr-scan"),
     seconds: Annotated[float, typer.Option(min=2.0, help="Of vtest.avi, for commands.")] = 20.0,
     clips: Annotated[int, typer.Option(min=1, help="Clips for the networks.")] = 16,
@@ -63,6 +63,8 @@ def main(
 ) -> None:
     """Compare whole commands, then ways to use the networks."""
     console, video = wide_console(), data_folder() / "pets2009/vtest.avi"
+    if not vtest_model.exists():
+        stop(f"no model in {vtest_model}; benchmarks/faults.py leaves one, or name another")
     torch.set_num_threads(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)
     try:
@@ -70,7 +72,7 @@ def main(
         batches = _batches(model, video, clips)
         if only is not None:
             _ways(model, steps)[only](batches[0], 0)
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+            print(_own_peak_mib())
             return
         networks = _networks(model, batches, clips, steps, vtest_model, threads)
         commands = _commands(vtest_model, video, seconds, dvr_scan)
@@ -157,14 +159,22 @@ def _networks(
         row["times_ours_in_processor_time"] = (
             processor[way] / done[way] / (processor[OURS] / done[OURS])
         )
-        row["peak_mib"] = _peak_of(way, folder, steps, threads)
+        row["peak_mib"] = _peak_of(way, folder, threads)
         rows.append({key: round(v, 3) if isinstance(v, float) else v for key, v in row.items()})
     return rows
 
 
-def _peak_of(way: str, folder: Path, steps: int, threads: int) -> float:
+def _own_peak_mib() -> float:
+    """Return the most that this process held. The count of `getrusage` begins with what the process
+    that started it held."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return next(int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line) / 1024
+
+
+def _peak_of(way: str, folder: Path, threads: int) -> float:
     """Return the peak memory of one way in a process of its own, MiB."""
-    options = ["--only", way, "--clips", "1", "--steps", str(steps), "--threads", str(threads)]
+    # More steps of the search take no more memory.
+    options = ["--only", way, "--clips", "1", "--steps", "2", "--threads", str(threads)]
     done = subprocess.run(
         [sys.executable, __file__, "--vtest-model", str(folder), *options],
         capture_output=True,
@@ -189,7 +199,8 @@ def _commands(model: Path, video: Path, seconds: float, dvr_scan: Path) -> list[
             rows.append(_run("dvr-scan", [scanner, "-i", str(cut), "-so", "-q"], frames))
         rows.append(_run("kizashi score", kizashi(site, "score", CAMERA), frames))
         if scanner is not None:
-            rows[1]["times_dvr_scan"] = round(rows[1]["seconds"] / rows[0]["seconds"], 2)
+            for key, name in (("seconds", "clock"), ("processor_seconds", "processor")):
+                rows[1][f"times_dvr_scan_by_{name}"] = round(rows[1][key] / rows[0][key], 2)
         else:
             rows.append(
                 {
@@ -218,11 +229,12 @@ def _run(what: str, command: Sequence[str], frames: int) -> dict[str, Any]:
             command, stdout=said, stderr=subprocess.STDOUT, cwd=Path(__file__).parents[1]
         )
         while True:
-            peak = max(peak, resident_mib(process.pid))
+            # First of all: until its own program has begun, it shows the memory of this one.
+            time.sleep(LOOK_SECONDS)
             ended, status, used = os.wait4(process.pid, os.WNOHANG)
             if ended:
                 break
-            time.sleep(LOOK_SECONDS)
+            peak = max(peak, resident_mib(process.pid))
         seconds = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
@@ -234,7 +246,7 @@ def _run(what: str, command: Sequence[str], frames: int) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "processor_seconds": round(used.ru_utime + used.ru_stime, 2),
         "frames_a_second": round(frames / seconds, 2),
-        "peak_mib": round(max(peak, used.ru_maxrss / 1024), 1),
+        "peak_mib": round(peak, 1),
     }
 
 

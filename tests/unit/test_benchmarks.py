@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
         ("representation", ("--recipe", "huge"), "--recipe 'huge' is unknown"),
         ("stability", ("--recipe", "huge"), "--recipe 'huge' is unknown"),
         ("coverage", ("--model", "."), "coverage: model .: "),
+        ("throughput", (), "no benchmark footage: set KIZASHI_DATA to its folder"),
+        ("peers", (), "no benchmark footage: set KIZASHI_DATA to its folder"),
     ],
 )
 def test_a_study_says_in_one_line_what_it_lacks(
