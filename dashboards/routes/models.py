@@ -61,6 +61,9 @@ def model(request: Request, site: SiteHere, who: Asking, model_id: ModelId) -> R
     camera = seen_camera(site, who, record.camera)
     words = words_for(request, camera.timezone)
     metrics = site.store.training_metrics(model_id)
+    origin = record.origin
+    if origin is not None and not who.user.may_see(origin[0]):
+        origin = ("", "")
     figures = sorted({name for step in metrics for name in step if name not in ("step", "seconds")})
     return page(
         request,
@@ -69,6 +72,7 @@ def model(request: Request, site: SiteHere, who: Asking, model_id: ModelId) -> R
         words=words,
         camera=camera,
         record=record,
+        origin=origin,
         figures=figures,
         light_states=model_states(record, words),
         samples=stored_samples(site, record, camera.privacy_masks),

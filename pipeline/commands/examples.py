@@ -71,6 +71,8 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "train": (
         "kizashi train press-1",
         "kizashi train press-1 --effort 0.1 --since 7d",
+        "kizashi train press-2 --from press-1",
+        "kizashi train press-3 --from nearest",
         "kizashi train --preset standard --until 2026-01-31T08:00",
     ),
     "drift": ("kizashi drift", "kizashi drift press-1 --format json"),

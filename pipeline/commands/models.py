@@ -33,15 +33,23 @@ def list_models(
 ) -> None:
     """List the models of cameras, oldest first, with their state: candidate, active or retired.
 
-    A camera has at most one active model, which kizashi score uses.
+    A camera has at most one active model, which kizashi score uses. `from` names the camera and
+    the model whose networks its training started from.
     """
     with opened_site(context) as site:
         rows = [
-            (model.model_id[:12], name, model.state.value, model.preset, in_utc(model.created_utc))
+            (
+                model.model_id[:12],
+                name,
+                model.state.value,
+                model.preset,
+                in_utc(model.created_utc),
+                f"{model.origin[0]} {model.origin[1][:12]}" if model.origin else None,
+            )
             for name in chosen_cameras(site, cameras)
             for model in site.store.models(name)
         ]
-    print_rows(("model", "camera", "state", "preset", "created_utc"), rows, format)
+    print_rows(("model", "camera", "state", "preset", "created_utc", "from"), rows, format)
 
 
 @models_app.command("show", **texts_of("model show"))

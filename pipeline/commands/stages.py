@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import Cameras, Effort, Seed
+from pipeline.commands.options import Cameras, Seed
 from pipeline.commands.output import print_line, progress_lines
 from pipeline.commands.shell import chosen_cameras, opened_site, parse_moment
 from pipeline.errors import ModelError, SettingsError
@@ -48,15 +48,29 @@ def train(
     preset: Annotated[
         str | None, typer.Option(help="compact, standard, full or paper; none: the setting.")
     ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="A camera whose networks to start from, or nearest; none: start anew."
+        ),
+    ] = None,
     seed: Seed = None,
-    effort: Effort = 1.0,
+    effort: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the preset's training steps; none: all, a tenth with --from.",
+            min=0.001,
+            max=100,
+        ),
+    ] = None,
     since: Since = None,
     until: Until = None,
 ) -> None:
     """Learn what is normal from the footage there is, and make the new model the active one.
 
     Choose footage in which nothing is wrong, some minutes at least, better some hours; a part of it
-    is held out to calibrate the scores. Killed, the same command goes on where it was.
+    is held out to calibrate the scores. Killed, the same command goes on where it was. A new camera
+    that starts from the networks of another one needs less footage and a tenth of the steps.
     """
     from pipeline.learning.train_camera import train_camera
 
@@ -69,6 +83,7 @@ def train(
                 preset=preset,
                 seed=seed,
                 effort=effort,
+                start_from=start_from,
                 since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
                 until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
                 progress=progress,

@@ -11,6 +11,7 @@ from pipeline.demo import geometry as g
 from pipeline.demo.canvas import Canvas, Image
 from pipeline.demo.figures import draw_figure
 from pipeline.demo.lens import Lens
+from pipeline.demo.line_view import LineView, as_seen_by
 from pipeline.demo.machines import draw_arm, draw_lamp, draw_press, draw_rollers
 from pipeline.demo.motion import Line
 from pipeline.demo.parts import PartSprites
@@ -26,9 +27,10 @@ _SMOOTH = 2
 class Factory:
     """Renders one script. Frames are uint8 (192 * size, 320 * size, 3), blue-green-red."""
 
-    def __init__(self, script: Script, *, size: int = 1) -> None:
+    def __init__(self, script: Script, *, size: int = 1, view: LineView = LineView.FRONT) -> None:
         """Draw everything that never changes; `size` 1 is what the camera delivers."""
         self.script = script
+        self._view = view
         self.line = Line(script)
         self._scale = size * _SMOOTH
         self._size = (g.WIDTH_PX * size, g.HEIGHT_PX * size)
@@ -51,7 +53,7 @@ class Factory:
         """Return one frame; frame n is taken at second n / 10."""
         seconds = number / g.FRAME_RATE
         scene = cv2.resize(self._scene(seconds), self._size, interpolation=cv2.INTER_AREA)
-        return self._lens.frame(np.asarray(scene, np.uint8), seconds)
+        return self._lens.frame(as_seen_by(self._view, np.asarray(scene, np.uint8)), seconds)
 
     def _scene(self, seconds: float) -> Image:
         """Draw the scene at a time, from back to front."""

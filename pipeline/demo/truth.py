@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.demo import geometry as g
+from pipeline.demo.line_view import LineView, seen_place
 from pipeline.demo.script import Fault, FaultKind
 from pipeline.files import write_bytes
 from pipeline.scoring.anomaly import Place
@@ -72,8 +73,11 @@ _BOXES_PX: dict[FaultKind, tuple[float, float, float, float]] = {
 """Left, top, right, bottom of what each kind changes, in scene pixels; held by a test."""
 
 
-def truth_row(fault: Fault, *, line_start_utc: datetime, file: str) -> TruthRow:
-    """Return a fault with wall times, for a line whose second 0 is at `line_start_utc`."""
+def truth_row(
+    fault: Fault, *, line_start_utc: datetime, file: str, view: LineView = LineView.FRONT
+) -> TruthRow:
+    """Return a fault with wall times, for a line whose second 0 is at `line_start_utc`, as one of
+    its cameras sees it."""
     return TruthRow(
         kind=fault.kind,
         start_utc=shift_utc(line_start_utc, microseconds(fault.start_seconds)),
@@ -81,7 +85,7 @@ def truth_row(fault: Fault, *, line_start_utc: datetime, file: str) -> TruthRow:
         start_seconds=fault.start_seconds,
         end_seconds=fault.end_seconds,
         file=file,
-        place=place_of(fault.kind),
+        place=seen_place(view, place_of(fault.kind)),
     )
 
 

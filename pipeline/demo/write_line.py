@@ -12,6 +12,7 @@ import cv2
 
 from pipeline.demo import geometry as g
 from pipeline.demo.factory import Factory
+from pipeline.demo.line_view import LineView
 from pipeline.demo.script import FaultKind, Script, make_script
 from pipeline.demo.truth import TruthRow, truth_row, write_truth
 from pipeline.errors import KizashiError, SettingsError
@@ -65,6 +66,7 @@ def write_line(
     file_seconds: float = 60.0,
     kinds: Sequence[FaultKind] = tuple(FaultKind),
     start_utc: datetime = LINE_START_UTC,
+    view: LineView = LineView.FRONT,
     progress: Callable[[str], None] = lambda line: None,
 ) -> WrittenLine:
     """Render the line into `folder`: `footage/*.mp4` with side-cars, and `truth.csv`.
@@ -83,17 +85,24 @@ def write_line(
             "file_seconds": file_seconds,
             "kinds": [kind.value for kind in kinds],
             "start_utc": start_utc.isoformat(),
+            # Without it where it is the first: what was rendered before there were others fits.
+            **({"view": view.value} if view is not LineView.FRONT else {}),
         },
     )
     missing = [file for file in files if not file.path.exists()]
-    factory = Factory(script) if missing else None
+    factory = Factory(script, view=view) if missing else None
     for number, file in enumerate(missing, start=1):
         assert factory is not None
         write_json(file.side_car, {"start_utc": file.start_utc.isoformat().replace("+00:00", "Z")})
         _write_video(file, factory)
         progress(f"rendered {file.path.name} ({number} of {len(missing)})")
     truth = tuple(
-        truth_row(fault, line_start_utc=start_utc, file=_file_at(files, fault.start_seconds))
+        truth_row(
+            fault,
+            line_start_utc=start_utc,
+            file=_file_at(files, fault.start_seconds),
+            view=view,
+        )
         for fault in script.faults
     )
     write_truth(folder / "truth.csv", truth)

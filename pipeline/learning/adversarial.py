@@ -31,6 +31,7 @@ from tgan_core.encoder_training import (
     new_encoder_state,
 )
 from tgan_core.errors import CheckpointError, NonFiniteError, ProcessesDisagree
+from tgan_core.fine_tuning import begin_encoder_with, begin_with
 from tgan_core.normalisation import recompute_batch_norm_statistics
 from tgan_core.processes import ALONE, Processes
 from tgan_core.training import (
@@ -156,19 +157,26 @@ def train_networks(
     workspace: Workspace | None,
     progress: Progress,
     processes: Processes = ALONE,
+    origin: Networks | None = None,
 ) -> tuple[Networks, list[dict[str, float]]]:
     """Return the trained networks, frozen, and every 20th step's figures.
 
+    `origin`: networks of the same preset that training begins with, which stay as they are.
     Several `processes` call this alike, each with the same source, and all get the same; they see
     one workspace, which rank 0 writes. It goes on with any number of them.
     Raises TrainingDiverged before an update with a number that is not finite; the last checkpoint
     in the workspace stays as it is.
     """
     try:
-        state, metrics = _train_generator(
-            source, preset, seed, device, workspace, progress, processes
-        )
-        encoder_state = _train_encoder(state, source, preset, seed, metrics, workspace, progress)
+        state = new_training_state(preset.tgan, seed, device, processes)
+        if origin is not None:
+            begin_with(state, origin.generator, origin.critic)
+        metrics = _train_generator(state, source, preset, seed, workspace, progress)
+        encoder = new_encoder(preset.tgan.geometry, seed, device)
+        encoder_state = new_encoder_state(encoder, preset.encoder_learning_rate, processes)
+        if origin is not None:
+            begin_encoder_with(encoder_state, origin.encoder)
+        _train_encoder(encoder_state, state, source, preset, metrics, workspace, progress)
     except NonFiniteError as error:
         raise TrainingDiverged(
             f"training stopped before a broken update: {error}; the model in use stays; "
@@ -221,22 +229,21 @@ def _is_due(step: int, steps: int) -> bool:
 
 
 def _train_generator(
+    state: TrainingState,
     source: TileSource,
     preset: Preset,
     seed: int,
-    device: torch.device,
     workspace: Workspace | None,
     progress: Progress,
-    processes: Processes,
-) -> tuple[TrainingState, list[dict[str, float]]]:
-    state = new_training_state(preset.tgan, seed, device, processes)
+) -> list[dict[str, float]]:
     metrics: list[dict[str, float]] = []
     _go_on("generator", partial(load_state_tensors, state), metrics, workspace, progress)
-    if workspace and processes.leads and state.step < preset.generator_steps:
+    leads = state.processes.leads
+    if workspace and leads and state.step < preset.generator_steps:
         # A generator that is not ready was never shown to an encoder: that one saw another.
         workspace.forget("encoder")
     log = _Log(progress, "generator", preset.generator_steps, metrics)
-    batches = source.batches(skip=state.step, device=device)
+    batches = source.batches(skip=state.step, device=state.device)
     while state.step < preset.generator_steps:
         batch = next(batches)
         figures = training_step(state, batch.real, pseudo_BCTHW=batch.pseudo)
@@ -250,10 +257,10 @@ def _train_generator(
         )
         last = state.step == preset.generator_steps
         due = last or _is_due(state.step, preset.generator_steps)
-        if workspace and processes.leads and due:
+        if workspace and leads and due:
             workspace.save("generator", state.step, state_tensors(state), metrics)
     _measure_norms(state, seed, preset)
-    return state, metrics
+    return metrics
 
 
 def _measure_norms(state: TrainingState, seed: int, preset: Preset) -> None:
@@ -269,16 +276,14 @@ def _measure_norms(state: TrainingState, seed: int, preset: Preset) -> None:
 
 
 def _train_encoder(
+    state: EncoderState,
     trained: TrainingState,
     source: TileSource,
     preset: Preset,
-    seed: int,
     metrics: list[dict[str, float]],
     workspace: Workspace | None,
     progress: Progress,
-) -> EncoderState:
-    encoder = new_encoder(preset.tgan.geometry, seed, trained.device)
-    state = new_encoder_state(encoder, preset.encoder_learning_rate, trained.processes)
+) -> None:
     _go_on("encoder", partial(load_encoder_tensors, state), metrics, workspace, progress)
     log = _Log(progress, "encoder", preset.encoder_steps, metrics)
     # The encoder's batches go on where the generator's ended, so that both see all of the tiles.
@@ -298,4 +303,3 @@ def _train_encoder(
         due = last or _is_due(state.step, preset.encoder_steps)
         if workspace and state.processes.leads and due:
             workspace.save("encoder", state.step, encoder_tensors(state), metrics)
-    return state

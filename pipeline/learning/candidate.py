@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -70,6 +70,7 @@ def retrain_camera(
         f"without sight ({window.left_out_seconds:.0f} s); {TRIAL_SHARE:.0%} is held out"
     )
     active = site.store.active_model(camera_name)
+    _warn_of_learnt(window, learnt, active, progress)
     known = _own_preset(active) or site.settings.preset
     chosen = preset_named(preset or known).with_effort(effort)
     trial_since = learnt[-1].segment.end_utc
@@ -191,6 +192,26 @@ def _older_part(window: NormalWindow) -> list[Stretch]:
     return kept
 
 
+def _warn_of_learnt(
+    window: NormalWindow, learnt: Sequence[Stretch], active: ModelRecord | None, progress: Progress
+) -> None:
+    """Say before the hours of learning when there will be nothing to compare the models on."""
+    end_utc = learnt[-1].segment.end_utc
+    held_out = [one for one in window.stretches if one.segment.end_utc > end_utc]
+    if active is not None and not _unlearnt(held_out, active):
+        progress(
+            f"warning: the active model {active.model_id[:12]} learnt from all of the footage that "
+            "is held out, so the candidate cannot be compared with it; better retrain when newer "
+            f"footage was taken in (kizashi ingest {active.camera})"
+        )
+
+
+def _unlearnt(stretches: Iterable[Stretch], model: ModelRecord) -> list[Stretch]:
+    """Return those of files that a model has not learnt from."""
+    own = set(model.manifest.get("footage", ()))
+    return [one for one in stretches if one.footage.footage_id not in own]
+
+
 def _own_preset(record: ModelRecord | None) -> str | None:
     """Return the preset of a model that was trained; students have none to train with."""
     if record is None or "teacher" in record.manifest:
@@ -210,9 +231,15 @@ def _held_out(
             reason=Reason.TOO_SHORT,
         )
     start, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
-    own = set(active.manifest.get("footage", ()))
     window = normal_window(site, record.camera, days=(end - start) / _DAY, until=end)
-    fresh = [s for s in window.stretches if s.footage.footage_id not in own]
+    fresh = _unlearnt(window.stretches, active)
+    if window.stretches and not fresh:
+        raise FootageError(
+            f"{record.camera}: the active model {active.model_id[:12]} learnt from all of the "
+            f"footage that was held out for model {record.model_id[:12]}, so they cannot be "
+            f"compared; take in newer footage and run: kizashi retrain {record.camera}",
+            reason=Reason.TOO_SHORT,
+        )
     if len(fresh) < len(window.stretches):
         progress("the active model learnt from a part of the held-out footage; that is left out")
     length = seconds(sum(s.segment.end_us - s.segment.start_us for s in fresh))
@@ -221,7 +248,8 @@ def _held_out(
         fresh = thinned(pieces, round(_MOST_NORMAL_SECONDS / _PIECE_SECONDS)) or fresh
     if not fresh:
         raise FootageError(
-            f"{record.camera}: none of the footage that was held out is there any more; retrain",
+            f"{record.camera}: none of the footage that was held out is normal and there any more; "
+            f"run: kizashi retrain {record.camera}",
             reason=Reason.TOO_SHORT,
         )
     return fresh

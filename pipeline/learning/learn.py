@@ -30,6 +30,7 @@ from pipeline.learning.camera_model import CameraModel, Sight, choose_device
 from pipeline.learning.health import health_line, health_warnings, healthy_footage
 from pipeline.learning.lighting import lighting_line, lit_footage, seconds_by_state
 from pipeline.learning.normality import calibrate_on_held_out, learn_looks, learn_places
+from pipeline.learning.origin import Origin
 from pipeline.learning.presets import Preset
 from pipeline.learning.reservoir import PlacedTiles
 from pipeline.learning.rhythm import learn_rhythm, rhythm_line
@@ -40,7 +41,7 @@ from pipeline.timebase import seconds
 from tgan_core.arithmetic import bfloat16_speedup
 from tgan_core.processes import ALONE, Processes
 
-__all__ = ["Split", "learn", "length_seconds", "split_held_out", "training_job"]
+__all__ = ["Split", "first_reader", "learn", "length_seconds", "split_held_out", "training_job"]
 
 Progress = Callable[[str], None]
 
@@ -93,6 +94,7 @@ def learn(
     processes: Processes = ALONE,
     added: PlacedTiles | None = None,
     one_light: bool = False,
+    origin: Origin | None = None,
 ) -> CameraModel:
     """Return the calibrated model of a camera from stretches of normal footage, in order of time.
 
@@ -103,9 +105,12 @@ def learn(
     `added` are tiles that the networks learn from beside those of the footage (synthetic ones);
     places and calibration are of the footage alone.
     `one_light`: all footage is taken for one lighting state, so that a benchmark can compare.
-    Raises FootageError (too_short) when there is too little footage, and TrainingDiverged when a
-    number stops being finite.
+    `origin`: another camera's networks that these begin with; all else is learnt as without.
+    Raises FootageError (too_short) when there is too little footage, ModelError when `origin` does
+    not fit the preset, and TrainingDiverged when a number stops being finite.
     """
+    if origin is not None:
+        origin.check_fit(preset)
     if not stretches:
         raise FootageError(
             "no normal footage to learn from; ingest some first", reason=Reason.TOO_SHORT
@@ -113,7 +118,7 @@ def learn(
     keep_freed_memory()
     stages = _Stages(progress)
     split = split_held_out(stretches)
-    reader = _reader(split, preset, masks)
+    reader = first_reader(split.training, preset, masks)
     stages.done("background", f"median of {reader.view.width_px} x {reader.view.height_px} px")
     split, reader, health = _without_trouble(split, reader, preset, masks, progress)
     stages.done("health", health_line(health))
@@ -126,10 +131,12 @@ def learn(
     stages.done("tiles", f"{len(source.reservoir):,} tiles of {windows:,} windows")
 
     where = choose_device(device)
-    job = training_job(stretches, preset, seed, masks, added)
+    job = training_job(stretches, preset, seed, masks, added, origin)
     kept = Workspace(workspace, job) if workspace else None
     preset = _with_fitting_arithmetic(preset, where, kept, processes)
-    networks, metrics = train_networks(source, preset, seed, where, kept, progress, processes)
+    networks, metrics = train_networks(
+        source, preset, seed, where, kept, progress, processes, origin.networks if origin else None
+    )
     del source  # the passes that follow need the memory, and not the tiles
     stages.done("networks", f"{preset.generator_steps:,} + {preset.encoder_steps:,} steps")
 
@@ -156,6 +163,8 @@ def learn(
         "metrics": metrics,
         "device": where.type,
     }
+    if origin is not None:
+        figures["origin"] = origin.to_dict()
     if lit.lighting is not None:
         figures["held_out_by_lighting"] = seconds_by_state(split.held_out)
     return replace(model, figures=figures, health=health)
@@ -174,7 +183,9 @@ def _without_trouble(
     healthy = Split(
         training=training.stretches, held_out=held_out.stretches if held_out else split.held_out
     )
-    return healthy, reader if healthy == split else _reader(healthy, preset, masks), known
+    if healthy != split:
+        reader = first_reader(healthy.training, preset, masks)
+    return healthy, reader, known
 
 
 def _calibrated(
@@ -284,6 +295,7 @@ def training_job(
     seed: int,
     masks: tuple[Polygon, ...],
     added: PlacedTiles | None = None,
+    origin: Origin | None = None,
 ) -> str:
     """Return the name of a training job: everything that the networks it ends in depend on."""
     footage = [[s.footage.sha256, s.segment.start_us, s.segment.end_us] for s in stretches]
@@ -297,12 +309,17 @@ def training_job(
     }
     if added is not None:  # without any the name is what it was before there could be some
         job["added"] = added.digest
+    if origin is not None:
+        job["origin"] = origin.digest
     return digest_of(job)
 
 
-def _reader(split: Split, preset: Preset, masks: tuple[Polygon, ...]) -> ClipReader:
+def first_reader(
+    training: Sequence[Stretch], preset: Preset, masks: tuple[Polygon, ...]
+) -> ClipReader:
+    """Return what reads clips of a camera when only its background was learnt yet."""
     view = view_for(
-        split.training[0].footage,
+        training[0].footage,
         width_px=preset.working_width_px,
         frame_rate=preset.frame_rate,
         grey=preset.grey,
@@ -314,7 +331,7 @@ def _reader(split: Split, preset: Preset, masks: tuple[Polygon, ...]) -> ClipRea
         frames=preset.tgan.geometry.frames,
         planes=preset.planes,
         background_HW=learn_background(
-            frame.image for stretch in split.training for frame in _frames(stretch, slow)
+            frame.image for stretch in training for frame in _frames(stretch, slow)
         ),
     )
 

@@ -40,6 +40,12 @@ class ModelRecord:
     manifest: Mapping[str, Any]
     """Configuration, seed, footage ids it learnt from, figures of training."""
 
+    @property
+    def origin(self) -> tuple[str, str] | None:
+        """Camera and model whose networks its training began with; None when it began anew."""
+        said = self.manifest.get("origin")
+        return (str(said["camera"]), str(said["model"])) if isinstance(said, Mapping) else None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ComparisonRecord:

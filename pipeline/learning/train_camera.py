@@ -19,7 +19,9 @@ from pipeline.footage.admission import Reason, check_stays_inside
 from pipeline.footage.names import footage_path
 from pipeline.identity import content_id
 from pipeline.learning.camera_model import CameraModel
+from pipeline.learning.choose_origin import choose_origin
 from pipeline.learning.learn import learn, split_held_out, training_job
+from pipeline.learning.origin import ADAPTATION_EFFORT, Origin
 from pipeline.learning.presets import Preset, preset_named
 from pipeline.learning.registration import made_before, register
 from pipeline.learning.registry import ModelRecord, ModelState
@@ -37,22 +39,39 @@ def train_camera(
     *,
     preset: str | None = None,
     seed: int | None = None,
-    effort: float = 1.0,
+    effort: float | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    start_from: str | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ModelRecord:
     """Learn what is normal from the footage of a camera in [since, until), all of it taken as
     normal.
 
-    `effort` multiplies the preset's training steps. The new model becomes the active one; the one
+    `start_from`: a camera whose networks these begin with, or "nearest" (see choose_origin).
+    `effort` multiplies the preset's training steps; None is all of them, or ADAPTATION_EFFORT of
+    them when the networks begin with others. The new model becomes the active one; the one
     before stays, retired. Killed in the middle, the same call goes on from its last checkpoint.
     Called again with nothing changed, it gives the model that there is, and adds nothing.
     """
     camera = check_camera(site.store.camera(camera_name))
     stretches = stretches_of(site, camera_name, since=since, until=until, progress=progress)
-    chosen = preset_named(preset or site.settings.preset).with_effort(effort)
-    record = train_on(site, camera, stretches, chosen, seed=seed, activate=True, progress=progress)
+    whole = preset_named(preset or site.settings.preset)
+    origin = None
+    if start_from is not None:
+        origin = choose_origin(site, camera, start_from, stretches, whole, progress)
+    usual = 1.0 if origin is None else ADAPTATION_EFFORT
+    chosen = whole.with_effort(usual if effort is None else effort)
+    record = train_on(
+        site,
+        camera,
+        stretches,
+        chosen,
+        seed=seed,
+        activate=True,
+        origin=origin,
+        progress=progress,
+    )
     progress(f"model {record.model_id[:12]} of camera {camera_name} is active")
     return record
 
@@ -66,15 +85,17 @@ def train_on(
     seed: int | None = None,
     activate: bool,
     notes: Mapping[str, Any] | None = None,
+    origin: Origin | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ModelRecord:
     """Learn from these stretches and register the model, as the active one or as a candidate.
 
-    `seed` None takes that of the settings; `notes` go into its manifest. Doing it again with
+    `seed` None takes that of the settings; `notes` go into its manifest; `origin` is what its
+    networks begin with. Doing it again with
     nothing changed gives the model that there is.
     """
     chosen_seed = site.settings.seed if seed is None else seed
-    name = training_job(stretches, preset, chosen_seed, camera.privacy_masks)
+    name = training_job(stretches, preset, chosen_seed, camera.privacy_masks, origin=origin)
     job = content_id("training", name, repr(camera.budget_per_day))
     masks = masks_digest(camera.privacy_masks)
     workspace = site.models_folder / camera.name / "training"
@@ -91,6 +112,7 @@ def train_on(
                 device=site.settings.device,
                 workspace=workspace,
                 progress=progress,
+                origin=origin,
             )
             # Files are no rows: who comes too late must not touch those of the one who took over.
             site.store.renew_lease(lease, seconds)

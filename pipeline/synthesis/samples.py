@@ -27,7 +27,13 @@ from pipeline.learning.camera_model import CameraModel, Sight
 from pipeline.learning.registry import ModelRecord
 from pipeline.synthesis.generate import write_clips
 from pipeline.synthesis.sampling import sample_clips
-from pipeline.synthesis.shelf import NOTE, SampleKind, masks_digest, samples_folder
+from pipeline.synthesis.shelf import (
+    NOTE,
+    SampleKind,
+    learnt_behind,
+    masks_digest,
+    samples_folder,
+)
 
 __all__ = ["make_samples"]
 
@@ -57,7 +63,7 @@ def make_samples(
     try:
         # First of all the note goes: without it nothing half made is shown.
         shutil.rmtree(folder, ignore_errors=True)
-        if _learnt_behind(record, masks):
+        if learnt_behind(record, masks):
             made = sample_clips(model.sight, _DRAWN, _SEED, masks)
             write_clips(made, folder / f"{SampleKind.DRAWN}.webm")
         else:
@@ -80,13 +86,6 @@ def make_samples(
         progress(f"no samples of model {record.model_id[:12]}: {error}")
         return False
     return True
-
-
-def _learnt_behind(record: ModelRecord, masks: tuple[Polygon, ...]) -> bool:
-    """Tell whether a model has learnt behind just these masks; of one that does not say, whether
-    there are none."""
-    said = record.manifest.get("masks")
-    return not masks if said is None else said == masks_digest(masks)
 
 
 def _rebuilt(

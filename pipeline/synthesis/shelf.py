@@ -28,6 +28,7 @@ __all__ = [
     "NOTE",
     "SampleKind",
     "StoredSamples",
+    "learnt_behind",
     "masks_digest",
     "samples_folder",
     "stored_samples",
@@ -60,6 +61,13 @@ def samples_folder(site: Site, record: ModelRecord) -> Path:
 def masks_digest(masks: tuple[Polygon, ...]) -> str:
     """Return what tells one set of privacy masks from another."""
     return digest_of([[list(corner) for corner in polygon] for polygon in masks])
+
+
+def learnt_behind(record: ModelRecord, masks: tuple[Polygon, ...]) -> bool:
+    """Tell whether a model has learnt behind just these masks; of one that does not say, whether
+    there are none."""
+    said = record.manifest.get("masks")
+    return not masks if said is None else said == masks_digest(masks)
 
 
 def stored_samples(

@@ -14,7 +14,7 @@ from pipeline.reports.words import catalogue
 from tests.alerts_makers import MODEL
 from tests.dashboard_site import LATER, filled_site, signed_in
 from tests.store_dump import dump
-from tests.store_samples import comparison, drift_check, statistic
+from tests.store_samples import comparison, drift_check, model, statistic
 
 
 @pytest.fixture
@@ -116,3 +116,25 @@ def test_every_refusal_has_words() -> None:
     for language in ("en", "ja"):
         texts = catalogue(language, "dashboards.text")
         assert {f"compare.why.{why}" for why in Refusal} <= set(texts)
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "unseen"),
+    [
+        ("en", "Started from the networks of", "a camera that you may not see"),
+        ("ja", "学習の出発点としたモデル", "閲覧権限のないカメラのモデル"),
+    ],
+)
+def test_the_page_of_a_model_says_where_it_began_to_whom_it_concerns(
+    site: Site, language: str, said: str, unseen: str
+) -> None:
+    origin = {"camera": "press-9", "model": "9" * 32}
+    begun = model(name="line-1", number=9, manifest={"origin": origin})
+    site.store.add_model(begun, [])
+    shown = page(site, f"/models/{begun.model_id}", language=language)
+    assert said in shown
+    assert "press-9 <code>999999999999</code>" in shown
+    hidden = page(site, f"/models/{begun.model_id}", "rei", language=language)
+    assert unseen in hidden
+    assert "press-9" not in hidden
+    assert said not in page(site, f"/models/{LATER}", language=language)

@@ -13,17 +13,21 @@ from torch import Tensor
 
 from pipeline.clips.reader import Stretch
 from pipeline.clips.windows import Window
+from pipeline.errors import ModelError
 from pipeline.footage.ingest import probe_footage
 from pipeline.learning.adversarial import TileSource, TrainingBatch, train_networks
 from pipeline.learning.camera_model import CameraModel
 from pipeline.learning.learn import learn, training_job
+from pipeline.learning.origin import Origin
 from pipeline.learning.presets import Preset, preset_named
 from pipeline.learning.pseudo_anomalies import PseudoAnomalies
 from pipeline.learning.reservoir import TileReservoir
 from pipeline.learning.workspace import Workspace
+from pipeline.scoring.clip_batch import Networks
 from tests import footage_maker as make
 from tests.core_recipes import logistic_recipe, same_tensors
 from tests.promises import Promise
+from tests.scoring_makers import small_networks
 
 SEED = 3
 
@@ -214,7 +218,10 @@ def noise_reservoir(chance: np.random.Generator) -> TileReservoir:
 
 
 def trained(
-    preset: Preset, workspace: Path | None, stop_at: int | None = None
+    preset: Preset,
+    workspace: Path | None,
+    stop_at: int | None = None,
+    origin: Networks | None = None,
 ) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
     """Train on tiles of noise; return all weights and statistics, and the logged figures."""
     chance = np.random.default_rng(SEED)
@@ -225,7 +232,7 @@ def trained(
     )
     kept = Workspace(workspace, "a" * 32) if workspace else None
     networks, metrics = train_networks(
-        source, preset, SEED, torch.device("cpu"), kept, lambda line: None
+        source, preset, SEED, torch.device("cpu"), kept, lambda line: None, origin=origin
     )
     tensors = {
         f"{name}.{key}": value
@@ -251,3 +258,45 @@ def test_training_stopped_at_random_steps_is_the_same_to_the_last_bit(
         assert metrics == calm_metrics
         assert same_tensors(tensors, calm_tensors), stop_at
     promise("K8", f"training stopped at {stops} random steps: equal bit for bit")
+
+
+@pytest.mark.parametrize("stop_at", [3, 9])
+def test_training_from_other_networks_that_was_stopped_ends_in_the_same(
+    stop_at: int, preset: Preset, tmp_path: Path
+) -> None:
+    few = replace(preset, generator_steps=6, encoder_steps=6)
+    origin = small_networks(seed=7)
+    calm, _ = trained(few, None, origin=origin)
+    anew, _ = trained(few, None)
+    assert not same_tensors(calm, anew)
+    with pytest.raises(Stopped):
+        trained(few, tmp_path, stop_at, origin)
+    assert same_tensors(trained(few, tmp_path, origin=origin)[0], calm)
+    # What the other camera scores with is not touched.
+    assert same_tensors(
+        dict(origin.critic.state_dict()), dict(small_networks(seed=7).critic.state_dict())
+    )
+
+
+def test_a_training_from_other_networks_has_a_name_of_its_own(
+    preset: Preset, stretches: list[Stretch]
+) -> None:
+    def name(origin: Origin | None) -> str:
+        return training_job(stretches, preset, SEED, (), origin=origin)
+
+    one, two = (
+        Origin(camera="belt", digest=letter * 64, preset=preset, networks=small_networks())
+        for letter in "ab"
+    )
+    assert len({name(None), name(one), name(two)}) == 3
+    assert name(None) == training_job(stretches, preset, SEED, ())
+
+
+def test_learning_from_networks_that_do_not_fit_is_refused(
+    preset: Preset, stretches: list[Stretch]
+) -> None:
+    origin = Origin(
+        camera="belt", digest="a" * 64, preset=preset_named("compact"), networks=small_networks()
+    )
+    with pytest.raises(ModelError, match=r"camera belt .* --preset compact"):
+        learn(stretches, preset=preset, seed=SEED, device="cpu", origin=origin)

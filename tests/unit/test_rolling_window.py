@@ -12,6 +12,7 @@ import pytest
 from pipeline.assembly import Site, open_site
 from pipeline.errors import CameraError, FootageError, NotPromoted
 from pipeline.health.events import Trouble
+from pipeline.learning.candidate import compare_candidate, retrain_camera
 from pipeline.learning.promotion import promote_compared, roll_back
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.retraining import check_and_retrain
@@ -170,3 +171,24 @@ def test_a_camera_without_a_model_is_told_to_train(site: Site) -> None:
     site.store.put_camera(replace(line.camera, name="press-7"))
     with pytest.raises(CameraError, match="kizashi train press-7"):
         check_and_retrain(site, "press-7")
+
+
+def test_a_candidate_that_nothing_new_can_be_asked_about_is_told_before_and_after(
+    site: Site,
+) -> None:
+    filled(site, verdict="false_alarm")
+    (segment,) = site.store.segments("press-1")
+    knowing = model("press-1", 7, manifest={"footage": [segment.footage_id]})
+    site.store.add_model(knowing, METRICS)
+    site.store.promote(knowing.model_id, MORNING + timedelta(minutes=1))
+    lines: list[str] = []
+    with pytest.raises(FootageError):  # there is nothing in the file: learning ends at once
+        retrain_camera(site, "press-1", days=1.0, progress=lines.append)
+    assert f"warning: the active model {knowing.model_id[:12]} learnt from all" in lines[1]
+
+    begin = segment.start_utc + timedelta(seconds=5)
+    trial = {"trial_since_utc": begin.isoformat(), "trial_until_utc": segment.end_utc.isoformat()}
+    candidate = model("press-1", 8, manifest=trial)
+    site.store.add_model(candidate, METRICS)
+    with pytest.raises(FootageError, match="learnt from all of the footage that was held out"):
+        compare_candidate(site, candidate.model_id, who="ada")
