@@ -31,7 +31,10 @@ class Looks:
         self.threads: list[int] = []
 
     def take(self, process_id: int) -> None:
-        here = [process_id, *children_of(process_id)]
+        children = children_of(process_id)
+        if not children:
+            return  # it begins, or ends: no decoder is there
+        here = [process_id, *children]
         sizes = [resident_kib(one) for one in here]
         try:
             self.descriptors.append(len(os.listdir(f"/proc/{process_id}/fd")))
@@ -45,7 +48,7 @@ class Looks:
         quarter = len(self.mib) // 4
         early = self.mib[quarter : 2 * quarter]
         late = self.mib[-quarter:]
-        return (sum(late) - sum(early)) / quarter / (HOURS * 0.625)
+        return (sum(late) - sum(early)) / quarter / (HOURS * 0.5)
 
 
 def children_of(process_id: int) -> list[int]:
