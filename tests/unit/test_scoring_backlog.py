@@ -70,6 +70,18 @@ def test_a_turn_ends_after_so_much_footage_and_the_next_goes_on(line: FootageSit
     assert turn(line).segments == 0
 
 
+def test_a_run_says_where_its_time_went(line: FootageSite) -> None:
+    done = turn(line)
+    assert {"decode", "light", "windows", "store", "events"} <= set(done.stage_seconds)
+    assert all(spent >= 0.0 for spent in done.stage_seconds.values())
+    assert max(done.stage_seconds.values()) <= done.wall_seconds
+    said = line.lines[-1]
+    assert said == f"{CAMERA}: {done.stages_line()}"
+    assert f"{done.wall_seconds:.1f} s, {done.clips / done.wall_seconds:.1f} clips a second" in said
+    # Nothing to score: nothing to say.
+    assert turn(line).stages_line() == ""
+
+
 def test_a_turn_takes_one_file_at_least(line: FootageSite) -> None:
     assert (done := turn(line, 0.1)).segments == 1
     assert done.waiting == FILES - 1
