@@ -155,7 +155,6 @@ def _camera(site: Site, name: str, start: datetime) -> None:
 
 def _fill_postgres(url: str, filling: Filling) -> None:
     import psycopg
-    from psycopg import sql
 
     with psycopg.connect(url) as connection:
         # Without the checks of references: what is inserted here refers to what is there.
@@ -174,8 +173,7 @@ def _fill_postgres(url: str, filling: Filling) -> None:
                 connection.execute(statement.encode())
             connection.commit()
         connection.autocommit = True
-        for table in LARGE_TABLES:
-            connection.execute(sql.SQL("REINDEX TABLE {}").format(sql.Identifier(table)))
+        connection.execute("REINDEX SCHEMA public")
         connection.execute("VACUUM (ANALYZE)")
 
 
