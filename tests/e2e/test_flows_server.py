@@ -13,6 +13,8 @@ from pipeline.assembly import open_site
 from pipeline.camera import Camera
 from pipeline.cli import main
 from tests.prefect_server import Started, environment, server, wait_for
+from tests.promises import Promise
+from tests.store_dump import dump
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(240)]
 
@@ -151,7 +153,9 @@ def test_serving_a_site_again_leaves_one_schedule_with_the_new_interval(
     assert schedules[0]["schedule"]["timezone"] == "UTC"
 
 
-def test_a_flow_run_twice_adds_nothing_and_publishes_a_table(server: str, tmp_path: Path) -> None:
+def test_a_flow_run_twice_adds_nothing_and_publishes_a_table(
+    server: str, tmp_path: Path, promise: Promise
+) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from flows.ingest import ingest
@@ -159,10 +163,13 @@ def test_a_flow_run_twice_adds_nothing_and_publishes_a_table(server: str, tmp_pa
     folder = make_site(tmp_path / "site")
     with temporary_settings({PREFECT_API_URL: server}):
         ingest(str(folder))
-        first = rows_in(folder)
+        first = dump(f"sqlite:///{folder / 'kizashi.db'}")
         ingest(str(folder), ["belt", "quiet"])
-    assert first["footage"] == 1
-    assert rows_in(folder) == first
+    assert len(first["footage"]) == 1
+    assert dump(f"sqlite:///{folder / 'kizashi.db'}") == first
+    assert main(["--site", str(folder), "ingest"]) == 0
+    assert dump(f"sqlite:///{folder / 'kizashi.db'}") == first
+    promise("C4", "ingest by flow, again, and by the command line: the same rows")
     artifact = httpx.get(f"{server}/artifacts/kizashi-ingest/latest", timeout=10)
     table = artifact.raise_for_status().json()["data"]
     assert '"camera": "belt"' in table
