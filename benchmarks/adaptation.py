@@ -248,7 +248,9 @@ def _first(normal: Sequence[Stretch], wanted: float) -> list[Stretch]:
     for stretch in normal:
         segment = stretch.segment
         if left_us > 0:
-            taken.append(stretch.part(segment.start_us, segment.start_us + left_us))
+            taken.append(
+                stretch.part(segment.start_us, min(segment.end_us, segment.start_us + left_us))
+            )
             left_us -= segment.end_us - segment.start_us
     return taken
 

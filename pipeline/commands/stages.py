@@ -70,7 +70,7 @@ def train(
 
     Choose footage in which nothing is wrong, some minutes at least, better some hours; a part of it
     is held out to calibrate the scores. Killed, the same command goes on where it was. A new camera
-    that starts from the networks of another one needs less footage and a tenth of the steps.
+    may start from the networks of another one, and then takes a tenth of the steps.
     """
     from pipeline.learning.train_camera import train_camera
 
