@@ -1,13 +1,13 @@
 """An index of refused footage, and camera_health by it: pages do not read through all files.
 
-Revision ID: r0012
+Revision ID: r0011
 Revises: r0010
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "r0012"
+revision = "r0011"
 down_revision = "r0010"
 branch_labels = None
 depends_on = None
