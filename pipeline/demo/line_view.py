@@ -40,7 +40,8 @@ def as_seen_by(view: LineView, scene: Image) -> Image:
     turned = cv2.warpPerspective(
         scene, matrix, (width_px, height_px), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.clip(np.rint(turned * np.array(_COOL_BGR)), 0, 255).astype(np.uint8)
+    cooled = np.rint(turned * np.array(_COOL_BGR, np.float64))
+    return np.asarray(np.clip(cooled, 0, 255), np.uint8)
 
 
 def seen_place(view: LineView, place: Place) -> Place:
