@@ -40,7 +40,7 @@ def as_seen_by(view: LineView, scene: Image) -> Image:
     turned = cv2.warpPerspective(
         scene, matrix, (width_px, height_px), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.asarray(cv2.multiply(turned, (*_COOL_BGR, 0.0)), np.uint8)
+    return np.asarray(cv2.multiply(np.asarray(turned), (*_COOL_BGR, 0.0)), np.uint8)
 
 
 def seen_place(view: LineView, place: Place) -> Place:
@@ -62,5 +62,5 @@ def seen_place(view: LineView, place: Place) -> Place:
 def _matrix(width_px: int, height_px: int) -> NDArray[np.float64]:
     """Return what turns points of the front picture into points of the view, in pixels."""
     size = (width_px, height_px)
-    seen, corners = (np.float32(shares) * np.float32(size) for shares in (_SEEN, _CORNERS))
+    seen, corners = ((np.array(shares) * size).astype(np.float32) for shares in (_SEEN, _CORNERS))
     return np.asarray(cv2.getPerspectiveTransform(seen, corners), np.float64)
