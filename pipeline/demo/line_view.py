@@ -40,7 +40,8 @@ def as_seen_by(view: LineView, scene: Image) -> Image:
     turned = cv2.warpPerspective(
         scene, matrix, (width_px, height_px), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.rint(np.asarray(turned) * np.array(_COOL_BGR)).astype(np.uint8)
+    cooler = np.rint(np.asarray(turned) * np.array(_COOL_BGR))
+    return np.asarray(cooler, np.uint8)
 
 
 def seen_place(view: LineView, place: Place) -> Place:
