@@ -118,8 +118,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn a skip that nobody listed into a failure."""
+    """Turn a skip that nobody listed into a failure; keep what was captured as text."""
     report = yield
+    # Bytes of file names that are no UTF-8 come as lone surrogates, which no worker can hand over.
+    report.sections = [(name, _as_text(captured)) for name, captured in report.sections]
     return _refuse_unlisted_skip(report)
 
 
@@ -130,6 +132,10 @@ def pytest_make_collect_report(
     """Turn the skip of a whole module that nobody listed into a failure."""
     report = yield
     return _refuse_unlisted_skip(report)
+
+
+def _as_text(captured: str) -> str:
+    return captured.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _refuse_unlisted_skip(report: Report) -> Report:

@@ -22,6 +22,7 @@ EXIT_CODES: Mapping[int, str] = {
     11: "files that must be forgotten could not be removed; the next run tries again",
     130: "interrupted; the same command goes on from there",
     141: "the reader of the output went away",
+    143: "stopped by SIGTERM; the same command goes on from there",
 }
 
 EXAMPLES: Mapping[str, Sequence[str]] = {
