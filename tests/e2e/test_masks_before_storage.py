@@ -179,6 +179,7 @@ def largest(opened: FootageSite, camera: Camera, *, as_learnt: bool) -> float:
     return max(clip.anomaly.score for clip in clips)
 
 
+@pytest.mark.full
 def test_a_mask_that_was_not_learnt_raises_no_score_by_its_edge(opened: FootageSite) -> None:
     known = opened.site.store.camera(CAMERA)
     changed = replace(known, privacy_masks=(MASK, OTHER))

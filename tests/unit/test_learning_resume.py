@@ -116,20 +116,28 @@ def calm(learnt: Learn, tmp_path_factory: pytest.TempPathFactory) -> str:
         # Checkpoints lie 6 steps apart in the generator's phase and 4 in the encoder's.
         pytest.param("tiles", [], id="before the first step"),
         pytest.param(
-            "generator: step 40", ["generator: going on from step 36"], id="generator at 40"
+            "generator: step 40",
+            ["generator: going on from step 36"],
+            id="generator at 40",
+            marks=pytest.mark.full,
         ),
         pytest.param(
-            "generator: step 60", ["generator: going on from step 54"], id="generator's last step"
+            "generator: step 60",
+            ["generator: going on from step 54"],
+            id="generator's last step",
+            marks=pytest.mark.full,
         ),
         pytest.param(
             "encoder: step 20",
             ["generator: going on from step 60", "encoder: going on from step 16"],
             id="encoder at 20",
+            marks=pytest.mark.full,
         ),
         pytest.param(
             "places",
             ["generator: going on from step 60", "encoder: going on from step 40"],
             id="after the last step",
+            marks=pytest.mark.full,
         ),
     ],
 )
