@@ -387,12 +387,31 @@ def _probe_mutated(seed: int, shelf: Path, folder: Path) -> bool:
     return True
 
 
-def check_mutated(seeds: Iterable[int], shelf: Path, folder: Path) -> str:
-    """Probe files mutated with these seeds; return the figure of the promise."""
+def check_mutated(seeds: range, shelf: Path, folder: Path) -> str:
+    """Probe files mutated with these seeds in a process of their own, for the memory of a child
+    counts what its parent had when it was forked; return the figure of the promise."""
+    code = (
+        "import sys; from pathlib import Path; "
+        "from tests.hostile.test_footage_attacks import mutated_figure; "
+        "seeds = range(int(sys.argv[1]), int(sys.argv[2])); "
+        "print(mutated_figure(seeds, *map(Path, sys.argv[3:])))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(seeds.start), str(seeds.stop), str(shelf), str(folder)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def mutated_figure(seeds: Iterable[int], shelf: Path, folder: Path) -> str:
+    """Probe files mutated with these seeds; return the figure."""
     verdicts: dict[bool, int] = {True: 0, False: 0}
     for seed in seeds:
         verdicts[_probe_mutated(seed, shelf, folder)] += 1
-    # The largest of all children of this process so far: decoders, and what encodes.
     largest_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     assert largest_mib <= 1024
     assert min(verdicts.values()) > 0
