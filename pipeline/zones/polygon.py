@@ -79,6 +79,10 @@ def _signed_area(corners: Sequence[tuple[float, float]]) -> float:
 
 
 def _crosses_itself(polygon: Polygon) -> bool:
+    # One that is given twice in a row, as the first at the end, is one.
+    corners = [corner for index, corner in enumerate(polygon) if corner != polygon[index - 1]]
+    if len(set(corners)) < len(corners):
+        return True
     sides = [(polygon[index - 1], corner) for index, corner in enumerate(polygon)]
     return any(
         _cross(*one, *other)

@@ -139,6 +139,12 @@ def test_the_share_of_a_rectangle_in_a_polygon_is_its_area() -> None:
     assert share_within(hollow, 0.0, 0.9, 1.0, 1.0) == pytest.approx(0.0625, abs=1e-3)
 
 
+def test_a_polygon_may_end_where_it_began() -> None:
+    closed = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0))
+    assert check_polygon(closed, "zone") == closed
+    assert share_within(closed, 0, 0, 1, 1) == pytest.approx(0.5)
+
+
 @given(corners=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=8))
 def test_the_shares_of_four_quarters_add_up(corners: list[tuple[float, float]]) -> None:
     polygon = tuple(corners)
@@ -158,6 +164,10 @@ def test_the_shares_of_four_quarters_add_up(corners: list[tuple[float, float]]) 
         (((0.0, 0.0), (1.2, 0.0), (0.0, 1.0)), "between 0 and 1"),
         (((0.0, 0.0), (float("nan"), 0.0), (0.0, 1.0)), "between 0 and 1"),
         (((0.0, 0.0), (1.0, 1.0), (1.0, 0.0), (0.0, 1.0)), "sides cross"),
+        (
+            ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0), (1.0, 0.5)),
+            "sides cross",
+        ),
         (((0.1, 0.1), (0.101, 0.1), (0.1, 0.101)), "next to nothing"),
         (tuple((n / 100, 0.5) for n in range(61)), "at most 60"),
     ],
