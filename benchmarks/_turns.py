@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.watch import has_turn
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
@@ -133,8 +135,16 @@ class _Run:
                 ends.append(done)
             now = max(ends)  # a round is over when its last turn is
             if any(waits):
-                due = now - plan.interval_seconds if plan.others_join else -math.inf
-                names = [n for n in everyone if waits[n] or last_turn[n] <= due]
+                interval = plan.interval_seconds if plan.others_join else math.inf
+                names = [
+                    n
+                    for n in everyone
+                    if has_turn(
+                        waits=waits[n],
+                        since_last_seconds=now - last_turn[n],
+                        interval_seconds=interval,
+                    )
+                ]
                 continue
             names, step = everyone, plan.interval_seconds
             if step > 0:

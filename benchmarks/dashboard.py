@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from _filled_store import POLICY
 from _machine import machine_line, wide_console, write_figures
 from fastapi.testclient import TestClient
 from rich.box import SIMPLE_HEAD
@@ -29,7 +30,7 @@ from dashboards.access import Rules
 from dashboards.app import create_app
 from pipeline.accounts.accounts import Role, User
 from pipeline.alerts.alerts import Alert, Severity
-from pipeline.alerts.events import Event, EventPolicy
+from pipeline.alerts.events import Event
 from pipeline.assembly import Site, open_site
 from pipeline.camera import Camera
 from pipeline.clips.windows import Clip
@@ -44,15 +45,6 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 CLIP_SECONDS = 2
 HOUR_US = 3_600_000_000
 PLACE = Place(x=0.25, y=0.25, width=0.25, height=0.25)
-POLICY = EventPolicy(
-    policy_id="policy",
-    open_score=3.0,
-    close_score=2.0,
-    alert_score=4.0,
-    smoothing_seconds=0.0,
-    minimum_seconds=0.0,
-    merge_gap_seconds=3.0,
-)
 
 
 def main(

@@ -16,6 +16,7 @@ from flows.task_runners import chosen_task_runner
 from pipeline.assembly import Site, open_site
 from pipeline.errors import KizashiError
 from pipeline.masking import masked
+from pipeline.watch import has_turn
 
 __all__ = [
     "LONGEST_ROUND_SECONDS",
@@ -85,10 +86,8 @@ def run_in_turns(
     """Run a task for each camera, a turn each, and again for those of which something is `waiting`,
     until nothing waits; else as `run_per_camera`, with what the turns did added up.
 
-    Of which nothing waits has another turn once its last one is as long ago as the schedule of
-    rounds: no other round begins meanwhile, and a camera with a day to catch up on must not keep
-    the rest from their present. A camera that fails has no more turns in this round; one that was
-    added meanwhile has some.
+    Who has a turn: `pipeline.watch.has_turn`. A camera that fails has no more turns in this round;
+    one that was added meanwhile has some.
     """
     ends = time.monotonic() + LONGEST_ROUND_SECONDS
     totals: dict[str, Outcome] = {}
@@ -101,8 +100,14 @@ def run_in_turns(
                 name
                 for name in known
                 if name not in totals
-                or _waits(totals[name])
-                or (isinstance(totals[name], dict) and now - last_turn[name] >= interval_seconds)
+                or (
+                    isinstance(totals[name], dict)
+                    and has_turn(
+                        waits=_waits(totals[name]),
+                        since_last_seconds=now - last_turn[name],
+                        interval_seconds=interval_seconds,
+                    )
+                )
             ]
             last_turn.update(dict.fromkeys(names, now))
             for name, outcome in _outcomes(task, folder, names).items():

@@ -12,7 +12,7 @@ from pipeline.errors import LeaseHeld
 if TYPE_CHECKING:
     from pipeline.notification.sinks import SinkMaker
 
-__all__ = ["TURN_SECONDS", "WatchSummary", "watch_camera"]
+__all__ = ["TURN_SECONDS", "WatchSummary", "has_turn", "watch_camera"]
 
 TURN_SECONDS = 120.0
 """Footage that a camera has scored in a round before the next one has its turn."""
@@ -38,6 +38,13 @@ class WatchSummary:
     """Of footage that waited too long, and is blind time now."""
     undelivered: int
     """Messages of the site that could not be handed over; the next round tries again."""
+
+
+def has_turn(*, waits: bool, since_last_seconds: float, interval_seconds: float) -> bool:
+    """Return whether a camera has a turn in the next round of those that catch up: when something
+    of it waits, or its last turn is as long ago as the schedule of rounds. No other round begins
+    meanwhile, and a camera with a day to catch up on must not keep the rest from their present."""
+    return waits or since_last_seconds >= interval_seconds
 
 
 def watch_camera(

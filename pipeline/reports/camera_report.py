@@ -83,6 +83,8 @@ def _written(
             write_bytes(path, content)
         except OSError as error:
             raise KizashiError(f"{path}: report not written ({error.strerror or error})") from error
+    # One of the page before would go on saying something else beside this one.
+    page.with_suffix(".pdf").unlink(missing_ok=True)
     return page
 
 

@@ -64,5 +64,7 @@ def _for_print(html: str) -> str:
 
 def _written_out(styles: str, html: str) -> str:
     """Return styles with the colours of the page, as its last definitions, those of print, say."""
-    colours = dict(re.findall(r"(--[a-z-]+):\s*([^;]+);", html))
+    # Of its style sheet alone: what people wrote further down sets no colours.
+    sheet = html.partition("</style>")[0]
+    colours = dict(re.findall(r"(--[a-z-]+):\s*([^;]+);", sheet))
     return re.sub(r"var\((--[a-z-]+)\)", lambda found: colours[found[1]], styles)

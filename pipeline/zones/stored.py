@@ -17,6 +17,9 @@ from pipeline.synthesis.shelf import samples_folder, stored_samples
 
 __all__ = ["MaskedStore", "mask_stored"]
 
+_WITH_PICTURES = (".html", ".pdf")
+"""Endings of written reports that hold pictures."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MaskedStore:
@@ -56,7 +59,8 @@ def mask_stored(
                 site.store.add_alert(alert, fresh, ())
                 alerts += 1
     removed += _without_old_films(site, camera)
-    reports = len(list((site.reports_folder / camera_name).glob("*.html")))
+    pages = (site.reports_folder / camera_name).glob("*")
+    reports = sum(path.suffix in _WITH_PICTURES for path in pages)
     detail = {"alerts": alerts, "removed": removed, "reports_left": reports}
     site.store.audit(who, "mask stored", camera_name, detail)
     if reports:

@@ -30,8 +30,8 @@ def count_steps(told: Told) -> None:
 
 
 def die_at(number: int, steps: list[str] | None = None) -> Told:
-    """Return what is told of steps and kills this process at one of them (from 0); those before it
-    are added to `steps`."""
+    """Return what is told of steps and kills this process at one of them, from 0 (-1: at none);
+    those before it are added to `steps`."""
     seen = -1
 
     def told(step: str) -> None:

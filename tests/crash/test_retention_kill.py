@@ -6,18 +6,17 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from pipeline.retention.change import set_retention
 from pipeline.retention.holds import hold_alert
 from pipeline.retention.run import run_retention
 from pipeline.store.sql import open_store
+from tests.crash.steps import count_steps, die_at
 from tests.retention_makers import FIRST_DAY, RetentionSite, retention_site
 from tests.store_dump import dump
 
@@ -25,7 +24,6 @@ pytestmark = pytest.mark.timeout(1800)
 
 CAMERA = "press-1"
 DAY = timedelta(days=1)
-STEPS_OF_FILES = ("unlink", "rmdir", "fsync")
 
 
 def opened(folder: Path) -> RetentionSite:
@@ -76,17 +74,6 @@ def left_behind(folder: Path) -> tuple[dict[str, Any], list[str]]:
     return content, files
 
 
-def counting(steps: list[str], at: int | None) -> Callable[[str], None]:
-    """Return what is told of each durable step, and kills this process at one of them."""
-
-    def told(step: str) -> None:
-        steps.append(step)
-        if at is not None and len(steps) - 1 == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return told
-
-
 def run_in_child(folder: Path, at: int | None, *, may_end: bool = False) -> list[str]:
     """Run retention in a forked child that kills itself at step `at`; return the steps of one that
     came to its end, which with `at` it only may when `may_end`."""
@@ -115,33 +102,9 @@ def run_in_child(folder: Path, at: int | None, *, may_end: bool = False) -> list
 def _run_counted(folder: Path, at: int | None) -> list[str]:
     here = opened(folder)
     steps: list[str] = []
-    told = counting(steps, at)
-    for name in STEPS_OF_FILES:
-        setattr(os, name, _wrapped(getattr(os, name), name, told))
-    engine = here.store._sessions.engine
-
-    @event.listens_for(engine, "commit")
-    def before_commit(connection: object) -> None:
-        told("before commit")
-
-    @event.listens_for(engine, "checkin")
-    def after_commit(connection: object, record: object) -> None:
-        told("after commit")
-
+    count_steps(die_at(-1 if at is None else at, steps))
     run_retention(here.site, CAMERA)
     return steps
-
-
-def _wrapped(
-    deed: Callable[..., Any], name: str, told: Callable[[str], None]
-) -> Callable[..., Any]:
-    def done(*given: Any, **named: Any) -> Any:
-        told(f"before {name}")
-        result = deed(*given, **named)
-        told(f"after {name}")
-        return result
-
-    return done
 
 
 def check_rows(folder: Path) -> None:

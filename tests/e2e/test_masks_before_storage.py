@@ -196,9 +196,10 @@ def test_stored_evidence_is_masked_when_it_is_asked_for(opened: FootageSite) -> 
     whole = ("all", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
     change = set_areas(site, CAMERA, replace(areas, masks=(*areas.masks, whole)), who="ada")
     assert (change.hides_more, change.shows_more) == (True, False)
+    (site.reports_folder / CAMERA / "printed.en.pdf").write_bytes(b"%PDF pictures of before")
     done = mask_stored(site, CAMERA, who="ada")
     alerts = site.store.alerts(CAMERA)
-    assert (done.alerts, done.reports) == (len(alerts), 1)
+    assert (done.alerts, done.reports) == (len(alerts), 2)
     for alert in alerts:
         files = site.store.evidence(alert.alert_id)
         assert len(files) == 4

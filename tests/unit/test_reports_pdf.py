@@ -82,6 +82,30 @@ def test_nothing_is_loaded_from_anywhere_and_nothing_logged(
     assert not any("canary.png" in name for name in opened)
 
 
+def test_what_people_wrote_sets_no_colours(page: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.html"
+    html = page.read_text(encoding="utf-8")
+    other.write_text(html.replace("<main>", "<main><p>--watched: #ff0000;</p>"), "utf-8")
+    document = pypdfium2.PdfDocument(write_pdf(other))
+    assert share_of(document, WATCHED) > 0.005
+    document.close()
+
+
+def test_a_report_that_is_written_again_leaves_no_pdf_of_before(tmp_path: Path) -> None:
+    site = open_small_site(tmp_path)
+    add_alerts(site, fill_morning(site))
+
+    def again() -> Path:
+        until = NOON + timedelta(hours=3)
+        return write_camera_report(site, "line-1", since=NOON, until=until, language="en")
+
+    old = write_pdf(again())
+    assert old.is_file()
+    again()
+    assert not old.exists()
+    site.close()
+
+
 def test_without_the_library_it_says_what_to_install(
     page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
