@@ -107,6 +107,9 @@ def _measure(site: Site, rounds: int) -> dict[str, dict[str, float]]:
         "models": "/models",
         "trainings": "/runs",
         "SQL": "/sql?query=SELECT * FROM flagged_clips LIMIT 50",
+        "reports": "/reports",
+        "trials": "/trials",
+        "what is kept": "/cameras/line-0/kept",
         "settings": "/cameras/line-0/settings",
     }
     figures: dict[str, dict[str, float]] = {}

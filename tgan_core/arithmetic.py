@@ -1,4 +1,4 @@
-"""Whether bfloat16 is worth having on this machine: measured, not looked up."""
+"""Whether bfloat16 is worth having on this machine: measured where the processor has it at all."""
 
 import time
 from collections.abc import Callable
@@ -21,14 +21,25 @@ def bfloat16_speedup(
 
     Processors that list AVX512-bf16 differ: with AMX or on Zen 4 it is a gain, elsewhere the
     instruction runs at half the rate of float32. An accelerator gets a larger one, which keeps it
-    busy for longer than starting it takes. Takes well under a second; above 1.2 bfloat16 pays. A
-    recipe should record the choice: the two do not give the same weights.
+    busy for longer than starting it takes. Takes well under a second; above 1.2 bfloat16 pays. 0.0,
+    unmeasured, on a processor without any such instruction, which works each number out by others
+    (30 times as slow). A recipe should record the choice: the two do not give the same weights.
     """
+    if torch.device(device).type == "cpu" and not _has_bfloat16():
+        return 0.0
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
     for _ in range(repeats + 1):  # in turns, so that a busy moment hits both; the first warms up
         for kind, so_far in best.items():
             best[kind] = min(so_far, _seconds(kind, torch.device(device), clock))
     return best[torch.float32] / best[torch.bfloat16]
+
+
+def _has_bfloat16() -> bool:
+    """Tell whether the processor multiplies bfloat16, as far as torch knows."""
+    known = torch.cpu.get_capabilities()
+    if known.get("architecture") != "x86_64":
+        return True
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
 def _seconds(kind: torch.dtype, device: torch.device, clock: Callable[[], float]) -> float:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 __all__ = ["DEPTHS", "DepthBank", "cell_features", "fit_depth_bank"]
@@ -85,6 +84,9 @@ def cell_features(activations_BCTHW: Tensor, cells: tuple[int, int]) -> Tensor:
 
 def fit_depth_bank(features_NCGW: Tensor, seed: int) -> DepthBank:
     """Return the bank of the cell features of N windows."""
+    # Two seconds to import, which scoring would pay at every start and never use.
+    from sklearn.decomposition import PCA
+
     windows, _, rows, columns = features_NCGW.shape
     vectors_NCX = features_NCGW.flatten(2)
     chance = torch.Generator().manual_seed(seed)

@@ -32,6 +32,8 @@ TRAIN = ("train", "--effort", "0.004")
 FEW_AND_MANY = [2, pytest.param(10, marks=pytest.mark.full)]
 ONE_AND_MANY = [1, pytest.param(10, marks=pytest.mark.full)]
 """Of what takes long to come back."""
+IN_THE_MIDDLE = 10
+"""A seed whose first kill comes half-way, where a training has a checkpoint to go on from."""
 SIZE = {"width_px": 96, "height_px": 32}
 
 
@@ -123,7 +125,7 @@ def test_a_killed_training_ends_in_the_same_model(
     models = calm_training.left.tables["models"]
     assert [row["state"] for row in models] == ["active"]
     assert [row["what"] for row in calm_training.left.tables["audit_log"]].count("promote") == 1
-    met = storm(begun, calm_training, *TRAIN, kills=kills, resumptions=1)
+    met = storm(begun, calm_training, *TRAIN, kills=kills, resumptions=1, seed=IN_THE_MIDDLE)
     assert met.kills >= kills
     assert met.resumptions
     assert met.takeovers
