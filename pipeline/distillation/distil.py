@@ -49,7 +49,7 @@ matters is how strange the strange ones are."""
 _GAIN_SPREAD, _OFFSET_SPREAD = 0.04, 2.0
 """Of the light, in half of the steps: alignment leaves so much of it."""
 _LOGGED_STEPS = 200
-_MINIMUM_HELD_OUT_CLIPS = 20
+_MINIMUM_HELD_OUT_CLIPS = 10
 
 
 def distil(
@@ -205,7 +205,7 @@ def calibrate_student(
     model: StudentModel, held_out: Sequence[Stretch], masks: tuple[Polygon, ...]
 ) -> StudentModel:
     """Return the model with its tail and policy from held-out normal footage; FootageError when
-    there are fewer than 20 clips."""
+    there are fewer than ten clips."""
     reader = model.reader(masks)
     parts, statistics = _held_out_statistics(model, reader, held_out)
     if len(statistics) < _MINIMUM_HELD_OUT_CLIPS:

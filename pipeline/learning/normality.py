@@ -41,7 +41,7 @@ __all__ = [
     "learn_places",
 ]
 
-_MINIMUM_HELD_OUT_CLIPS = 20
+_MINIMUM_HELD_OUT_CLIPS = 10
 
 Maps = dict[str, NDArray[np.float32]]
 
@@ -171,7 +171,7 @@ def calibrate_on_held_out(
     budget_per_day: float,
     training_seconds: float,
 ) -> HeldOutResult:
-    """Return calibration and alarm policy; FootageError when there are fewer than 20 clips.
+    """Return calibration and alarm policy; FootageError when there are fewer than ten clips.
 
     `training_seconds`: how much footage the places were learnt from.
     """

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 900.0
 LEASE_SECONDS = 3.0
 LEARNT_FRAMES = (20, 20, 20, 20, 70)
-"""Of five files; the fifth is held out from training, and needs twenty clips."""
+"""Of five files; the fifth is held out from training, and needs ten clips."""
 WATCHED_FRAMES = 20
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 """One thread: sums come in one order, so that scores can be compared bit for bit."""

@@ -44,7 +44,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arrivals = site / "in"
     arrivals.mkdir(parents=True)
     belt = make.scene(7, 140, **SIZE)
-    # The fifth is held out from training, and needs twenty clips; see split_held_out.
+    # The fifth is held out from training, and needs ten clips; see split_held_out.
     for name, (first, last) in {0: (0, 20), 1: (20, 40), 2: (40, 60), 4: (60, 130)}.items():
         make.encode(arrivals / f"part{name}.mp4", belt[first:last], *make.H264, *make.FASTSTART)
     make.cut(arrivals / "part3.mp4", arrivals / "part1.mp4", 0.8)
