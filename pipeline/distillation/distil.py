@@ -27,7 +27,7 @@ from pipeline.footage.admission import Reason
 from pipeline.learning.camera_model import CameraModel, choose_device
 from pipeline.learning.learn import length_seconds, split_held_out
 from pipeline.learning.normality import anomalies_of_scores
-from pipeline.scoring.calibration import fit_tail
+from pipeline.scoring.calibration import LEAST_HELD_OUT, fit_tail
 from pipeline.scoring.policy import fit_policy
 from pipeline.scoring.scorer import BATCH_CLIPS
 from tgan_core.student import CELL_PX, Student, StudentGeometry
@@ -49,7 +49,6 @@ matters is how strange the strange ones are."""
 _GAIN_SPREAD, _OFFSET_SPREAD = 0.04, 2.0
 """Of the light, in half of the steps: alignment leaves so much of it."""
 _LOGGED_STEPS = 200
-_MINIMUM_HELD_OUT_CLIPS = 10
 
 
 def distil(
@@ -208,9 +207,9 @@ def calibrate_student(
     there are fewer than ten clips."""
     reader = model.reader(masks)
     parts, statistics = _held_out_statistics(model, reader, held_out)
-    if len(statistics) < _MINIMUM_HELD_OUT_CLIPS:
+    if len(statistics) < LEAST_HELD_OUT:
         raise FootageError(
-            f"only {len(statistics)} held-out clips of normal footage, {_MINIMUM_HELD_OUT_CLIPS} "
+            f"only {len(statistics)} held-out clips of normal footage, {LEAST_HELD_OUT} "
             "needed; give longer footage (a few minutes at least)",
             reason=Reason.TOO_SHORT,
         )

@@ -24,6 +24,7 @@ from pipeline.learning.calibrate import (
 from pipeline.learning.camera_model import Sight
 from pipeline.learning.state_calibration import calibrate_states, learn_state_places
 from pipeline.scoring.anomaly import Anomaly, Place
+from pipeline.scoring.calibration import LEAST_HELD_OUT
 from pipeline.scoring.clip_batch import LatentStatistics
 from pipeline.scoring.experts import Expert, all_term_maps
 from pipeline.scoring.feature_bank import DEPTHS, DepthBank, cell_features, fit_depth_bank
@@ -40,8 +41,6 @@ __all__ = [
     "learn_looks",
     "learn_places",
 ]
-
-_MINIMUM_HELD_OUT_CLIPS = 10
 
 Maps = dict[str, NDArray[np.float32]]
 
@@ -237,9 +236,9 @@ def calibrate_on_held_out(
 
 def _check_enough(parts: Sequence[Sequence[Clip]]) -> None:
     count = sum(len(part) for part in parts)
-    if count < _MINIMUM_HELD_OUT_CLIPS:
+    if count < LEAST_HELD_OUT:
         raise FootageError(
-            f"only {count} held-out clips of normal footage, {_MINIMUM_HELD_OUT_CLIPS} needed; "
+            f"only {count} held-out clips of normal footage, {LEAST_HELD_OUT} needed; "
             "give longer footage (a few minutes at least)",
             reason=Reason.TOO_SHORT,
         )

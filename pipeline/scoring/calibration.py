@@ -24,6 +24,7 @@ from pipeline.alerts.budget import NATURAL_SCALE
 from pipeline.scoring.perspective import usual_size
 
 __all__ = [
+    "LEAST_HELD_OUT",
     "USUAL_SHARE",
     "PlaceStatistics",
     "TailModel",
@@ -58,6 +59,9 @@ _FOLDS = 5
 
 _BLOCKS = 8
 """Pieces of time, which go to the two halves in turn."""
+
+LEAST_HELD_OUT = 10
+"""Held-out clips that a tail is fitted to, at least."""
 
 _BODY_QUANTILES = 257
 _TAIL_SHARE = 0.1
@@ -294,13 +298,13 @@ class TailModel:
 def fit_tail(
     values: NDArray[np.float64], *, least_scale: float = NATURAL_SCALE, prior_weight: float = 0.0
 ) -> TailModel:
-    """Return the distribution of `values` (one a held-out clip; at least 20, all finite).
+    """Return the distribution of `values` (one a held-out clip; at least ten, all finite).
 
     `least_scale` keeps a short stretch of held-out footage, in which by chance nothing much
     happened, from making everything beyond it impossible. `prior_weight`: it counts as much as so
     many observed excesses, where it is what the scale should be.
     """
-    if len(values) < 20 or not np.isfinite(values).all():
+    if len(values) < LEAST_HELD_OUT or not np.isfinite(values).all():
         raise ValueError(f"{len(values)} held-out values, finite: {np.isfinite(values).all()}")
     body = np.quantile(values, np.linspace(0.0, 1.0, _BODY_QUANTILES))
     threshold = float(np.quantile(values, 1.0 - _TAIL_SHARE))

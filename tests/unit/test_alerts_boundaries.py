@@ -12,6 +12,7 @@ from pipeline.alerts.alerts import Severity, alerts_from_events
 from pipeline.alerts.budget import EventTail
 from pipeline.alerts.events import Event, EventPolicy, ScoreSmoother, join_anomalies
 from pipeline.scoring.calibration import (
+    LEAST_HELD_OUT,
     PlaceStatistics,
     fit_places,
     fit_tail,
@@ -147,7 +148,7 @@ def test_the_scale_is_drawn_to_its_prior_and_never_below_it() -> None:
     assert flat.surprise(np.array([3.0])).tolist() == [0.0]
 
 
-@pytest.mark.parametrize("values", [np.arange(19.0), np.array([np.nan] * 30)])
+@pytest.mark.parametrize("values", [np.arange(LEAST_HELD_OUT - 1.0), np.array([np.nan] * 30)])
 def test_too_few_values_and_values_that_are_none_are_refused(values: np.ndarray) -> None:  # type: ignore[type-arg]
     with pytest.raises(ValueError, match="held-out values"):
         fit_tail(values)
