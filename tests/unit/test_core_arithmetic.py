@@ -6,12 +6,19 @@ import time
 import pytest
 import torch
 
+from tgan_core import arithmetic
 from tgan_core.arithmetic import bfloat16_speedup
 
 AMX = {"architecture": "x86_64", "avx512_bf16": True, "amx_bf16": True}
 ZEN_4 = {"architecture": "x86_64", "avx512_bf16": True, "amx_bf16": False}
 ARM = {"architecture": "aarch64"}
 OLDER = {"architecture": "x86_64", "avx512_bf16": False, "avx2": True}
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the convolution be a tiny one: a processor without the format takes a second for it."""
+    monkeypatch.setitem(arithmetic._SIZES, False, (1, 8, 8))
 
 
 @pytest.mark.parametrize("known", [AMX, ZEN_4, ARM])
