@@ -13,7 +13,15 @@ from typing import Any
 
 from pipeline.errors import KizashiError
 
-__all__ = ["inside", "replace_file", "sha256_of_file", "sync_folder", "write_bytes", "write_json"]
+__all__ = [
+    "inside",
+    "make_folder",
+    "replace_file",
+    "sha256_of_file",
+    "sync_folder",
+    "write_bytes",
+    "write_json",
+]
 
 
 @contextmanager
@@ -24,7 +32,7 @@ def replace_file(path: Path) -> Iterator[Path]:
     process has left is taken up by the next that writes `path`; two that write it at once wait for
     each other.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary, handle = _own_temporary(path)
     try:
         try:
@@ -66,6 +74,21 @@ def _lies_at(path: Path, handle: int) -> bool:
         return os.path.samestat(os.fstat(handle), os.lstat(path))
     except FileNotFoundError:
         return False
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and what is missing above it, durably; one that is there already stays.
+
+    What is synced in a new folder is on the disk only when the folder's own name is.
+    """
+    missing = []
+    place = folder
+    while not place.exists():
+        missing.append(place)
+        place = place.parent
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True)
+        sync_folder(one.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -24,7 +24,7 @@ from pipeline.alerts.alerts import Alert
 from pipeline.camera import Camera, Polygon
 from pipeline.clips.masks import burn_masks
 from pipeline.errors import FootageError, KizashiError
-from pipeline.files import inside, sha256_of_file, sync_folder
+from pipeline.files import inside, make_folder, sha256_of_file, sync_folder
 from pipeline.footage.admission import Footage, Reason
 from pipeline.footage.decoding import open_decoder
 from pipeline.footage.segments import Segment
@@ -149,7 +149,7 @@ def write_evidence(
         part = folder.with_name(f".part-{alert.alert_id}")
         shutil.rmtree(part, ignore_errors=True)  # left by a killed run
         try:
-            part.mkdir(parents=True)
+            make_folder(part)
             masks = camera.privacy_masks
             _write_pictures(part, picture, masks)
             span = _span_of(alert, segment, footage)

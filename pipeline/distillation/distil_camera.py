@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +15,7 @@ from pipeline.distillation.export import export_onnx, export_torch, load_exporte
 from pipeline.distillation.stored_models import EXPORTED_SUFFIX, load_model
 from pipeline.distillation.student_model import STUDENT, StudentModel
 from pipeline.errors import ModelError
-from pipeline.files import sync_folder
+from pipeline.files import replace_file
 from pipeline.identity import content_id
 from pipeline.learning.camera_model import CameraModel
 from pipeline.learning.learn import training_job
@@ -118,14 +117,10 @@ def registered_export(site: Site, camera_name: str, file: Path) -> ModelRecord:
     """Return the record of an exported file as a model of the camera; the first time, the file is
     copied into the site and registered as a candidate."""
     model = load_exported_model(file)
-    folder = site.models_folder / camera_name
-    kept = folder / f"{model.digest[:32]}{EXPORTED_SUFFIX}"
+    kept = site.models_folder / camera_name / f"{model.digest[:32]}{EXPORTED_SUFFIX}"
     if not kept.exists() or not is_intact(kept, model.digest):
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = kept.with_suffix(".part")
-        shutil.copyfile(file, fresh)
-        os.replace(fresh, kept)
-        sync_folder(folder)
+        with replace_file(kept) as fresh:
+            shutil.copyfile(file, fresh)
     record = record_of(
         site,
         camera_name,

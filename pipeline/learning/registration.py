@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from pipeline.assembly import Site
 from pipeline.distillation.stored_models import load_model
 from pipeline.errors import ModelDamaged
-from pipeline.files import sync_folder
+from pipeline.files import make_folder, sync_folder
 from pipeline.identity import content_id, digest_of
 from pipeline.learning.registry import ModelRecord, ModelState
 
@@ -61,6 +61,7 @@ def register(
     It is saved in the folder `fresh` first, on the same disk, and moved to its final name by
     content: a kill in between leaves either nothing or the whole model at that name.
     """
+    make_folder(site.models_folder / camera_name)
     shutil.rmtree(fresh, ignore_errors=True)
     digest = model.save(fresh)
     folder = site.models_folder / camera_name / digest[:32]

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from pipeline.errors import ModelError
-from pipeline.files import sync_folder, write_bytes
+from pipeline.files import make_folder, sync_folder, write_bytes
 from tgan_core.checkpoint import load_checkpoint, save_checkpoint
 from tgan_core.errors import CheckpointError, NonFiniteError
 
@@ -48,6 +48,7 @@ class Workspace:
         Raises NonFiniteError for a number that is not finite, and ModelError when the disk is full;
         the checkpoint before stays in both cases.
         """
+        make_folder(self._folder)
         part = self._folder / f".part-{phase}"
         shutil.rmtree(part, ignore_errors=True)  # left by a killed run
         try:

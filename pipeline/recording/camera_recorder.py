@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event
 
 from pipeline.errors import LeaseHeld, SettingsError
+from pipeline.files import make_folder
 from pipeline.footage.gaps import note_gap, recording_folder
 from pipeline.footage.segments import Blind
 from pipeline.recording.backoff import Backoff
@@ -99,7 +100,7 @@ class CameraRecorder:
     def run(self, stop: Event) -> None:
         """Record until `stop` is set. Raises LeaseHeld when the camera is being recorded
         already."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         with _only_one(self._folder / "lock", self._camera):
             self._take_over()
             try:
