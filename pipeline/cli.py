@@ -7,11 +7,8 @@ Nothing heavy (torch, SQLAlchemy, Prefect, pandas, pydantic) is imported before 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +36,7 @@ from pipeline.commands.retention import retention_app
 from pipeline.commands.shell import Shell
 from pipeline.commands.trials import trial_app
 from pipeline.errors import KizashiError
+from pipeline.stopping import Stopped, stopped_by_signals
 
 __all__ = ["app", "main"]
 
@@ -119,31 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if COMPLETE_VARIABLE in os.environ:
         prepare_completion()
-    with _stopped_by_signal():
+    with stopped_by_signals():
         return _run(given)
-
-
-class _Stopped(BaseException):
-    """SIGTERM came."""
-
-
-@contextmanager
-def _stopped_by_signal() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that leases are given back and children ended.
-    Commands with an end of their own put theirs in its place."""
-
-    def stop(number: int, frame: object) -> None:
-        signal.signal(number, signal.SIG_IGN)  # a second one must not disturb the end
-        raise _Stopped
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _run(given: list[str]) -> int:
@@ -160,7 +135,7 @@ def _run(given: list[str]) -> int:
         return _fail(said, error.exit_code, given, error)
     except (typer.Abort, KeyboardInterrupt):
         return _fail("interrupted", INTERRUPTED, [], None)
-    except _Stopped:
+    except Stopped:
         return _fail("stopped", STOPPED, [], None)
     except (BrokenPipeError, SystemExit) as error:
         # typer and rich turn a broken pipe into SystemExit themselves.

@@ -135,8 +135,8 @@ def _nearest(queries_GWNS: Tensor, traces_GWMS: Tensor, left_out_NM: Tensor) -> 
     out, NaN where the query is."""
     rows = []
     for queries_WNS, traces_WMS in zip(queries_GWNS, traces_GWMS, strict=True):
-        # By differences, not by |q|^2 + |t|^2 - 2 q.t, which is twice as fast and leaves a hundredth
-        # of a grey level to chance: the same clip in another batch had another score.
+        # By differences, not by |q|^2 + |t|^2 - 2 q.t: that is twice as fast and leaves a hundredth
+        # of a grey level to chance, so the same clip in another batch had another score.
         apart_WNM = torch.cdist(
             queries_WNS, traces_WMS, compute_mode="donot_use_mm_for_euclid_dist"
         )

@@ -1,4 +1,7 @@
-"""Transactions: one call is one, short, and done again when another one was in its way."""
+"""Transactions: one call is one, short, and done again when another one was in its way.
+
+Whoever asks the program to stop waits for the end of the one that it is in.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from pipeline.stopping import not_now
 from pipeline.store.address import Address
 from pipeline.store.engine import WRITING
 from pipeline.store.failures import is_passing, raise_explained
@@ -37,7 +41,7 @@ class Sessions:
     def read(self, work: Callable[[Session], Result]) -> Result:
         """Return what `work` reads, all of it from one state of the database on SQLite."""
         try:
-            with self._read() as session:
+            with not_now(), self._read() as session:
                 return work(session)
         except SQLAlchemyError as error:
             raise_explained(error, self.address)
@@ -50,7 +54,7 @@ class Sessions:
         """
         for attempt in range(_RETRIES + 1):
             try:
-                with self._write.begin() as session:
+                with not_now(), self._write.begin() as session:
                     result = work(session)
                     # Last, so that the locks of a check are held for no longer than the commit.
                     for check in self._checks():

@@ -26,6 +26,7 @@ from pipeline.zones.stored import mask_stored
 from pipeline.zones.zone import Zone, ZoneKind
 from tests.footage_maker import encode, scene
 from tests.footage_site import CAMERA, FootageSite, footage_site
+from tests.promises import Promise
 
 pytestmark = pytest.mark.timeout(580)
 
@@ -128,6 +129,17 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FootageSite]:
             assert main(["--site", str(opened.site.folder), *arguments]) == 0
         patch.undo()
         yield opened
+
+
+def test_every_number_that_a_model_or_a_checkpoint_holds_is_finite(
+    opened: FootageSite, promise: Promise
+) -> None:
+    files = sorted(opened.site.folder.rglob("*.safetensors"))
+    assert any("training" in path.parts for path in files), "the checkpoints were removed"
+    for path in files:
+        for name, values in load_file(path).items():
+            assert values.dtype.kind != "f" or np.isfinite(values).all(), f"{path}: {name}"
+    promise("N3", f"{len(files)} tensor files of a plant, checkpoints included: all finite")
 
 
 def test_the_canary_is_found_where_there_is_no_mask(opened: FootageSite) -> None:
