@@ -10,8 +10,6 @@ training.
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from _machine import data_folder, stop, wide_console, write_figures
+from _machine import command_line, data_folder, stop, wide_console, write_figures
 
 from pipeline.errors import KizashiError
 from pipeline.evaluation.protocol import evaluate
@@ -107,7 +105,7 @@ def _record(
     }
     return {
         "benchmark": "accuracy",
-        "command": shlex.join(["python", "benchmarks/accuracy.py", *sys.argv[1:]]),
+        "command": command_line(),
         "data_set": data_set.name,
         "preset": preset,
         "started_utc": started.isoformat(timespec="seconds"),
