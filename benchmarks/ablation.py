@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from _machine import data_folder, machine_line, stop, wide_console, write_figures
+from _machine import command_line, data_folder, machine_line, stop, wide_console, write_figures
 from accuracy import DATA_SETS
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -168,7 +166,7 @@ def _measured(
     )
     return {
         "what": ROWS[name].what,
-        "command": shlex.join(["python", "benchmarks/ablation.py", *sys.argv[1:]]),
+        "command": command_line(),
         "auc": {column: result["strict"][column]["micro_auc"] for column in COLUMNS},
         "machine": machine_line(),
         "train_seconds": result["seconds"]["train"],

@@ -11,8 +11,6 @@ Sample videos of the first seed go to the folder of --work.
 from __future__ import annotations
 
 import math
-import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +20,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 import typer
-from _machine import machine_line, stop, wide_console, write_figures
+from _machine import command_line, machine_line, stop, wide_console, write_figures
 from _moving_digits import endless_clips, read_split, write_grid
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -131,7 +129,7 @@ def main(
     _print(rows, console)
     record = {
         "benchmark": "adversarial-metric",
-        "command": shlex.join(["python", "benchmarks/adversarial_metric.py", *sys.argv[1:]]),
+        "command": command_line(),
         "data_set": "moving-mnist",
         "recipe": recipe,
         "steps": steps,

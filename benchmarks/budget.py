@@ -15,9 +15,7 @@ benchmarks/results/budget-NAME-PRESET[-LABEL].json.
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +23,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from _machine import machine_line, stop, wide_console, write_figures
+from _machine import command_line, machine_line, stop, wide_console, write_figures
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -101,7 +99,7 @@ def main(
     path = out / f"budget-{NAME}-{'-'.join(filter(None, (preset, label)))}.json"
     record = {
         "benchmark": "budget",
-        "command": shlex.join(["python", "benchmarks/budget.py", *sys.argv[1:]]),
+        "command": command_line(),
         "data_set": NAME,
         "preset": preset,
         "seed": seed,

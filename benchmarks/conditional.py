@@ -12,8 +12,6 @@ the published one. Sample clips, a row a digit, go to the folder of --work.
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +20,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from _machine import machine_line, stop, wide_console, write_figures
+from _machine import command_line, machine_line, stop, wide_console, write_figures
 from _moving_digits import endless_labelled_clips, read_split, small_geometry, write_grid
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -109,7 +107,7 @@ def main(
         stop(f"diverged: {error}")
     record = {
         "benchmark": "conditional",
-        "command": shlex.join(["python", "benchmarks/conditional.py", *sys.argv[1:]]),
+        "command": command_line(),
         "data_set": "moving-mnist, one digit a clip",
         "recipe": recipe,
         "config": config.to_dict(),

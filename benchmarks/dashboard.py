@@ -8,9 +8,7 @@ and the longest time of each, as the server needs them without a browser.
 
 from __future__ import annotations
 
-import shlex
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,7 +19,7 @@ from typing import Annotated, Any
 
 import typer
 from _filled_store import POLICY
-from _machine import machine_line, wide_console, write_figures
+from _machine import command_line, machine_line, wide_console, write_figures
 from fastapi.testclient import TestClient
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -75,7 +73,7 @@ def main(
     console.print(table)
     record = {
         "benchmark": "dashboard",
-        "command": shlex.join(["python", "benchmarks/dashboard.py", *sys.argv[1:]]),
+        "command": command_line(),
         "scores": scores,
         "alerts": alerts,
         "cameras": cameras,

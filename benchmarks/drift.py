@@ -15,9 +15,7 @@ Models are compact ones that score every second frame; with fewer steps (--effor
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +25,7 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 import typer
-from _machine import data_folder, machine_line, stop, wide_console, write_figures
+from _machine import command_line, data_folder, machine_line, stop, wide_console, write_figures
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -90,7 +88,7 @@ def main(
             stop(f"--part {chosen!r} is unknown; choose from {', '.join(parts)}")
         started = datetime.now(UTC)
         figures[chosen] = {
-            "command": shlex.join(["python", "benchmarks/drift.py", *sys.argv[1:]]),
+            "command": command_line(),
             "effort": effort,
             "started_utc": started.isoformat(timespec="seconds"),
             **parts[chosen](),

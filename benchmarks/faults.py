@@ -10,15 +10,13 @@ with any one.
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from _machine import data_folder, machine_line, stop, wide_console, write_figures
+from _machine import command_line, data_folder, machine_line, stop, wide_console, write_figures
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -77,7 +75,7 @@ def main(
             _print(result, console)
             record = {
                 "benchmark": "faults",
-                "command": shlex.join(["python", "benchmarks/faults.py", *sys.argv[1:]]),
+                "command": command_line(),
                 "data_set": name,
                 "footage": video.relative_to(data).as_posix(),
                 "preset": chosen,

@@ -13,8 +13,6 @@ written after every fault.
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +23,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from _machine import data_folder, machine_line, stop, wide_console, write_figures
+from _machine import command_line, data_folder, machine_line, stop, wide_console, write_figures
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -104,7 +102,7 @@ def main(
         scene, seen = _prepared(path, model, effort, seed, work)
         head = {
             "benchmark": "feedback",
-            "command": shlex.join(["python", "benchmarks/feedback.py", *sys.argv[1:]]),
+            "command": command_line(),
             "footage": video,
             "preset": seen.preset.name,
             "budget_per_day": BUDGET_PER_DAY,

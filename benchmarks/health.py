@@ -10,8 +10,6 @@ with nuisances in it. Writes benchmarks/results/health.json.
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +19,7 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 import typer
-from _machine import data_folder, machine_line, stop, wide_console, write_figures
+from _machine import command_line, data_folder, machine_line, stop, wide_console, write_figures
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -288,7 +286,7 @@ def main(
         _print(console, source.name, result[source.name])
     record = {
         "benchmark": "health",
-        "command": shlex.join(["python", "benchmarks/health.py", *sys.argv[1:]]),
+        "command": command_line(),
         "trouble_seconds": TROUBLE_SECONDS,
         "sources": result,
     }

@@ -13,16 +13,14 @@ into the folder of --work first; `--reuse` takes the one that is there.
 
 from __future__ import annotations
 
-import shlex
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from _machine import data_folder, machine_line, stop, wide_console, write_figures
+from _machine import command_line, data_folder, machine_line, stop, wide_console, write_figures
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -84,7 +82,7 @@ def main(
     _print(figures, source, console)
     record = {
         "benchmark": "interpolation",
-        "command": shlex.join(["python", "benchmarks/interpolation.py", *sys.argv[1:]]),
+        "command": command_line(),
         "data_set": NAME,
         "preset": source.model.preset.name,
         "model": source.model.digest,

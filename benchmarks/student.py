@@ -12,8 +12,6 @@ Prints a table and writes benchmarks/results/student-NAME.json.
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from _machine import data_folder, machine_line, stop, wide_console, write_figures
+from _machine import command_line, data_folder, machine_line, stop, wide_console, write_figures
 from accuracy import DATA_SETS
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -86,7 +84,7 @@ def main(
     path = out / f"student-{DATA_SET.name}.json"
     record = {
         "benchmark": "student",
-        "command": shlex.join(["python", "benchmarks/student.py", *sys.argv[1:]]),
+        "command": command_line(),
         "data_set": DATA_SET.name,
         "effort": effort,
         "seed": seed,

@@ -14,8 +14,6 @@ Under torchrun the batch is shared by all processes, gradients are averaged, and
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from _machine import machine_line, stop, wide_console, write_figures
+from _machine import command_line, machine_line, stop, wide_console, write_figures
 from _rates import WorkCounter, memory_rate, product_rate, wait
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -152,7 +150,7 @@ def measure(
     _print_trials(trials, console)
     return {
         "benchmark": "training_speed",
-        "command": shlex.join(["python", "benchmarks/training_speed.py", *sys.argv[1:]]),
+        "command": command_line(),
         "preset": chosen.preset,
         "processes": processes.size,
         "device": str(device),
