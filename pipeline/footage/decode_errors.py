@@ -37,7 +37,13 @@ def cannot_open(name: str, messages: tuple[str, ...], *, damage_lines: int) -> F
 
 
 def check_size(name: str, width_px: int, height_px: int) -> None:
-    """Raise FootageError (INSANE_DIMENSIONS) for pictures too small or too large to use."""
+    """Raise FootageError (INSANE_DIMENSIONS) for pictures too small or too large to use; DAMAGED
+    where their size is not said at all, as in the first bytes of a stream."""
+    if width_px == 0 and height_px == 0:
+        raise FootageError(
+            f"{name}: no size of its pictures in it; it is cut off or damaged; give it whole",
+            reason=Reason.DAMAGED,
+        )
     if min(width_px, height_px) < MIN_SIDE_PX or width_px * height_px > MAX_PIXELS:
         raise FootageError(
             f"{name}: pictures of {width_px} x {height_px} pixels; give at least {MIN_SIDE_PX} a "
