@@ -52,8 +52,8 @@ _FOREIGN = math.log(5.0)
 _MOST_FOREIGN = 2
 """What happens more often in the footage belongs to normal operation, whatever it looks like."""
 _CLIPS_AROUND = 8
-"""Held-out clips before and after that share frames with a foreign moment. Windows of training
-footage lie side by side and share none."""
+"""Held-out clips before and after that may share frames with a foreign moment: of a score at every
+second frame half as many do. Windows of training footage lie side by side and share none."""
 _FEWEST_CLIPS = 20
 
 _CLIPS_AT_ONCE = 64
