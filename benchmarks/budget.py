@@ -62,8 +62,12 @@ def main(
         float | None, typer.Option("--seconds", min=10.0, help="Taken of each --every; all of it.")
     ] = None,
     every: Annotated[float, typer.Option(min=10.0, help="Seconds.")] = 600.0,
-    stride: Annotated[int, typer.Option(min=1, help="Frames between two scores.")] = 1,
-    windows: Annotated[int, typer.Option(min=50, help="That places are learnt from.")] = 500,
+    stride: Annotated[
+        int | None, typer.Option(min=1, help="Frames between two scores; the preset's.")
+    ] = None,
+    windows: Annotated[
+        int | None, typer.Option(min=50, help="That places are learnt from; the preset's.")
+    ] = None,
     one_light: Annotated[bool, typer.Option(help="Do not tell lighting states apart.")] = False,
     label: Annotated[str, typer.Option(help="Ends the name of the JSON.")] = "",
     work: Annotated[Path, typer.Option(help="Folder for the model.")] = WORK,
@@ -83,8 +87,11 @@ def main(
             [piece for video in chosen for s in _stretches(video) for piece in taken.of(s)]
             for chosen in (videos[:learn_files], videos[learn_files:])
         )
+        base = preset_named(preset).with_effort(effort)
         recipe = replace(
-            preset_named(preset).with_effort(effort), clip_stride=stride, place_windows=windows
+            base,
+            clip_stride=stride or base.clip_stride,
+            place_windows=windows or base.place_windows,
         )
         training = _Training(recipe, seed, one_light)
         model = _model(learnt, training, work / (label or preset), reuse, say)
@@ -104,8 +111,8 @@ def main(
         "preset": preset,
         "seed": seed,
         "effort": effort,
-        "clip_stride": stride,
-        "place_windows": windows,
+        "clip_stride": recipe.clip_stride,
+        "place_windows": recipe.place_windows,
         "learnt": [video.name for video in videos[:learn_files]],
         "watched": [video.name for video in videos[learn_files:]],
         "part_seconds": part,

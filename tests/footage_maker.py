@@ -106,6 +106,18 @@ def write_picture(path: Path, image_HWC: NDArray[np.uint8]) -> Path:
     return path
 
 
+def decodable_frames(path: Path) -> int:
+    """Return how many frames ffmpeg itself can decode; 0 of what it cannot open."""
+    told = subprocess.run(
+        ["ffprobe", "-v", "quiet", "-count_frames", "-select_streams", "v:0"]
+        + ["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    return int(told) if told.isdigit() else 0
+
+
 def cut(path: Path, source: Path, share: float) -> Path:
     """Write the first `share` of the bytes."""
     content = source.read_bytes()

@@ -206,8 +206,9 @@ def check_cut(share: float, suffix: str, shelf: Path, folder: Path) -> None:
     source = make.cut(folder / f"cut{suffix}", shelf / f"whole{suffix}", share)
     footage, segments, blind = probe(source)
     case = (share, suffix)
-    if footage.verdict is Verdict.REFUSED:  # the cut lies in its index, or before the first frame
-        assert share < 0.15, case
+    if footage.verdict is Verdict.REFUSED:  # the cut lies in its index, or in the first frame
+        assert share < 0.2, case
+        assert make.decodable_frames(source) == 0, case
         assert footage.reason in (Reason.DAMAGED, Reason.NO_FRAMES, Reason.NOT_VIDEO), case
         return
     unseen = sum((part.end_utc - part.start_utc).total_seconds() for part in blind)
