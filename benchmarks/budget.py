@@ -87,12 +87,7 @@ def main(
             [piece for video in chosen for s in _stretches(video) for piece in taken.of(s)]
             for chosen in (videos[:learn_files], videos[learn_files:])
         )
-        base = preset_named(preset).with_effort(effort)
-        recipe = replace(
-            base,
-            clip_stride=stride or base.clip_stride,
-            place_windows=windows or base.place_windows,
-        )
+        recipe = _recipe(preset_named(preset).with_effort(effort), stride, windows)
         training = _Training(recipe, seed, one_light)
         model = _model(learnt, training, work / (label or preset), reuse, say)
         reader = model.reader()
@@ -135,6 +130,14 @@ def main(
     write_figures(path, record)
     say(f"wrote {path}")
     say(machine_line())
+
+
+def _recipe(preset: Preset, stride: int | None, windows: int | None) -> Preset:
+    return replace(
+        preset,
+        clip_stride=stride or preset.clip_stride,
+        place_windows=windows or preset.place_windows,
+    )
 
 
 def _videos(count: int) -> list[Path]:

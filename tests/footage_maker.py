@@ -108,9 +108,9 @@ def write_picture(path: Path, image_HWC: NDArray[np.uint8]) -> Path:
 
 def decodable_frames(path: Path) -> int:
     """Return how many frames ffmpeg itself can decode; 0 of what it cannot open."""
+    asked = "-v quiet -count_frames -select_streams v:0 -show_entries stream=nb_read_frames"
     told = subprocess.run(
-        ["ffprobe", "-v", "quiet", "-count_frames", "-select_streams", "v:0"]
-        + ["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", str(path)],
+        ["ffprobe", *asked.split(), "-of", "csv=p=0", str(path)],
         capture_output=True,
         text=True,
         check=False,

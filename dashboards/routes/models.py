@@ -21,6 +21,7 @@ from pipeline.learning.promotion import (
     roll_back,
 )
 from pipeline.learning.registry import ModelRecord
+from pipeline.reports.cycles import cycles_words
 from pipeline.reports.lighting import model_states
 from pipeline.synthesis.shelf import SampleKind, stored_samples
 
@@ -75,6 +76,7 @@ def model(request: Request, site: SiteHere, who: Asking, model_id: ModelId) -> R
         origin=origin,
         figures=figures,
         light_states=model_states(record, words),
+        cycles=cycles_words(record, words),
         samples=stored_samples(site, record, camera.privacy_masks),
     )
 

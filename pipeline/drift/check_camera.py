@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from pipeline.assembly import Site
 from pipeline.clips.reader import ClipReader, Stretch
+from pipeline.cycles.learn import cycles_of
 from pipeline.drift.check import DriftCheck
 from pipeline.drift.judge import judge, samples_a_year
 from pipeline.drift.reference import FUSED, Sample
@@ -44,15 +45,25 @@ def check_drift(
             f"model {record.model_id[:12]} of {camera} has no drift reference: it is a student, or "
             f"older than drift checks; learn one with: kizashi retrain {camera}"
         )
-    samples, every = _recent(site, record, reference.sample_seconds, progress)
+    recent = _recent(site, record, reference.sample_seconds, progress)
+    samples, every = _samples(recent, camera, reference.sample_seconds)
     reader = model.reader(site.store.camera(camera).privacy_masks)
     looker = Looker(grey_of(reader.background_HW), reader.view.masks)
-    taken = []
-    for sample in samples:
-        try:
-            taken.append(_taken(site, record, sample, reader, looker))
-        except FootageError as error:
-            progress(f"a sample is left out: {error}")
+    pieces = cut_samples(recent, reference.cycle_sample_seconds, every) if reference.cycles else ()
+    taken = sorted(
+        [
+            *_readable(samples, lambda one: _taken(site, record, one, reader, looker), progress),
+            *_readable(
+                list(pieces)[-_MOST_SAMPLES:],
+                lambda one: Sample(
+                    start_utc=one.segment.start_utc,
+                    values=cycles_of(reference.cycles, one, reader.view),
+                ),
+                progress,
+            ),
+        ],
+        key=lambda sample: sample.start_utc,
+    )
     check = DriftCheck(
         camera=camera,
         model_id=record.model_id,
@@ -65,10 +76,23 @@ def check_drift(
     return check
 
 
+def _readable(
+    pieces: Sequence[Stretch],
+    take: Callable[[Stretch], Sample],
+    progress: Callable[[str], None],
+) -> Iterator[Sample]:
+    """Yield the samples of those pieces of footage that can be read."""
+    for piece in pieces:
+        try:
+            yield take(piece)
+        except FootageError as error:
+            progress(f"a sample is left out: {error}")
+
+
 def _recent(
     site: Site, record: ModelRecord, length_seconds: float, progress: Callable[[str], None]
-) -> tuple[list[Stretch], float]:
-    """Return the samples of footage since a model's own, and the seconds between two."""
+) -> list[Stretch]:
+    """Return the footage since a model's own in which the camera could see."""
     camera = record.camera
     since = _end_of_learnt(site, record)
     newest = site.store.newest_segment(camera)
@@ -82,7 +106,13 @@ def _recent(
     end = newest.end_utc
     found = stretches_of(site, camera, since=since, until=end, progress=progress)
     before = (found[0].segment.start_utc - timedelta(seconds=1), since)
-    recent = without_spans(found, [before, *blind_spans(site, camera, since, end)])
+    return list(without_spans(found, [before, *blind_spans(site, camera, since, end)]))
+
+
+def _samples(
+    recent: Sequence[Stretch], camera: str, length_seconds: float
+) -> tuple[list[Stretch], float]:
+    """Return the samples of recent footage, and the seconds between two."""
     length = seconds(sum(one.segment.end_us - one.segment.start_us for one in recent))
     every = min(max(length / _FEWER_SAMPLES, length_seconds), _EVERY_SECONDS)
     samples = list(cut_samples(recent, length_seconds, every))[-_MOST_SAMPLES:]

@@ -19,6 +19,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from pipeline.cycles.cycle import is_cycle_name
 from pipeline.drift.reference import PICTURES, DriftReference, Sample
 
 __all__ = ["FEWEST_REFERENCE", "Severity", "Statistic", "judge", "samples_a_year"]
@@ -34,6 +35,8 @@ _WITHIN = (0.1, 0.9)
 """Quantiles of normal footage between which it is."""
 _LARGE = 6.0
 """Usual spreads of a picture statistic beyond which its drift is serious by itself."""
+_LEAST_OF_CYCLE = 0.01
+"""Spread of the time of a cycle, as a share of it, however even a machine goes."""
 _SECONDS_A_YEAR = 365.25 * 86_400.0
 
 
@@ -41,10 +44,11 @@ class Severity(StrEnum):
     """How much a drift matters."""
 
     SLIGHT = "slight"
-    """The pictures have moved, and the scores have not: the model copes so far."""
-    SERIOUS = "serious"
-    """The scores have moved, so the alarm budget does not hold any more; or the pictures have moved
+    """The pictures or the time of a cycle have moved, and the scores have not: the model copes so
     far."""
+    SERIOUS = "serious"
+    """The scores have moved, so the alarm budget does not hold any more; or the pictures or a cycle
+    have moved far."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,9 +76,9 @@ class Statistic:
     they are normally distributed)."""
 
     @property
-    def is_picture(self) -> bool:
-        """Whether it is of pictures; else it is of scores."""
-        return self.name in PICTURES
+    def is_of_scores(self) -> bool:
+        """Whether it is of scores; else it is of pictures, or the time of a cycle."""
+        return _is_of_scores(self.name)
 
 
 def samples_a_year(every_seconds: float) -> float:
@@ -138,7 +142,7 @@ def _judged(
         largest = max(largest, joined)
         if found is None and joined >= threshold:
             found, since = index, max(both, key=lambda bet: bet.best).since
-    usual, latest, spreads = _compared(normal, [value for _, value in recent])
+    usual, latest, spreads = _compared(name, normal, [value for _, value in recent])
     is_over = found is not None and _is_over(normal, latest)
     return Statistic(
         name=name,
@@ -155,14 +159,15 @@ def _judged(
 
 
 def _compared(
-    normal: Sequence[float], recent: Sequence[float]
+    name: str, normal: Sequence[float], recent: Sequence[float]
 ) -> tuple[float | None, float | None, float | None]:
     if not normal or not recent:
         return None, None, None
     usual, latest = float(np.median(normal)), float(np.median(recent[-_LATEST:]))
     # Of a normal distribution the middle 80 % are 2.56 deviations wide.
     low, high = np.quantile(normal, _WITHIN)
-    spread = max(float(high - low) / 2.563, 1e-6 * max(1.0, abs(usual)))
+    least = _LEAST_OF_CYCLE * usual if is_cycle_name(name) else 1e-6 * max(1.0, abs(usual))
+    spread = max(float(high - low) / 2.563, least)
     return usual, latest, round((latest - usual) / spread, 3)
 
 
@@ -173,4 +178,8 @@ def _is_over(normal: Sequence[float], latest: float | None) -> bool:
 
 def _severity(name: str, spreads: float | None) -> Severity:
     far = spreads is not None and abs(spreads) >= _LARGE
-    return Severity.SERIOUS if far or name not in PICTURES else Severity.SLIGHT
+    return Severity.SERIOUS if far or _is_of_scores(name) else Severity.SLIGHT
+
+
+def _is_of_scores(name: str) -> bool:
+    return name not in PICTURES and not is_cycle_name(name)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.clips.windows import Clip
+from pipeline.cycles.learn import LearntCycles
 from pipeline.drift.reference import DriftReference
 from pipeline.drift.samples import (
     cut_samples,
@@ -27,21 +28,21 @@ _MOST_SAMPLES = 96
 
 
 def drift_reference(
-    training: Sequence[Stretch],
+    footage: Sequence[Stretch],
     held_out: Sequence[Stretch],
     reader: ClipReader,
     clips: Sequence[Sequence[Clip]],
     scores: Mapping[str, NDArray[np.float64]],
+    cycles: LearntCycles,
 ) -> DriftReference:
     """Return the reference of a model.
 
-    `clips`: those of each held-out stretch, `scores`: row -> -log10 p of all of them, one after the
-    other. Pictures are taken from training footage too.
+    `footage`: all that is learnt from, in order of time; pictures are taken from it. `clips`: those
+    of each held-out stretch, `scores`: row -> -log10 p of all of them, one after the other.
     """
     lengths_us = [stretch.segment.end_us - stretch.segment.start_us for stretch in held_out]
     length_seconds = sample_seconds_for(seconds(sum(lengths_us)))
     values: dict[str, list[float]] = {}
-    footage = sorted((*training, *held_out), key=lambda stretch: stretch.segment.start_utc)
     looker = Looker(grey_of(reader.background_HW), reader.view.masks)
     for sample in thinned(list(cut_samples(footage, length_seconds)), _MOST_SAMPLES):
         _keep(values, picture_values(sample, reader, looker))
@@ -49,7 +50,9 @@ def drift_reference(
         _keep(values, score_values({row: found[chosen].tolist() for row, found in scores.items()}))
     return DriftReference(
         sample_seconds=length_seconds,
-        values={name: tuple(found) for name, found in values.items()},
+        values={**{name: tuple(found) for name, found in values.items()}, **cycles.times},
+        cycles=cycles.cycles,
+        cycle_sample_seconds=cycles.sample_seconds,
     )
 
 

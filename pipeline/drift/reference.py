@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pipeline.cycles.cycle import Cycle, cycles_from
+
 __all__ = ["FUSED", "PICTURES", "DriftReference", "Sample", "drift_from_manifest"]
 
 FUSED = "fused"
@@ -37,13 +39,22 @@ class DriftReference:
     values: Mapping[str, tuple[float, ...]]
     """Statistic -> its value in every sample of normal footage. Those of scores are of held-out
     footage alone: what networks have learnt they find less surprising."""
+    cycles: tuple[Cycle, ...] = ()
+    """What repeats itself in the view; the time of each is a statistic by its name."""
+    cycle_sample_seconds: float = 0.0
+    """Length of a sample of cycles: several of them must fit into it. 0 where nobody looked for
+    any."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return values that JSON can hold."""
-        return {
+        known: dict[str, Any] = {
             "sample_seconds": self.sample_seconds,
             "values": {name: list(values) for name, values in self.values.items()},
         }
+        if self.cycle_sample_seconds:
+            known["cycles"] = [cycle.to_dict() for cycle in self.cycles]
+            known["cycle_sample_seconds"] = self.cycle_sample_seconds
+        return known
 
 
 def drift_from_manifest(manifest: Mapping[str, Any]) -> DriftReference | None:
@@ -54,4 +65,6 @@ def drift_from_manifest(manifest: Mapping[str, Any]) -> DriftReference | None:
     return DriftReference(
         sample_seconds=float(known["sample_seconds"]),
         values={name: tuple(map(float, values)) for name, values in known["values"].items()},
+        cycles=cycles_from(known.get("cycles", ())),
+        cycle_sample_seconds=float(known.get("cycle_sample_seconds", 0.0)),
     )

@@ -177,7 +177,14 @@ class CameraModel:
             "policy": asdict(self.policy),
             "tail": asdict(self.tail),
             **self._lighting_summary(),
+            **self._cycles_summary(),
         }
+
+    def _cycles_summary(self) -> dict[str, Any]:
+        """Return what people want to know of what repeats itself; nothing where nobody looked."""
+        if self.drift is None or not self.drift.cycle_sample_seconds:
+            return {}
+        return {"cycles": [cycle.summary() for cycle in self.drift.cycles]}
 
     def _lighting_summary(self) -> dict[str, Any]:
         """Return what people want to know of the lighting states; nothing where there is one."""

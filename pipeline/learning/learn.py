@@ -18,6 +18,7 @@ from pipeline.allocation import keep_freed_memory
 from pipeline.camera import Polygon
 from pipeline.clips.reader import ClipReader, Stretch, view_for
 from pipeline.clips.windows import Clip
+from pipeline.cycles.learn import cycles_line, learn_cycles
 from pipeline.drift.learn_reference import drift_reference
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
@@ -216,7 +217,12 @@ def _calibrated(
             f"warning: {_moments(result.foreign)} of the held-out footage was left out, because "
             "all that moves jumps there; if that is no fault of the recording, look at it"
         )
-    drift = drift_reference(split.training, split.held_out, reader, result.parts, result.scores)
+    footage = sorted(
+        (*split.training, *split.held_out), key=lambda stretch: stretch.segment.start_utc
+    )
+    cycles = learn_cycles(footage, reader.view)
+    stages.done("cycles", cycles_line(cycles))
+    drift = drift_reference(footage, split.held_out, reader, result.parts, result.scores, cycles)
     stages.done("drift", f"samples of {drift.sample_seconds:.0f} s to compare later footage with")
     return CameraModel(
         sight=sight,

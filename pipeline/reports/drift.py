@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.cycles.cycle import is_cycle_name
 from pipeline.drift.check import DriftCheck
 from pipeline.drift.judge import Statistic
 from pipeline.reports.words import Words
@@ -66,5 +67,7 @@ def _line(one: Statistic, words: Words) -> DriftLine:
 
 
 def _name(one: Statistic, words: Words) -> str:
+    if is_cycle_name(one.name):
+        return words("drift.of.cycle", seconds=one.name.split()[2])
     key = f"drift.of.{one.name}"
     return words(key) if words.knows(key) else words.expert(one.name)

@@ -10,6 +10,7 @@ from pipeline.assembly import Site
 from pipeline.reports.cards import alert_cards
 from pipeline.reports.comparison import budget_verdict, compared_rows
 from pipeline.reports.coverage import NO_FOOTAGE, TOO_SHORT, WAITING, WATCHED, CoverageSpan
+from pipeline.reports.cycles import cycles_words
 from pipeline.reports.drift import drift_headline
 from pipeline.reports.facts import AlertFacts, ReportFacts, policy_of
 from pipeline.reports.figures import Band, ScoreLevels, Tick
@@ -309,6 +310,7 @@ def _model(facts: ReportFacts, words: Words) -> list[tuple[str, str]]:
         "model.budget": unknown
         if budget is None
         else words("model.budget.value", rate=words.number(float(budget))),
+        "model.cycles": cycles_words(record, words) or unknown,
         "model.drift": drift_headline(facts.drift, words),
         "model.id": record.model_id,
     }

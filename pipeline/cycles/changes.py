@@ -1,0 +1,72 @@
+"""What changes in the cells of a picture from frame to frame: all that cycles are found by.
+
+Shapes: T frames, C cells of the picture (row by row), H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.clips.reader import Stretch
+from pipeline.footage.frames import View, WorkingFrame, working_frames
+from pipeline.timebase import seconds
+
+__all__ = ["COLUMNS", "Changes", "changes_of"]
+
+COLUMNS = 24
+"""Cells in the width of the picture; they are square."""
+_LONGEST_STEP = 1.5
+"""Usual steps between two frames beyond which one is missing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changes:
+    """How the mean grey level of every cell changed, frame by frame, in footage without a hole."""
+
+    levels_TC: NDArray[np.float32]
+    """Grey levels, >= -255 and <= 255."""
+    frame_rate: float
+    """Frames a second, as the times of the frames say."""
+    columns: int
+    """Cells in a row of the picture."""
+
+
+def changes_of(sample: Stretch, view: View) -> Changes | None:
+    """Return what changes in a piece of footage; None where frames are missing in it.
+
+    Raises FootageError when it cannot be decoded.
+    """
+    segment = sample.segment
+    frames = list(
+        working_frames(sample.source, view, start_us=segment.start_us, end_us=segment.end_us)
+    )
+    times_us = np.array([frame.pts_us for frame in frames], dtype=np.int64)
+    if len(frames) < 3:
+        return None
+    steps_us = np.diff(times_us)
+    if steps_us.max() > _LONGEST_STEP * np.median(steps_us):
+        return None
+    means_TC, columns = _cell_means(frames)
+    return Changes(
+        levels_TC=np.diff(means_TC, axis=0),
+        frame_rate=len(steps_us) / seconds(int(times_us[-1] - times_us[0])),
+        columns=columns,
+    )
+
+
+def _cell_means(frames: Sequence[WorkingFrame]) -> tuple[NDArray[np.float32], int]:
+    """Return the mean of every cell, and how many are in a row; pixels that fill no whole cell, at
+    the right and the bottom, are in none."""
+    height, width = frames[0].image.shape[:2]
+    side = max(1, width // COLUMNS)
+    rows, columns = height // side, width // side
+    means = []
+    for frame in frames:
+        picture = frame.image if frame.image.ndim == 2 else frame.image.mean(axis=2)
+        cells = picture[: rows * side, : columns * side].reshape(rows, side, columns, side)
+        means.append(cells.mean(axis=(1, 3), dtype=np.float32).ravel())
+    return np.stack(means), columns
