@@ -15,7 +15,7 @@ def cycles_words(record: ModelRecord, words: Words) -> str:
     cycles = record.calibration.get("cycles")
     if cycles is None:
         return ""
-    return words("list.comma").join(
+    return "; ".join(
         words(
             "model.cycle", seconds=f"{one['seconds']:.2f}", place=words.place(Place(**one["place"]))
         )

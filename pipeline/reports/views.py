@@ -282,6 +282,7 @@ def _model(facts: ReportFacts, words: Words) -> list[tuple[str, str]]:
     unknown = words("model.unknown")
     learnt, held_out = manifest.get("training_seconds"), calibration.get("held_out_seconds")
     budget, policy = calibration.get("budget_per_day"), policy_of(record)
+    cycles = cycles_words(record, words)
     rows = {
         "model.preset": record.preset,
         "model.trained": words.time(record.created_utc, "minute"),
@@ -310,7 +311,7 @@ def _model(facts: ReportFacts, words: Words) -> list[tuple[str, str]]:
         "model.budget": unknown
         if budget is None
         else words("model.budget.value", rate=words.number(float(budget))),
-        "model.cycles": cycles_words(record, words) or unknown,
+        **({"model.cycles": cycles} if cycles else {}),
         "model.drift": drift_headline(facts.drift, words),
         "model.id": record.model_id,
     }

@@ -138,3 +138,30 @@ def test_the_page_of_a_model_says_where_it_began_to_whom_it_concerns(
     assert unseen in hidden
     assert "press-9" not in hidden
     assert said not in page(site, f"/models/{LATER}", language=language)
+
+
+@pytest.mark.parametrize(
+    ("language", "found", "nothing", "slower"),
+    [
+        ("en", "every 4.00 s: upper right", "nothing was found", "cycle of 4.00 s"),
+        ("ja", "4.00 秒ごと: 右上", "見つかりませんでした", "4.00 秒周期の動作"),
+    ],
+)
+def test_the_page_of_a_model_says_what_repeats_itself(
+    site: Site, language: str, found: str, nothing: str, slower: str
+) -> None:
+    place = {"x": 0.7, "y": 0.1, "width": 0.2, "height": 0.2}
+    arm = {"seconds": 4.0, "strength": 0.9, "share": 0.07, "place": place}
+    knows = model(name="line-1", number=10, calibration={"cycles": [arm]})
+    knows_none = model(name="line-1", number=11, calibration={"cycles": []})
+    for record in (knows, knows_none):
+        site.store.add_model(record, [])
+    assert found in page(site, f"/models/{knows.model_id}", language=language)
+    assert nothing in page(site, f"/models/{knows_none.model_id}", language=language)
+    unlooked = page(site, f"/models/{LATER}", language=language)
+    assert found not in unlooked
+    assert nothing not in unlooked
+    active = site.store.active_model("line-1")
+    assert active is not None
+    site.store.put_drift(drift_check(active, statistic("cycle of 4.00 s")))
+    assert slower in page(site, "/cameras/line-1", language=language)
