@@ -331,7 +331,8 @@ def test_four_cameras_through_many_outages(tmp_path: Path) -> None:
             for number in range(6 * len(names)):
                 trouble = troubles[names[number % len(names)]]
                 chance.choice([trouble.drop, trouble.stall, trouble.restart])()
-            assert open_files() == descriptors
+            # On a busy machine one of the four may be connecting just now; what leaks stays.
+            until(lambda: open_files() == descriptors, "as few open files as before")
         for name, trouble in troubles.items():
             assert len(trouble.outages) == 6
             check_ledger(site, name, trouble.outages, begun=trouble.begun)
