@@ -39,7 +39,7 @@ pytestmark = [
 __all__ = ["environment", "server"]
 
 DATABASES = ("sqlite", "postgresql")
-EFFORT = 0.05
+EFFORT = 0.25
 """120 + 60 steps of the networks, a minute. The accuracy of a whole training is what
 benchmarks/accuracy.py measures."""
 
