@@ -39,8 +39,8 @@ pytestmark = [
 __all__ = ["environment", "server"]
 
 DATABASES = ("sqlite", "postgresql")
-EFFORT = 0.25
-"""120 + 60 steps of the networks, a minute. The accuracy of a whole training is what
+EFFORT = 0.5
+"""240 + 120 steps of the networks, two minutes. The accuracy of a whole training is what
 benchmarks/accuracy.py measures."""
 
 
