@@ -48,7 +48,7 @@ from tests.store_dump import dump
 
 RESULT = Path(__file__).parent / "results" / "workers.json"
 SHAPES: dict[str, dict[str, Any]] = {
-    "ingest": {"size": (640, 360), "watched": 2, "watched_frames": 300},
+    "ingest": {"size": (1280, 720), "watched": 2, "watched_frames": 900},
     "watch": {"size": (96, 32), "watched": 9},
 }
 
