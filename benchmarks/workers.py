@@ -48,9 +48,14 @@ from tests.store_dump import dump
 
 RESULT = Path(__file__).parent / "results" / "workers.json"
 SHAPES: dict[str, dict[str, Any]] = {
-    "ingest": {"size": (1280, 720), "watched": 2, "watched_frames": 900},
+    "ingest": {"size": (640, 360), "watched": 2, "watched_frames": 300},
     "watch": {"size": (96, 32), "watched": 9},
 }
+
+
+TURNS = 40
+"""Times that each new file of `ingest` is played, without another encoding: twenty minutes a file,
+beside which the start of a worker is small."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,7 +153,18 @@ def base_of(folder: Path, part: str, cameras: int) -> Iterator[Base]:
     learnt = names if part == "watch" else ()
     with shared_server().database() as url:
         make_site(folder / part, url, names, trained=learnt, **SHAPES[part])
+        if part == "ingest":
+            for film in sorted((folder / part / "in").glob("*/b*.mp4")):
+                play_again(film, TURNS)
         yield Base(folder=folder / part, url=url)
+
+
+def play_again(film: Path, turns: int) -> None:
+    """Make a file as long as it would be if it was played so many times."""
+    longer = film.with_suffix(".longer.mp4")
+    again = ["-stream_loop", str(turns - 1), "-i", film, "-c", "copy", longer]
+    subprocess.run(["ffmpeg", "-v", "error", *again], check=True)
+    longer.replace(film)
 
 
 def left(site: Path, url: str) -> tuple[dict[str, Any], dict[str, str]]:
