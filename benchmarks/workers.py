@@ -53,8 +53,8 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
-TURNS = 40
-"""Times that each new file of `ingest` is played, without another encoding: twenty minutes a file,
+TURNS = 120
+"""Times that each new file of `ingest` is played, without another encoding: an hour a file,
 beside which the start of a worker is small."""
 
 
