@@ -31,6 +31,8 @@ _REACH = 1.5
 """Times what one picture in a hundred of the training footage exceeds."""
 _LEAST_MISFIT = 2.0
 """Grey levels: the noise of a camera."""
+_ALIKE = 0.5
+"""Grey levels below which a picture is the background itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,13 +44,27 @@ class Lighting:
     """By the name of a state: HW, or HWC in RGB."""
 
     def distances(self, frame: WorkingFrame) -> tuple[Light, dict[str, float]]:
-        """Return a frame's light, and how far it is from each state: up to 1 it may be in it."""
+        """Return a frame's light, and how far it is from each state: up to 1 it may be in it.
+
+        A state in which pictures differ much reaches far. So that it takes no picture that is
+        nearer to the background of another one, it is as much farther than that one as its
+        background is, in grey levels.
+        """
         light = light_of(frame)
         found = self.states.distances(light)
+        levels = {
+            state.name: max(misfit(frame.image, self.backgrounds[state.name]), _ALIKE)
+            for state in self.states.states
+            if state.misfit and state.name in self.backgrounds
+        }
+        if not levels:
+            return light, found
         for state in self.states.states:
-            if state.misfit and state.name in self.backgrounds:
-                by_picture = misfit(frame.image, self.backgrounds[state.name]) / state.misfit
-                found[state.name] = max(found[state.name], by_picture)
+            if state.name in levels:
+                found[state.name] = max(found[state.name], levels[state.name] / state.misfit)
+        nearest = min(levels, key=lambda name: levels[name])
+        for name, apart in levels.items():
+            found[name] = max(found[name], found[nearest] * apart / levels[nearest])
         return light, found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -165,6 +166,20 @@ def test_a_picture_fits_the_background_of_its_own_light_only() -> None:
         other = next(key for key in fits if key != name)
         assert fits[name] < 2.0
         assert fits[other] > 3.0 * fits[name]
+
+
+def test_a_state_that_reaches_far_takes_no_picture_that_is_nearer_to_another() -> None:
+    lighting = two_states()
+    wide = [
+        replace(one, reach=1e6, misfit=1e3) if one.name == "infrared" else one
+        for one in lighting.states.states
+    ]
+    reaching = replace(lighting, states=replace(lighting.states, states=tuple(wide)))
+    for made, name in (("lamps", "bright"), ("infrared", "infrared")):
+        (frame,) = frames_of(lit(0.1, [made], seed=9))
+        _, distances = reaching.distances(frame)
+        assert min(distances, key=lambda state: distances[state]) == name
+        assert distances[name] <= 1.0
 
 
 def test_a_brighter_picture_of_a_state_still_fits_its_background() -> None:
