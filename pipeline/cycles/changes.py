@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.clips.flow import grey_of
 from pipeline.clips.reader import Stretch
 from pipeline.footage.frames import View, WorkingFrame, working_frames
 from pipeline.timebase import seconds
 
-__all__ = ["COLUMNS", "Changes", "changes_of"]
+__all__ = ["Changes", "changes_of"]
 
-COLUMNS = 24
+_COLUMNS = 24
 """Cells in the width of the picture; they are square."""
 _LONGEST_STEP = 1.5
 """Usual steps between two frames beyond which one is missing."""
@@ -62,11 +63,12 @@ def _cell_means(frames: Sequence[WorkingFrame]) -> tuple[NDArray[np.float32], in
     """Return the mean of every cell, and how many are in a row; pixels that fill no whole cell, at
     the right and the bottom, are in none."""
     height, width = frames[0].image.shape[:2]
-    side = max(1, width // COLUMNS)
+    side = max(1, width // _COLUMNS)
     rows, columns = height // side, width // side
     means = []
     for frame in frames:
-        picture = frame.image if frame.image.ndim == 2 else frame.image.mean(axis=2)
-        cells = picture[: rows * side, : columns * side].reshape(rows, side, columns, side)
+        cells = grey_of(frame.image)[: rows * side, : columns * side].reshape(
+            rows, side, columns, side
+        )
         means.append(cells.mean(axis=(1, 3), dtype=np.float32).ravel())
     return np.stack(means), columns

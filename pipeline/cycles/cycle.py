@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.scoring.anomaly import Place
 
-__all__ = ["Cycle", "cycles_from", "is_cycle_name"]
+__all__ = ["Cycle", "cycles_from", "is_cycle_name", "seconds_in_name"]
 
 _PREFIX = "cycle of "
 
@@ -50,6 +50,11 @@ class Cycle:
 def is_cycle_name(statistic: str) -> bool:
     """Return whether a statistic is the time of a cycle."""
     return statistic.startswith(_PREFIX)
+
+
+def seconds_in_name(statistic: str) -> str:
+    """Return the seconds in the name of a cycle, as they are written there."""
+    return statistic.removeprefix(_PREFIX).removesuffix(" s")
 
 
 def cycles_from(values: Sequence[Mapping[str, Any]]) -> tuple[Cycle, ...]:

@@ -88,7 +88,7 @@ def cycle_seconds(cycle: Cycle, changes: Changes) -> float | None:
     the footage is too short for three of it."""
     usual = cycle.seconds * changes.frame_rate
     low, high = max(_SHORTEST_FRAMES, int(usual * (1 - _AROUND))), round(usual * (1 + _AROUND))
-    if (len(changes.levels_TC) < REPEATS * usual) or max(cycle.cells) >= changes.levels_TC.shape[1]:
+    if len(changes.levels_TC) < REPEATS * usual:
         return None
     lags = max(high + 2, len(changes.levels_TC) // 2)
     own_TC = changes.levels_TC[:, list(cycle.cells)]

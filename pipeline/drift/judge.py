@@ -75,11 +75,6 @@ class Statistic:
     """How far the two lie apart, in usual spreads (a spread is a standard deviation of samples if
     they are normally distributed)."""
 
-    @property
-    def is_of_scores(self) -> bool:
-        """Whether it is of scores; else it is of pictures, or the time of a cycle."""
-        return _is_of_scores(self.name)
-
 
 def samples_a_year(every_seconds: float) -> float:
     """Return how many samples there are in a year of one every so many seconds."""
@@ -182,4 +177,5 @@ def _severity(name: str, spreads: float | None) -> Severity:
 
 
 def _is_of_scores(name: str) -> bool:
+    """Return whether a statistic is of scores; else it is of pictures, or the time of a cycle."""
     return name not in PICTURES and not is_cycle_name(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.cycles.cycle import is_cycle_name
+from pipeline.cycles.cycle import is_cycle_name, seconds_in_name
 from pipeline.drift.check import DriftCheck
 from pipeline.drift.judge import Statistic
 from pipeline.reports.words import Words
@@ -68,6 +68,6 @@ def _line(one: Statistic, words: Words) -> DriftLine:
 
 def _name(one: Statistic, words: Words) -> str:
     if is_cycle_name(one.name):
-        return words("drift.of.cycle", seconds=one.name.split()[2])
+        return words("drift.of.cycle", seconds=seconds_in_name(one.name))
     key = f"drift.of.{one.name}"
     return words(key) if words.knows(key) else words.expert(one.name)
