@@ -16,12 +16,14 @@ from pipeline.clips.reader import Stretch
 from pipeline.footage.frames import View, WorkingFrame, working_frames
 from pipeline.timebase import seconds
 
-__all__ = ["Changes", "changes_of"]
+__all__ = ["Changes", "changes_of", "nearest_frames"]
 
 _COLUMNS = 24
 """Cells in the width of the picture; they are square."""
 _LONGEST_STEP = 1.5
 """Usual steps between two frames beyond which one is missing."""
+_LONGEST_HOLE_US = 500_000
+"""Between two frames: a camera loses one now and then, and the cycle goes on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +39,7 @@ class Changes:
 
 
 def changes_of(sample: Stretch, view: View) -> Changes | None:
-    """Return what changes in a piece of footage; None where frames are missing in it.
+    """Return what changes in a piece of footage; None where more than half a second is missing.
 
     Raises FootageError when it cannot be decoded.
     """
@@ -49,14 +51,28 @@ def changes_of(sample: Stretch, view: View) -> Changes | None:
     if len(frames) < 3:
         return None
     steps_us = np.diff(times_us)
-    if steps_us.max() > _LONGEST_STEP * np.median(steps_us):
+    usual_us = float(np.median(steps_us))
+    if steps_us.max() > max(_LONGEST_HOLE_US, _LONGEST_STEP * usual_us):
         return None
     means_TC, columns = _cell_means(frames)
+    if steps_us.max() > _LONGEST_STEP * usual_us:
+        kept = nearest_frames(times_us, usual_us)
+        means_TC, times_us = means_TC[kept], times_us[[0, -1]]
     return Changes(
         levels_TC=np.diff(means_TC, axis=0),
-        frame_rate=len(steps_us) / seconds(int(times_us[-1] - times_us[0])),
+        frame_rate=(len(means_TC) - 1) / seconds(int(times_us[-1] - times_us[0])),
         columns=columns,
     )
+
+
+def nearest_frames(times_us: NDArray[np.int64], step_us: float) -> NDArray[np.int64]:
+    """Return for even times, a step apart, which frame is nearest: one beside a lost one is there
+    twice."""
+    count = round(float(times_us[-1] - times_us[0]) / step_us) + 1
+    even_us = np.linspace(times_us[0], times_us[-1], count)
+    after = np.clip(np.searchsorted(times_us, even_us), 1, len(times_us) - 1)
+    is_before = even_us - times_us[after - 1] <= times_us[after] - even_us
+    return np.asarray(after - is_before, dtype=np.int64)
 
 
 def _cell_means(frames: Sequence[WorkingFrame]) -> tuple[NDArray[np.float32], int]:

@@ -19,9 +19,9 @@ from pipeline.cycles.changes import Changes
 from pipeline.cycles.cycle import Cycle
 from pipeline.scoring.anomaly import Place
 
-__all__ = ["REPEATS", "cycle_seconds", "find_cycles"]
+__all__ = ["cycle_seconds", "find_cycles"]
 
-REPEATS = 3
+_REPEATS = 3
 """A cycle must fit into a sample so many times."""
 _SHORTEST_FRAMES = 3
 """Faster ones cannot be told from flicker."""
@@ -56,7 +56,7 @@ def find_cycles(samples: Sequence[Changes]) -> tuple[Cycle, ...]:
     if not samples:
         return ()
     rate = float(np.median([sample.frame_rate for sample in samples]))
-    lags = min(len(sample.levels_TC) for sample in samples) // REPEATS
+    lags = min(len(sample.levels_TC) for sample in samples) // _REPEATS
     together_LC, energy_C = _autocorrelation(samples, lags + 1)
     lively_C = energy_C > _QUIET * energy_C.max(initial=0.0)
     period_C = np.array(
@@ -88,7 +88,7 @@ def cycle_seconds(cycle: Cycle, changes: Changes) -> float | None:
     the footage is too short for three of it."""
     usual = cycle.seconds * changes.frame_rate
     low, high = max(_SHORTEST_FRAMES, int(usual * (1 - _AROUND))), round(usual * (1 + _AROUND))
-    if len(changes.levels_TC) < REPEATS * usual:
+    if len(changes.levels_TC) < _REPEATS * usual:
         return None
     lags = max(high + 2, len(changes.levels_TC) // 2)
     own_TC = changes.levels_TC[:, list(cycle.cells)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.cycles.changes import Changes
+from pipeline.cycles.changes import Changes, nearest_frames
 from pipeline.cycles.cycle import Cycle, cycles_from
 from pipeline.cycles.find import cycle_seconds, find_cycles
 
@@ -102,3 +102,21 @@ def test_a_cycle_comes_back_from_its_manifest() -> None:
     stored: list[dict[str, object]] = [cycle.to_dict() for cycle in cycles]
     assert cycles_from(stored) == cycles
     assert all(isinstance(cycle, Cycle) for cycle in cycles)
+
+
+def test_lost_frames_leave_a_cycle_its_time() -> None:
+    samples = []
+    for seed in range(4):
+        levels = np.cumsum(seen(LINE, 20.0, seed).levels_TC, axis=0)
+        times_us = np.arange(len(levels), dtype=np.int64) * 100_000
+        there = np.random.default_rng(seed).random(len(levels)) > 0.05
+        there[[0, -1]] = True
+        kept = nearest_frames(times_us[there], 100_000.0)
+        assert len(kept) == len(levels)
+        filled = levels[there][kept]
+        assert (filled[there] == levels[there]).all()
+        rest = Changes(levels_TC=np.diff(filled, axis=0), frame_rate=RATE, columns=COLUMNS)
+        samples.append(rest)
+    belt, press = find_cycles(samples)
+    assert belt.seconds == pytest.approx(1.0, abs=0.01)
+    assert press.seconds == pytest.approx(3.2, abs=0.02)
