@@ -11,9 +11,12 @@ Sample videos of the first seed go to the folder of --work.
 from __future__ import annotations
 
 import math
+import multiprocessing
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Annotated, Any, Literal
@@ -37,6 +40,8 @@ WORK = Path("out/adversarial-metric")
 RESULTS = Path(__file__).parent / "results"
 NORM_BATCHES = 50
 JUDGED = 1_024
+
+OfSeed = Callable[[int], dict[str, AdversarialMetric | None]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +102,7 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ... this many.")] = 3,
     steps: Annotated[int, typer.Option(min=1, help="Training steps a model.")] = 1_500,
     recipe: Annotated[str, typer.Option(help="compact or paper.")] = "compact",
+    jobs: Annotated[int, typer.Option(min=1, help="Seeds trained at once, by processes.")] = 1,
     work: Annotated[Path, typer.Option(help="Folder for sample videos.")] = WORK,
     out: Annotated[Path, typer.Option(help="Folder for the JSON results.")] = RESULTS,
 ) -> None:
@@ -104,27 +110,15 @@ def main(
     console = wide_console()
     if recipe not in GEOMETRIES:
         stop(f"--recipe {recipe!r} is unknown; choose from {', '.join(GEOMETRIES)}")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     started = time.monotonic()
     try:
-        training, fresh = read_split(GEOMETRIES[recipe].tile_px)
-        metrics: dict[str, list[AdversarialMetric | None]] = {
-            name: [] for name in MODELS if name != "tgan"
-        }
-        for seed in range(seeds):
-            states = {
-                name: _trained(rival, recipe, training, steps, seed, device, console)
-                for name, rival in MODELS.items()
-            }
-            players = {n: _player(state, seed) for n, state in states.items() if state is not None}
-            if seed == 0:
-                _write_samples(players, training, recipe, work)
-            for name in metrics:
-                metrics[name].append(
-                    _compared(players, name, training, fresh, recipe, seed, device)
-                )
+        one = partial(_metrics, steps, recipe, work)
+        found = (
+            [one(seed) for seed in range(seeds)] if jobs == 1 else _side_by_side(one, seeds, jobs)
+        )
     except ValueError as error:
         stop(str(error))
+    metrics = {name: [of_seed[name] for of_seed in found] for name in MODELS if name != "tgan"}
     rows = {name: _row(MODELS[name], found) for name, found in metrics.items()}
     _print(rows, console)
     record = {
@@ -139,6 +133,32 @@ def main(
     }
     write_figures(out / f"adversarial-metric-{recipe}.json", record)
     console.print(machine_line(), highlight=False, markup=False)
+
+
+def _side_by_side(one: OfSeed, seeds: int, jobs: int) -> list[dict[str, AdversarialMetric | None]]:
+    # Spawned: a process that was forked cannot use the GPU of its parent.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        return list(pool.map(one, range(seeds)))
+
+
+def _metrics(steps: int, recipe: str, work: Path, seed: int) -> dict[str, AdversarialMetric | None]:
+    """Return the metric against every rival of one seed; None where one of the two diverged."""
+    console = wide_console()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    training, fresh = read_split(GEOMETRIES[recipe].tile_px)
+    states = {
+        name: _trained(rival, recipe, training, steps, seed, device, console)
+        for name, rival in MODELS.items()
+    }
+    players = {n: _player(state, seed) for n, state in states.items() if state is not None}
+    if seed == 0:
+        _write_samples(players, training, recipe, work)
+    return {
+        name: _compared(players, name, training, fresh, recipe, seed, device)
+        for name in MODELS
+        if name != "tgan"
+    }
 
 
 def _trained(
