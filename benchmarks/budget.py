@@ -28,11 +28,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.alerts.alerts import alerts_from_events
+from pipeline.alerts.alerts import Alert, alerts_from_events
 from pipeline.alerts.events import join_anomalies
 from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.errors import KizashiError
-from pipeline.evaluation.parts import real_parts
+from pipeline.evaluation.parts import MEDIA_ZERO_UTC, real_parts
 from pipeline.evaluation.videos import list_videos
 from pipeline.learning.camera_model import CameraModel, load_camera_model
 from pipeline.learning.learn import learn
@@ -126,6 +126,7 @@ def main(
         "started_utc": started.isoformat(timespec="seconds"),
         "wall_seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
         "budgets": rows,
+        "raised": _raised(model, watched, scored),
     }
     write_figures(path, record)
     say(f"wrote {path}")
@@ -220,17 +221,34 @@ def _scored(
         yield anomalies
 
 
+def _alerts(model: CameraModel, anomalies: Sequence[Anomaly], budget: float) -> list[Alert]:
+    policy = policy_within(model.tail, budget, like=model.policy)
+    return alerts_from_events(join_anomalies(anomalies, policy), policy, model.tail, budget)
+
+
+def _raised(
+    model: CameraModel, watched: Sequence[Stretch], scored: Sequence[Sequence[Anomaly]]
+) -> list[dict[str, Any]]:
+    """Return what the smallest budget lets through, where and when, to be looked at."""
+    return [
+        {
+            "video": stretch.source.name,
+            "from_seconds": round((alert.start_utc - MEDIA_ZERO_UTC).total_seconds(), 1),
+            "to_seconds": round((alert.end_utc - MEDIA_ZERO_UTC).total_seconds(), 1),
+            "score": round(alert.score, 2),
+            "expert": alert.expert,
+            "place": asdict(alert.place),
+        }
+        for stretch, anomalies in zip(watched, scored, strict=True)
+        for alert in _alerts(model, anomalies, BUDGETS[0])
+    ]
+
+
 def _row(
     model: CameraModel, scored: Sequence[Sequence[Anomaly]], hours: float, budget: float
 ) -> dict[str, Any]:
     policy = policy_within(model.tail, budget, like=model.policy)
-    alerts = [
-        alert
-        for anomalies in scored
-        for alert in alerts_from_events(
-            join_anomalies(anomalies, policy), policy, model.tail, budget
-        )
-    ]
+    alerts = [alert for anomalies in scored for alert in _alerts(model, anomalies, budget)]
     low, high = poisson_interval(len(alerts), hours / 24.0)
     return {
         "stated_per_day": budget,

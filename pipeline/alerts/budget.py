@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaincinv
 
 __all__ = [
     "NATURAL_SCALE",
@@ -54,6 +55,11 @@ _SHAPE_LIMITS = (-0.2, 0.3)
 _LONGER = 8.0
 """What normal footage has shown once is not taken to be rarer than once in so many times as much.
 Few excesses have no shape that says how far the largest of them lies out."""
+
+_RECURRING = 3
+"""Peaks that show that such a thing belongs to normal operation."""
+_DOUBT = 0.01
+"""Chance of so many peaks, or more, at which a tail is given up."""
 
 _EXPONENTIAL = 1e-9
 """Shapes nearer to 0 than this are computed as 0."""
@@ -101,6 +107,18 @@ def fit_event_tail(
     if not np.isfinite(peaks).all():
         raise ValueError("peak scores must be finite")
     count = max(_FEWEST_EXCESSES, math.ceil(_TAIL_SHARE * len(peaks)))
+    tail = _tail_above(peaks, count, days, opening_score)
+    while count > _RECURRING and _is_exceeded(tail, peaks, days):
+        # What comes again and again is of another kind than the peaks below it: a tail of its own.
+        count = min(count, len(peaks)) * 9 // 10
+        tail = _tail_above(peaks, count, days, opening_score)
+    return tail
+
+
+def _tail_above(
+    peaks: NDArray[np.float64], count: int, days: float, opening_score: float
+) -> EventTail:
+    """Return the tail of the `count` highest peaks, which are in descending order."""
     few = len(peaks) <= count
     threshold = min([opening_score, *peaks.tolist()]) if few else float(peaks[count])
     excesses = peaks[:count] - threshold
@@ -113,6 +131,15 @@ def fit_event_tail(
     if 0 < seen < _FEWEST_EXCESSES:
         scale = max(scale, float(excesses[0]) / math.log(_LONGER * events))
     return EventTail(threshold=threshold, events_per_day=events / days, scale=scale, shape=shape)
+
+
+def _is_exceeded(tail: EventTail, peaks: NDArray[np.float64], days: float) -> bool:
+    """Return whether peaks that came three times or more came too often for this tail to be
+    true."""
+    numbers = np.arange(_RECURRING, int(np.count_nonzero(peaks > tail.threshold)) + 1)
+    least = gammaincinv(numbers, _DOUBT)
+    expected = [expected_per_day(tail, float(peaks[number - 1])) * days for number in numbers]
+    return bool(np.any(np.asarray(expected) < least))
 
 
 def _shape_of(excesses: NDArray[np.float64]) -> float:

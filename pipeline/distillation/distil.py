@@ -27,9 +27,9 @@ from pipeline.footage.admission import Reason
 from pipeline.learning.camera_model import CameraModel, choose_device
 from pipeline.learning.learn import length_seconds, split_held_out
 from pipeline.learning.normality import anomalies_of_scores
-from pipeline.scoring.calibration import LEAST_HELD_OUT, fit_tail
 from pipeline.scoring.policy import fit_policy
 from pipeline.scoring.scorer import BATCH_CLIPS
+from pipeline.scoring.tail import LEAST_HELD_OUT, fit_tail
 from tgan_core.student import CELL_PX, Student, StudentGeometry
 
 __all__ = ["calibrate_student", "distil"]

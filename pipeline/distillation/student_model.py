@@ -26,9 +26,9 @@ from pipeline.errors import ModelDamaged, ModelError, TrainingDiverged
 from pipeline.footage.frames import View
 from pipeline.health.reference import HealthReference, health_from_manifest
 from pipeline.learning.camera_model import CameraModel, choose_device
-from pipeline.scoring.calibration import TailModel
 from pipeline.scoring.fusion import CalibratedClips, joined_statistic
 from pipeline.scoring.policy import policy_within
+from pipeline.scoring.tail import TailModel
 from pipeline.stopwatch import stage
 from tgan_core.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
 from tgan_core.errors import CheckpointError, NonFiniteError

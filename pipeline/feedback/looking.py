@@ -120,7 +120,7 @@ def _looks(
     model: CameraModel, reader: ClipReader, windows: WindowBatch, at_seconds: float
 ) -> list[Look]:
     """Return the strange places of one clip, the strangest first."""
-    calibration, experts = model.calibration, model.experts
+    calibration, experts = model.calibration_in(windows.lighting), model.experts
     batch = model.sight.batch(reader, windows)
     maps = all_term_maps(experts, batch)
     strangeness = {name: p.strangeness(maps[name]) for name, p in calibration.places.items()}

@@ -16,16 +16,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.alerts.budget import NATURAL_WEIGHT
+from pipeline.alerts.budget import NATURAL_SCALE, NATURAL_WEIGHT
 from pipeline.clips.windows import Clip
 from pipeline.scoring.calibration import (
     USUAL_SHARE,
     PlaceStatistics,
-    TailModel,
     clip_statistic,
     cross_fitted,
     fit_places,
-    fit_tail,
 )
 from pipeline.scoring.experts import Expert
 from pipeline.scoring.fusion import (
@@ -40,6 +38,7 @@ from pipeline.scoring.fusion import (
     surprises_of,
 )
 from pipeline.scoring.strangeness_spool import StrangenessSpool
+from pipeline.scoring.tail import LEAST_HELD_OUT, TailModel, fit_tail, silent_tail
 from pipeline.scoring.term import Term
 
 __all__ = ["HeldOutScores", "LearntPlaces", "calibrate", "learn_place_statistics"]
@@ -57,6 +56,8 @@ second frame half as many do. Windows of training footage lie side by side and s
 _FEWEST_CLIPS = 20
 
 _CLIPS_AT_ONCE = 64
+_APART_CLIPS = 1_000
+"""Between windows of training footage, which lie at least a window apart: more than any moment."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,16 +163,13 @@ def calibrate(
     with StrangenessSpool(tuple(learnt.places)) as spool:
         held_out = _held_out_statistics(learnt.places, held_out_maps(), spool)
         foreign_N = _foreign(known, held_out, clips_around=_CLIPS_AROUND)
+        known_terms = prior.terms if prior else {}
         terms = {
             name: _term_tail(
                 known[name],
-                values_N[~foreign_N],
-                np.concatenate(
-                    [
-                        learnt.statistics.get(name, np.empty(0)),
-                        prior.terms[name].sample(prior_clips) if prior else np.empty(0),
-                    ]
-                ),
+                _Values.in_order(values_N, left_out_N=foreign_N),
+                _Values.apart(learnt.statistics.get(name, np.empty(0))),
+                _Prior.of(known_terms.get(name), prior_clips),
                 training_seconds,
             )
             for name, values_N in held_out.items()
@@ -180,10 +178,9 @@ def calibrate(
     known_rows = {**prior.experts, **prior.groups} if prior else {}
     tails = {
         # Joined from p-values: ten seconds have seven excesses, which overlap.
-        row: fit_tail(
-            np.concatenate(
-                [values_N[~foreign_N], *([known_rows[row].sample(prior_clips)] if prior else [])]
-            ),
+        row: _tail_of(
+            [_Values.in_order(values_N, left_out_N=foreign_N)],
+            _Prior.of(known_rows.get(row), prior_clips),
             prior_weight=NATURAL_WEIGHT,
         )
         for row, values_N in statistics.items()
@@ -217,19 +214,80 @@ def _training_statistic(
     return np.concatenate(parts)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Values:
+    """Values of clips, as far as they are known, and when each was seen, in clips."""
+
+    values_N: NDArray[np.float64]
+    moments_N: NDArray[np.int64]
+
+    @classmethod
+    def in_order(cls, values_N: NDArray[np.float64], *, left_out_N: NDArray[np.bool_]) -> _Values:
+        """Return those of clips one after the other."""
+        kept = np.flatnonzero(~left_out_N & ~np.isnan(values_N))
+        return cls(values_N=values_N[kept], moments_N=kept)
+
+    @classmethod
+    def apart(cls, values_N: NDArray[np.float64]) -> _Values:
+        """Return those of windows of which each is a moment by itself."""
+        moments_N = -_APART_CLIPS * (1 + np.arange(len(values_N), dtype=np.int64))
+        return cls(values_N=values_N, moments_N=moments_N)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Prior:
+    """What all footage says, where a tail is fitted to a part of it."""
+
+    sample_N: NDArray[np.float64]
+    recurs_to: float
+
+    @classmethod
+    def of(cls, tail: TailModel | None, clips: int) -> _Prior:
+        """Return what so many clips of `tail` say; None: nothing."""
+        if tail is None or not tail.count:
+            return cls(sample_N=np.empty(0), recurs_to=-math.inf)
+        return cls(sample_N=tail.sample(clips), recurs_to=tail.recurring)
+
+
 def _term_tail(
-    term: Term,
-    held_out_N: NDArray[np.float64],
-    training_N: NDArray[np.float64],
-    training_seconds: float,
+    term: Term, held_out: _Values, training: _Values, prior: _Prior, training_seconds: float
 ) -> TailModel:
-    values_N = np.concatenate([held_out_N, training_N])
     if term.pooled:
         # Inside the usual range nothing is strange, however still it is there most of the time; and
         # what lies beyond is no rarer than the range says, whether any of it was seen or not.
-        tail = fit_tail(np.maximum(values_N, 0.0), least_scale=term.tail_scale)
+        inside = [
+            replace(part, values_N=np.maximum(part.values_N, 0.0)) for part in (held_out, training)
+        ]
+        tail = _tail_of(inside, prior, least_scale=term.tail_scale)
         return replace(tail, tail_share=max(tail.tail_share, 1.0 - USUAL_SHARE))
-    return fit_tail(values_N, least_scale=_least_scale(term, training_seconds))
+    least_scale = _least_scale(term, training_seconds)
+    return _tail_of([held_out, training], prior, least_scale=least_scale)
+
+
+def _tail_of(
+    parts: Sequence[_Values],
+    prior: _Prior,
+    *,
+    least_scale: float = NATURAL_SCALE,
+    prior_weight: float = 0.0,
+) -> TailModel:
+    """Return the tail of all of it; one that is silent where next to nothing is known.
+
+    What repeats itself every four seconds says nothing of the first four: held-out pieces shorter
+    than that know nothing of it, and no value of it may be called strange for that.
+    """
+    values_N = np.concatenate([*(part.values_N for part in parts), prior.sample_N])
+    if len(values_N) < LEAST_HELD_OUT:
+        return silent_tail()
+    # Samples of what all footage says are no moments: they are as one.
+    same_N = np.full(len(prior.sample_N), np.iinfo(np.int64).min // 2)
+    return fit_tail(
+        values_N,
+        least_scale=least_scale,
+        prior_weight=prior_weight,
+        moments=np.concatenate([*(part.moments_N for part in parts), same_N]),
+        recurs_to=prior.recurs_to,
+    )
 
 
 def _least_scale(term: Term, training_seconds: float) -> float:
@@ -278,14 +336,15 @@ def _events(beyond_N: NDArray[np.bool_]) -> int:
 def _held_out_statistics(
     places: Mapping[str, PlaceStatistics], held_out_maps: Iterable[Maps], spool: StrangenessSpool
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the statistic of every term over held-out clips, and leave their strangeness in
-    `spool`."""
+    """Return the statistic of every term over held-out clips, NaN where it is not known, and leave
+    their strangeness in `spool`."""
     statistics: dict[str, list[NDArray[np.float64]]] = {term: [] for term in places}
     for maps in held_out_maps:
         strangeness = {term: place.strangeness(maps[term]) for term, place in places.items()}
         spool.append(strangeness)
         for term, values_NGW in strangeness.items():
-            statistics[term].append(clip_statistic(values_NGW))
+            unknown_N = np.isnan(maps[term]).all(axis=(1, 2))
+            statistics[term].append(np.where(unknown_N, np.nan, clip_statistic(values_NGW)))
     return {term: np.concatenate(parts) for term, parts in statistics.items()}
 
 

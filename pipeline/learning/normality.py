@@ -24,7 +24,6 @@ from pipeline.learning.calibrate import (
 from pipeline.learning.camera_model import Sight
 from pipeline.learning.state_calibration import calibrate_states, learn_state_places
 from pipeline.scoring.anomaly import Anomaly, Place
-from pipeline.scoring.calibration import LEAST_HELD_OUT
 from pipeline.scoring.clip_batch import LatentStatistics
 from pipeline.scoring.experts import Expert, all_term_maps
 from pipeline.scoring.feature_bank import DEPTHS, DepthBank, cell_features, fit_depth_bank
@@ -32,6 +31,7 @@ from pipeline.scoring.fusion import Calibration
 from pipeline.scoring.policy import fit_policy
 from pipeline.scoring.scorer import BATCH_CLIPS
 from pipeline.scoring.strangeness_spool import StrangenessSpool
+from pipeline.scoring.tail import LEAST_HELD_OUT
 from pipeline.timebase import microseconds, seconds
 
 __all__ = [

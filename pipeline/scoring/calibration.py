@@ -4,34 +4,28 @@ Two steps. Per place, a value is compared with that place's own usual range, so 
 and a quiet wall are judged alike. Per clip, the strangest places make one statistic,
 whose chance in normal operation is read off held-out normal clips (conformal p-value), with an
 exponential tail beyond them (extreme-value theory: excesses over a high threshold of a light-tailed
-statistic).
+statistic). What recurs there is never taken to be rarer than it was.
 
 Shapes: N clips, grid of G x W cells.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
-from pipeline.alerts.budget import NATURAL_SCALE
 from pipeline.scoring.perspective import usual_size
+from pipeline.scoring.tail import mean_excess
 
 __all__ = [
-    "LEAST_HELD_OUT",
     "USUAL_SHARE",
     "PlaceStatistics",
-    "TailModel",
     "clip_statistic",
     "cross_fitted",
     "fit_places",
-    "fit_tail",
     "log_strangeness",
     "shrunk_places",
     "strangest_mean",
@@ -59,13 +53,6 @@ _FOLDS = 5
 
 _BLOCKS = 8
 """Pieces of time, which go to the two halves in turn."""
-
-LEAST_HELD_OUT = 10
-"""Held-out clips that a tail is fitted to, at least."""
-
-_BODY_QUANTILES = 257
-_TAIL_SHARE = 0.1
-"""Share of the held-out values that the tail is fitted to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +117,7 @@ def fit_places(
             for own, other in (halves, halves[::-1])
             if len(own) and len(other)
         ]
-        surprise.append(_mean_excess(np.concatenate(statistics)) if statistics else 0.0)
+        surprise.append(mean_excess(np.concatenate(statistics)) if statistics else 0.0)
     # The smallest of those that are about as good: among near ties noise would decide, and a large
     # range hides a fault at a quiet place.
     good = np.asarray(surprise) <= _NEAR_TIE * min(surprise)
@@ -223,13 +210,6 @@ def cross_fitted(
     return strangeness_NGW
 
 
-def _mean_excess(values: NDArray[np.float64]) -> float:
-    """Return by how much the largest tenth of the values lies above the other nine, on average."""
-    threshold = np.quantile(values, 1.0 - _TAIL_SHARE)
-    beyond = values[values > threshold]
-    return float((beyond - threshold).mean()) if len(beyond) else 0.0
-
-
 def clip_statistic(strangeness_NGW: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return one number a clip: the logarithm of the mean of its four strangest cells.
 
@@ -249,74 +229,3 @@ def strangest_mean(values_NGW: NDArray[np.floating]) -> NDArray[np.float64]:
 def log_strangeness(strangeness: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the logarithm of strangeness; what is quieter than a hundredth is all alike."""
     return np.asarray(np.log(np.maximum(strangeness, _LEAST_STATISTIC, dtype=np.float64)))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TailModel:
-    """The distribution of a statistic over held-out normal clips."""
-
-    body: tuple[float, ...]
-    """Its quantiles at equal steps of probability, from the smallest to the largest value."""
-    count: int
-    """Held-out clips."""
-    threshold: float
-    """Beyond this the exponential tail is used."""
-    tail_share: float
-    """Share of the clips beyond the threshold."""
-    scale: float
-    """Mean excess over the threshold."""
-
-    def surprise(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return -log10 of the chance of a value this large in normal operation; >= 0."""
-        # Among equal values the share below is that below the first of them: what every clip
-        # shows (a term that says nothing) is no surprise.
-        body, first = np.unique(self.body, return_index=True)
-        below = np.interp(values, body, first / (len(self.body) - 1))
-        # (1 + n * survival) / (1 + n): the conformal p-value, which is never 0.
-        in_body = (1.0 + self.count * (1.0 - below)) / (1.0 + self.count)
-        at_threshold = (1.0 + self.count * self.tail_share) / (1.0 + self.count)
-        excess = np.maximum(np.asarray(values) - self.threshold, 0.0)
-        in_tail = -math.log10(at_threshold) + excess / self.scale / math.log(10.0)
-        surprise = np.where(excess > 0.0, in_tail, -np.log10(in_body))
-        return np.asarray(np.maximum(surprise, 0.0), dtype=np.float64)
-
-    def sample(self, count: int) -> NDArray[np.float64]:
-        """Return `count` values at equal steps of the probability that the body says."""
-        steps = np.linspace(0.0, 1.0, len(self.body))
-        return np.interp((np.arange(count) + 0.5) / max(count, 1), steps, self.body)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the model as values that JSON can hold."""
-        return {**asdict(self), "body": list(self.body)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TailModel:
-        """Return the model that `to_dict` wrote."""
-        return cls(**{**values, "body": tuple(values["body"])})
-
-
-def fit_tail(
-    values: NDArray[np.float64], *, least_scale: float = NATURAL_SCALE, prior_weight: float = 0.0
-) -> TailModel:
-    """Return the distribution of `values` (one a held-out clip; at least ten, all finite).
-
-    `least_scale` keeps a short stretch of held-out footage, in which by chance nothing much
-    happened, from making everything beyond it impossible. `prior_weight`: it counts as much as so
-    many observed excesses, where it is what the scale should be.
-    """
-    if len(values) < LEAST_HELD_OUT or not np.isfinite(values).all():
-        raise ValueError(f"{len(values)} held-out values, finite: {np.isfinite(values).all()}")
-    body = np.quantile(values, np.linspace(0.0, 1.0, _BODY_QUANTILES))
-    threshold = float(np.quantile(values, 1.0 - _TAIL_SHARE))
-    beyond = int(np.count_nonzero(values > threshold))
-    scale = least_scale
-    if beyond:
-        weighted = beyond * _mean_excess(values) + prior_weight * least_scale
-        scale = max(weighted / (beyond + prior_weight), least_scale)
-    return TailModel(
-        body=tuple(float(v) for v in body),
-        count=len(values),
-        threshold=threshold,
-        tail_share=beyond / len(values),
-        scale=scale,
-    )

@@ -20,13 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from pipeline.scoring.calibration import (
-    PlaceStatistics,
-    TailModel,
-    log_strangeness,
-    strangest_mean,
-)
+from pipeline.scoring.calibration import PlaceStatistics, log_strangeness, strangest_mean
 from pipeline.scoring.experts import TGAN_EXPERTS, Expert
+from pipeline.scoring.tail import TailModel
 from pipeline.scoring.term import Term
 
 __all__ = [

@@ -13,13 +13,12 @@ from pipeline.alerts.alerts import Severity, alerts_from_events
 from pipeline.alerts.budget import EventTail, expected_per_day, score_at_rate
 from pipeline.alerts.events import join_anomalies
 from pipeline.scoring.calibration import (
-    TailModel,
     clip_statistic,
     fit_places,
-    fit_tail,
     shrunk_places,
     strangest_mean,
 )
+from pipeline.scoring.tail import TailModel, fit_tail
 from tests.alerts_makers import anomaly, policy
 
 SEEDS = st.integers(0, 2**31)

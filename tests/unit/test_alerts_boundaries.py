@@ -12,14 +12,13 @@ from pipeline.alerts.alerts import Severity, alerts_from_events
 from pipeline.alerts.budget import EventTail
 from pipeline.alerts.events import Event, EventPolicy, ScoreSmoother, join_anomalies
 from pipeline.scoring.calibration import (
-    LEAST_HELD_OUT,
     PlaceStatistics,
     fit_places,
-    fit_tail,
     log_strangeness,
     shrunk_places,
     strangest_mean,
 )
+from pipeline.scoring.tail import LEAST_HELD_OUT, fit_tail
 from tests.alerts_makers import anomaly, policy
 
 

@@ -76,9 +76,21 @@ def test_peaks_below_the_opening_score_lower_the_threshold() -> None:
 
 
 def test_the_highest_fifth_of_many_peaks_makes_the_tail() -> None:
-    tail = fit_event_tail([float(value) for value in range(100)], 10.0)
-    assert tail.threshold == 79.0
+    peaks = [-math.log10((rank + 0.5) / 100.0) for rank in range(100)]
+    tail = fit_event_tail(peaks, 10.0)
+    assert tail.threshold == peaks[20]
     assert tail.events_per_day == pytest.approx(2.039, abs=1e-3)
+
+
+def test_what_comes_again_and_again_is_not_taken_to_be_rare() -> None:
+    # An hour of a room: small things, and somebody who walks through every five minutes.
+    small = [1.0 - 0.43 * math.log((rank + 0.5) / 40.0) for rank in range(40)]
+    days = 1.15 / 24.0
+    tail = fit_event_tail([*small, *(8.7 + 0.05 * number for number in range(12))], days)
+    assert expected_per_day(tail, 8.6) * days > 6.0
+    assert 9.0 < score_at_rate(tail, 1.0) < 13.0
+    once = fit_event_tail([*small, 8.7], days)
+    assert score_at_rate(once, 1.0) < 8.0
 
 
 def test_equal_peaks_give_a_finite_level() -> None:

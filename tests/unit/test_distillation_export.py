@@ -18,8 +18,8 @@ from pipeline.distillation.stored_models import load_model
 from pipeline.distillation.student_model import StudentModel, by_torch, load_student_model
 from pipeline.errors import ModelDamaged, ModelError
 from pipeline.footage.frames import View
-from pipeline.scoring.calibration import fit_tail
 from pipeline.scoring.policy import policy_within
+from pipeline.scoring.tail import fit_tail
 from tgan_core.student import Student, StudentGeometry
 
 

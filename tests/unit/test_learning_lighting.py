@@ -17,8 +17,9 @@ from pipeline.learning.learn import learn
 from pipeline.learning.presets import Preset, preset_named
 from pipeline.lighting.events import UNKNOWN
 from pipeline.scoring.anomaly import Anomaly
-from pipeline.scoring.calibration import PlaceStatistics, fit_tail, shrunk_places
+from pipeline.scoring.calibration import PlaceStatistics, shrunk_places
 from pipeline.scoring.scorer import score_stretch
+from pipeline.scoring.tail import fit_tail
 from tests.core_recipes import logistic_recipe
 from tests.lighting_makers import Video, lit, stretch_of
 

@@ -1,16 +1,13 @@
 """Calibration: a value means the same everywhere, and its p-value is honest."""
 
+import math
+
 import numpy as np
 import pytest
 
 from pipeline.alerts.budget import NATURAL_SCALE
-from pipeline.scoring.calibration import (
-    TailModel,
-    clip_statistic,
-    cross_fitted,
-    fit_places,
-    fit_tail,
-)
+from pipeline.scoring.calibration import clip_statistic, cross_fitted, fit_places
+from pipeline.scoring.tail import TailModel, fit_tail
 
 RANDOM = np.random.default_rng(0)
 
@@ -73,6 +70,19 @@ def test_surprise_grows_without_end_beyond_what_was_seen() -> None:
     assert (np.diff(surprise) >= 0).all()
     assert surprise[0] >= 0
     assert surprise[-1] > 20
+
+
+def test_what_recurs_is_no_rarer_than_it_was_and_what_came_once_is() -> None:
+    # Every two hundred clips somebody walks through for two; or once, for as many clips together.
+    quiet = np.random.default_rng(1).normal(0.0, 0.1, 2_000)
+    walks, once = quiet.copy(), quiet.copy()
+    walks[100::200] += 4.0
+    walks[101::200] += 4.0
+    once[1_000:1_020] += 4.0
+    for values, low, high in ((walks, 1.9, 2.4), (once, 4.0, math.inf)):
+        tail = fit_tail(values)
+        assert low < tail.surprise(np.array([3.8]))[0] < high
+        assert low + 1.0 < tail.surprise(np.array([6.0]))[0]
 
 
 def test_a_tail_survives_being_written_down() -> None:

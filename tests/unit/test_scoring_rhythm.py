@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.clips.reader import Moment
-from pipeline.scoring.calibration import fit_places, fit_tail
+from pipeline.scoring.calibration import fit_places
 from pipeline.scoring.rhythm import TERMS, term_maps
 from pipeline.scoring.rhythm_bank import LEAST_REGULARITY, RhythmBank, fit_rhythm_bank
+from pipeline.scoring.tail import fit_tail
 from tests.scoring_makers import GRID, clip_batch, small_networks
 
 STEPS = 10

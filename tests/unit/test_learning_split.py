@@ -1,0 +1,64 @@
+"""What is held out of the normal footage that a model is learnt from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.clips.reader import Stretch
+from pipeline.learning.learn import Split, split_held_out
+from tests.reports_makers import footage_at, segment_of
+
+HOUR = 3600
+
+
+def held_out_seconds(split: Split) -> dict[str, list[tuple[float, float]]]:
+    """Return from when to when of each file is held out."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for stretch in split.held_out:
+        span = (stretch.segment.start_us / 1e6, stretch.segment.end_us / 1e6)
+        found.setdefault(stretch.source.name, []).append(span)
+    return found
+
+
+def files(*lengths_seconds: float) -> list[Stretch]:
+    """Return files of so many seconds, one after the other."""
+    found = []
+    for number, length in enumerate(lengths_seconds):
+        name = f"{number:02}"
+        footage = footage_at(sum(lengths_seconds[:number]), length, name)
+        segment = segment_of(footage, 0.0, length)
+        found.append(Stretch(source=Path(name), footage=footage, segment=segment))
+    return found
+
+
+def test_of_many_short_files_every_fifth_is_held_out() -> None:
+    split = split_held_out(files(*[12.0] * 12))
+    assert held_out_seconds(split) == {"04": [(0.0, 12.0)], "09": [(0.0, 12.0)]}
+    assert len(split.training) == 10
+
+
+def test_of_a_few_short_files_the_last_fifth_of_each() -> None:
+    split = split_held_out(files(10.0, 20.0))
+    assert held_out_seconds(split) == {"00": [(8.0, 10.0)], "01": [(16.0, 20.0)]}
+
+
+def test_of_hours_the_last_fifth_of_each_and_not_one_of_them() -> None:
+    split = split_held_out(files(*[HOUR] * 8))
+    assert held_out_seconds(split) == {f"{n:02}": [(0.8 * HOUR, HOUR)] for n in range(8)}
+    assert all(s.segment.end_us == 0.8 * HOUR * 1e6 for s in split.training)
+
+
+def test_long_and_short_files_are_held_out_each_in_its_way() -> None:
+    split = split_held_out(files(HOUR, *[60.0] * 5))
+    assert held_out_seconds(split) == {"00": [(0.8 * HOUR, HOUR)], "05": [(0.0, 60.0)]}
+
+
+@pytest.mark.parametrize("pieces", [2, 7])
+def test_a_long_file_in_pieces_is_long(pieces: int) -> None:
+    (whole,) = files(HOUR)
+    length_us = whole.segment.end_us // pieces
+    cut = [whole.part(n * length_us, (n + 1) * length_us) for n in range(pieces)]
+    split = split_held_out(cut)
+    assert len(split.held_out) == len(split.training) == pieces
