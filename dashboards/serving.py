@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from pipeline.assembly import Site
 from pipeline.errors import SettingsError
 from pipeline.loopback import is_loopback
 
-__all__ = ["Place", "check_place", "serve_dashboard"]
+__all__ = ["Place", "check_free", "check_place", "serve_dashboard"]
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -93,6 +95,7 @@ def serve_dashboard(site: Site, place: Place, say: Callable[[str], None]) -> Non
     )
     named = () if place.host in ("0.0.0.0", "::") else (place.host,)
     app = create_app(site, rules, (*_LOCAL_NAMES, *named, *place.names))
+    check_free(place)
     say(f"dashboard: {'https' if place.certificate else 'http'}://{place.host}:{place.port}/")
     uvicorn.run(
         app,
@@ -106,3 +109,20 @@ def serve_dashboard(site: Site, place: Place, say: Callable[[str], None]) -> Non
         ssl_certfile=str(place.certificate) if place.certificate else None,
         ssl_keyfile=str(place.key) if place.key else None,
     )
+
+
+def check_free(place: Place) -> None:
+    """Raise SettingsError when the port cannot be had; the server itself would say so in its log
+    alone, after the address was shown."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError as error:
+        said = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error})"
+        raise SettingsError(
+            f"port {place.port} of {place.host} {said}; give another --port or --host"
+        ) from error

@@ -3,6 +3,7 @@ budget."""
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,10 @@ from pipeline.zones.hours import parse_hours
 from pipeline.zones.polygon import Polygon
 from pipeline.zones.zone import Zone, check_name, check_zones
 
-__all__ = ["Camera", "ClockSource", "Polygon", "check_camera"]
+__all__ = ["LONGEST_DAYS", "Camera", "ClockSource", "Polygon", "check_camera"]
+
+LONGEST_DAYS = 36_500
+"""A hundred years: what anything can be kept for."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
@@ -87,10 +91,14 @@ def check_camera(camera: Camera) -> Camera:
     for field in ("purpose", "owner"):
         if not getattr(camera, field).strip():
             raise CameraError(f"camera {camera.name}: no {field}; give --{field} 'in your words'")
-    if camera.retention_days < 1:
-        raise CameraError(f"camera {camera.name}: keep for {camera.retention_days} days? give >= 1")
-    if not camera.budget_per_day > 0:
-        raise CameraError(f"camera {camera.name}: budget {camera.budget_per_day}; give more than 0")
+    if not 1 <= camera.retention_days <= LONGEST_DAYS:
+        raise CameraError(
+            f"camera {camera.name}: keep for {camera.retention_days} days? give 1 to {LONGEST_DAYS}"
+        )
+    if not 0 < camera.budget_per_day < math.inf:
+        raise CameraError(
+            f"camera {camera.name}: budget {camera.budget_per_day}; give a number above 0"
+        )
     try:
         ZoneInfo(camera.timezone)
     except (KeyError, ValueError, OSError) as error:

@@ -161,13 +161,13 @@ def _help_of(error: typer.TyperException) -> str:
 def _fail(message: str, code: int, given: Sequence[str], error: BaseException | None) -> int:
     import traceback
 
-    from pipeline.commands.output import plain
+    from pipeline.commands.output import plain, print_failure
     from pipeline.masking import masked
 
     if error is not None and "--debug" in given:
         for line in "".join(traceback.format_exception(error)).splitlines():
             sys.stderr.write(plain(masked(line)) + "\n")
-    sys.stderr.write(f"kizashi: {plain(masked(message))}\n")
+    print_failure(message)
     return code
 
 

@@ -195,7 +195,7 @@ def sql(
 ) -> None:
     """Ask the database: one reading statement over the public views, flagged_clips above all.
 
-    Anything that writes is refused. Views, columns and ten example queries: docs/sql.md.
+    Anything that writes is refused. Views, columns and example queries: docs/sql.md.
     """
     with opened_site(context) as site:
         columns, rows = site.store.query(query)

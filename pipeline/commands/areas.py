@@ -55,8 +55,8 @@ def mask(
     """List the privacy masks of a camera, add some, take some away; they are painted over before
     anything is learnt, stored or shown.
 
-    A mask is a polygon in shares of the picture's width and height. Where masks change, nothing is
-    scored until the camera is trained again: its model knows it with the masks of before.
+    A mask is a polygon in shares of the picture's width and height. Places at a mask that changed
+    are not scored until the camera is trained again: its model knows it with the masks of before.
     """
     with opened_site(context) as site:
         areas = _areas(site, name)

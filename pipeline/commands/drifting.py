@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.commands.options import Cameras, Effort, Seed
 from pipeline.commands.output import Format, in_utc, print_line, print_rows, progress_lines
-from pipeline.commands.shell import chosen_cameras, opened_site, user_name
+from pipeline.commands.shell import chosen_cameras, for_each_camera, opened_site, user_name
 
 if TYPE_CHECKING:
     from pipeline.drift.check import DriftCheck
@@ -40,10 +41,20 @@ def drift(
     """
     from pipeline.drift.check_camera import check_drift
 
-    with opened_site(context) as site, progress_lines() as progress:
-        checks = [
-            check_drift(site, name, progress=progress) for name in chosen_cameras(site, cameras)
-        ]
+    checks: list[DriftCheck] = []
+    try:
+        with opened_site(context) as site, progress_lines() as progress:
+
+            def one(name: str) -> None:
+                checks.append(check_drift(site, name, progress=progress))
+
+            for_each_camera(chosen_cameras(site, cameras), one)
+    finally:
+        if checks:
+            _print_checks(checks, format)
+
+
+def _print_checks(checks: Sequence[DriftCheck], format: Format) -> None:
     rows = [
         (
             check.camera,
@@ -104,7 +115,8 @@ def retrain(
     from pipeline.learning.candidate import promote_if_not_worse, retrain_camera
 
     with opened_site(context) as site, progress_lines() as progress:
-        for name in chosen_cameras(site, cameras):
+
+        def one(name: str) -> None:
             record = retrain_camera(
                 site,
                 name,
@@ -120,3 +132,5 @@ def retrain(
                 print_line(f"{name}: model {short} is not worse, and active")
             else:
                 print_line(f"{name}: model {short} is a candidate; kizashi model compare {short}")
+
+        for_each_camera(chosen_cameras(site, cameras), one)

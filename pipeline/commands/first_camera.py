@@ -1,4 +1,4 @@
-"""kizashi init: a site, and its first camera from four questions, or from options."""
+"""kizashi init: a site, and its first camera from five questions, or from options."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def init(
     """Make a site in the folder of --site: kizashi.toml, with every setting explained, and the
     first camera.
 
-    On a terminal it asks four questions for what the options do not say: the camera's name, the
+    On a terminal it asks five questions for what the options do not say: the camera's name, the
     folder of its footage, its time zone, what it is for and who answers for it. Without a terminal
     it asks nothing: give all of them, or none and add cameras later.
     """

@@ -21,6 +21,7 @@ __all__ = [
     "in_utc",
     "in_zone",
     "plain",
+    "print_failure",
     "print_line",
     "print_rows",
     "progress_lines",
@@ -51,6 +52,11 @@ def in_zone(moment: datetime, timezone: str) -> str:
 def print_line(text: str) -> None:
     """Print one line of result to standard output."""
     sys.stdout.write(plain(text) + "\n")
+
+
+def print_failure(message: str) -> None:
+    """Print why something failed as one line to standard error, without secrets."""
+    sys.stderr.write(f"kizashi: {plain(masked(message))}\n")
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], format: Format) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,13 +14,22 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.errors import SettingsError
+from pipeline.commands.output import print_failure
+from pipeline.errors import CameraError, FootageError, LeaseHeld, ModelError, SettingsError
 from pipeline.timebase import moment_in
 
 if TYPE_CHECKING:
     from pipeline.assembly import Site
 
-__all__ = ["Shell", "chosen_cameras", "opened_site", "parse_moment", "site_folder", "user_name"]
+__all__ = [
+    "Shell",
+    "chosen_cameras",
+    "for_each_camera",
+    "opened_site",
+    "parse_moment",
+    "site_folder",
+    "user_name",
+]
 
 _SITE_FILES = ("kizashi.toml", "kizashi.db")
 _LENGTH = re.compile(r"(\d{1,6})([smhd])")
@@ -76,6 +85,21 @@ def chosen_cameras(site: Site, names: list[str] | None) -> list[str]:
     return known
 
 
+def for_each_camera(names: Sequence[str], work: Callable[[str], None]) -> None:
+    """Do `work` for each camera; one that fails does not stop the others. The last failure is
+    raised when all are done; those before it are said at once."""
+    failed: CameraError | FootageError | ModelError | LeaseHeld | None = None
+    for name in names:
+        try:
+            work(name)
+        except (CameraError, FootageError, ModelError, LeaseHeld) as error:
+            if failed is not None:
+                print_failure(str(failed))
+            failed = error
+    if failed is not None:
+        raise failed
+
+
 def parse_moment(text: str, *, timezone: str, now_utc: datetime) -> datetime:
     """Return a moment in UTC from `2026-01-31`, `2026-01-31T08:00[:05][Z or +09:00]`, or `90m`,
     `24h`, `7d` (that long ago). Without an offset it is meant in `timezone`."""
@@ -83,7 +107,7 @@ def parse_moment(text: str, *, timezone: str, now_utc: datetime) -> datetime:
         return now_utc - ago
     try:
         return moment_in(timezone, text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise SettingsError(
             f"{text!r} is no moment; give 2026-01-31, 2026-01-31T08:00Z, 90m, 24h or 7d (ago)"
         ) from error

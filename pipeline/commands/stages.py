@@ -9,7 +9,7 @@ import typer
 
 from pipeline.commands.options import Cameras, Seed
 from pipeline.commands.output import print_line, progress_lines
-from pipeline.commands.shell import chosen_cameras, opened_site, parse_moment
+from pipeline.commands.shell import chosen_cameras, for_each_camera, opened_site, parse_moment
 from pipeline.errors import ModelError, SettingsError
 from pipeline.reports.period import PeriodKind
 
@@ -33,13 +33,16 @@ def ingest(context: typer.Context, cameras: Cameras = None) -> None:
     from pipeline.footage.ingest import ingest_camera
 
     with opened_site(context) as site, progress_lines() as progress:
-        for name in chosen_cameras(site, cameras):
+
+        def one(name: str) -> None:
             done = ingest_camera(site, name, progress=progress)
             print_line(
                 f"{name}: {done.admitted} admitted, {done.refused} refused, {done.known} known, "
                 f"{done.waiting} waiting; {done.seen_seconds:.1f} s seen, "
                 f"{done.blind_seconds:.1f} s blind"
             )
+
+        for_each_camera(chosen_cameras(site, cameras), one)
 
 
 def train(
@@ -75,7 +78,8 @@ def train(
     from pipeline.learning.train_camera import train_camera
 
     with opened_site(context) as site, progress_lines() as progress:
-        for name in chosen_cameras(site, cameras):
+
+        def one(name: str) -> None:
             zone, now = site.store.camera(name).timezone, site.clock.now_utc()
             record = train_camera(
                 site,
@@ -89,6 +93,8 @@ def train(
                 progress=progress,
             )
             print_line(f"{name}: model {record.model_id[:12]} ({record.preset}) is active")
+
+        for_each_camera(chosen_cameras(site, cameras), one)
 
 
 def score(
@@ -112,7 +118,8 @@ def score(
         chosen = chosen_cameras(site, cameras)
         if model is not None and len(chosen) != 1:
             raise ModelError(f"{model} is of one camera; name it: kizashi score CAMERA --model ...")
-        for name in chosen:
+
+        def one(name: str) -> None:
             zone, now = site.store.camera(name).timezone, site.clock.now_utc()
             start = parse_moment(since, timezone=zone, now_utc=now) if since else None
             done = score_camera(site, name, since=start, exported=model, progress=progress)
@@ -122,6 +129,8 @@ def score(
                 f"{name}: {done.segments} segments, {done.clips} clips scored; "
                 f"{done.events} new events, {done.alerts} new alerts{quiet}{unwell}"
             )
+
+        for_each_camera(chosen, one)
 
 
 def report(

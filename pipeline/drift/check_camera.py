@@ -16,7 +16,8 @@ from pipeline.errors import FootageError, ModelError
 from pipeline.footage.admission import Reason
 from pipeline.health.look import Looker, grey_of
 from pipeline.learning.registry import ModelRecord
-from pipeline.learning.rolling_window import blind_spans, without_spans
+from pipeline.learning.rolling_window import blind_spans
+from pipeline.learning.spans import without_spans
 from pipeline.learning.train_camera import load_active_model, stretches_of
 from pipeline.timebase import seconds
 

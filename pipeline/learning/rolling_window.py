@@ -7,26 +7,24 @@ which the camera could not see has no part in it either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipeline.assembly import Site
 from pipeline.clips.reader import Stretch
+from pipeline.learning.spans import Span, within, without_spans
 from pipeline.learning.train_camera import stretches_of
 from pipeline.store.contract import AlertFilter
-from pipeline.timebase import microseconds, seconds
+from pipeline.timebase import seconds
 
-__all__ = ["NormalWindow", "blind_spans", "normal_window", "without_spans"]
+__all__ = ["NormalWindow", "blind_spans", "normal_window"]
 
 HARMLESS = ("known_harmless", "false_alarm")
 """Verdicts that keep the time of an alert in the window."""
 
 _MARGIN = timedelta(seconds=30)
 """Left out before and after an alert: what led to it, and what is left of it."""
-_SHORTEST_US = 2_000_000
-
-Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,11 +53,8 @@ def normal_window(
     newest = site.store.newest_segment(camera)
     end = until or (newest.end_utc if newest else site.clock.now_utc())
     since = end - timedelta(days=days)
-    found = [
-        part
-        for stretch in stretches_of(site, camera, since=since, until=end, progress=progress)
-        for part in without_spans([stretch], [(datetime.min.replace(tzinfo=end.tzinfo), since)])
-    ]
+    there = stretches_of(site, camera, since=since, until=end, progress=progress)
+    found = within(there, since, end)
     wanted = AlertFilter(cameras=[camera], since=since - _MARGIN, until=end + _MARGIN)
     alerts = [
         item.alert
@@ -84,27 +79,6 @@ def blind_spans(site: Site, camera: str, since: datetime, until: datetime) -> li
         for event in site.store.health(camera, since, until)
         if event.trouble.blinds
     ]
-
-
-def without_spans(stretches: Sequence[Stretch], spans: Iterable[Span]) -> list[Stretch]:
-    """Return the parts of stretches outside of spans, those of at least two seconds."""
-    parts = list(stretches)
-    for start_utc, end_utc in spans:
-        parts = [left for part in parts for left in _outside(part, start_utc, end_utc)]
-    return parts
-
-
-def _outside(stretch: Stretch, start_utc: datetime, end_utc: datetime) -> Iterable[Stretch]:
-    segment = stretch.segment
-    if end_utc <= segment.start_utc or start_utc >= segment.end_utc:
-        yield stretch
-        return
-    first_us = segment.start_us + microseconds((start_utc - segment.start_utc).total_seconds())
-    last_us = segment.start_us + microseconds((end_utc - segment.start_utc).total_seconds())
-    if first_us - segment.start_us >= _SHORTEST_US:
-        yield stretch.part(segment.start_us, first_us)
-    if segment.end_us - last_us >= _SHORTEST_US:
-        yield stretch.part(last_us, segment.end_us)
 
 
 def _length(stretches: Sequence[Stretch]) -> float:

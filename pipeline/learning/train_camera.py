@@ -25,6 +25,7 @@ from pipeline.learning.origin import ADAPTATION_EFFORT, Origin
 from pipeline.learning.presets import Preset, preset_named
 from pipeline.learning.registration import made_before, register
 from pipeline.learning.registry import ModelRecord, ModelState
+from pipeline.learning.spans import within
 from pipeline.store.contract import Store
 from pipeline.store.leases import lease_kept
 from pipeline.synthesis.samples import make_samples
@@ -55,7 +56,14 @@ def train_camera(
     Called again with nothing changed, it gives the model that there is, and adds nothing.
     """
     camera = check_camera(site.store.camera(camera_name))
-    stretches = stretches_of(site, camera_name, since=since, until=until, progress=progress)
+    there = stretches_of(site, camera_name, since=since, until=until, progress=progress)
+    stretches = within(there, since, until)
+    if not stretches:
+        raise FootageError(
+            f"camera {camera_name}: less than two seconds of footage in the time that was given; "
+            "give a longer one",
+            reason=Reason.TOO_SHORT,
+        )
     whole = preset_named(preset or site.settings.preset)
     origin = None
     if start_from is not None:
@@ -166,6 +174,18 @@ def _activate(site: Site, record: ModelRecord) -> ModelRecord:
     return replace(record, state=ModelState.ACTIVE)
 
 
+def _no_footage(site: Site, camera_name: str) -> str:
+    """Return what to say where there is no footage in the time that was asked for."""
+    all_of_it = site.store.segments(camera_name)
+    if not all_of_it:
+        return f"camera {camera_name}: no usable footage yet; run: kizashi ingest {camera_name}"
+    first, last = min(s.start_utc for s in all_of_it), max(s.end_utc for s in all_of_it)
+    return (
+        f"camera {camera_name}: no usable footage in the time that was given; there is some "
+        f"from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC"
+    )
+
+
 def stretches_of(
     site: Site,
     camera_name: str,
@@ -178,10 +198,7 @@ def stretches_of(
     when none is. Recorders clear their folders: what is gone is said, and left out."""
     segments = site.store.segments(camera_name, since, until)
     if not segments:
-        raise FootageError(
-            f"camera {camera_name}: no usable footage yet; run: kizashi ingest {camera_name}",
-            reason=Reason.TOO_SHORT,
-        )
+        raise FootageError(_no_footage(site, camera_name), reason=Reason.TOO_SHORT)
     footage = {item.footage_id: item for item in site.store.footage_of(camera_name, since, until)}
     root = site.source_of(site.store.camera(camera_name))
     stretches = [

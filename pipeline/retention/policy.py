@@ -6,12 +6,11 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
 
-from pipeline.camera import Camera
+from pipeline.camera import LONGEST_DAYS, Camera
 from pipeline.errors import SettingsError
 
 __all__ = ["LONGEST_DAYS", "Kind", "RetentionPolicy", "Why", "check_policy"]
 
-LONGEST_DAYS = 36_500
 _SUMMARY_DAYS = 3_650
 """Summaries show nobody and are small: ten years, unless the camera keeps everything longer."""
 

@@ -108,6 +108,8 @@ def _sqlite_engine(
             connection.execute("PRAGMA foreign_keys=ON")
         if not in_use:
             in_use.append(_file_at(path))
+            if not path.stat().st_size:  # just made: passwords and sessions are in it
+                path.chmod(0o640)
 
     @event.listens_for(engine, "do_connect")
     @event.listens_for(engine, "checkout")

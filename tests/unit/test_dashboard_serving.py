@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dashboards.serving import Place, check_place
+from dashboards.serving import Place, check_free, check_place
 from pipeline.errors import SettingsError
 
 
@@ -54,3 +55,11 @@ def test_places_that_will_not(
 ) -> None:
     with pytest.raises(SettingsError, match=says):
         check_place(place(tmp_path, **changes), users=users)
+
+
+def test_a_port_that_is_in_use_is_told_before_anything_is_served() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"port {port} of 127.0.0.1 is in use; give anothe"):
+            check_free(Place(port=port))
+    check_free(Place(port=port))

@@ -16,7 +16,8 @@ from pipeline.learning.candidate import compare_candidate, retrain_camera
 from pipeline.learning.promotion import promote_compared, roll_back
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.retraining import check_and_retrain
-from pipeline.learning.rolling_window import normal_window, without_spans
+from pipeline.learning.rolling_window import normal_window
+from pipeline.learning.spans import within, without_spans
 from tests.fakes import FakeClock
 from tests.feedback_makers import suppress_one
 from tests.store_samples import (
@@ -118,6 +119,18 @@ def test_spans_cut_stretches_and_leave_no_crumbs(site: Site) -> None:
     assert cut((10, 20)) == [(whole[0], 10), (20, whole[1])]
     assert cut((1, 20)) == [(20, whole[1])]  # one second is no footage
     assert cut((-5, 5000)) == []
+
+
+def test_only_what_lies_in_the_time_that_was_given_is_learnt(site: Site) -> None:
+    filled(site, verdict="false_alarm")
+    (stretch,) = normal_window(site, "press-1", days=1.0).stretches
+    start, end = stretch.segment.start_utc, stretch.segment.end_utc
+    assert within([stretch], None, None) == within([stretch], start, end) == [stretch]
+    (middle,) = within([stretch], start + timedelta(seconds=5), end - timedelta(seconds=7))
+    assert middle.segment.start_us == stretch.segment.start_us + 5 * SECOND_US
+    assert middle.segment.end_us == stretch.segment.end_us - 7 * SECOND_US
+    (cut,) = normal_window(site, "press-1", days=1.0, until=start + timedelta(seconds=9)).stretches
+    assert cut.segment.end_us == stretch.segment.start_us + 9 * SECOND_US
 
 
 def stored(site: Site, number: int) -> ModelRecord:

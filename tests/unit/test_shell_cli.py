@@ -474,3 +474,39 @@ def test_a_table_on_no_terminal_is_neither_cut_nor_folded(
     out = capsys.readouterr().out
     assert long in out
     assert all(line == line.rstrip() or line.endswith(" ") for line in out.splitlines())
+
+
+def test_a_camera_that_fails_does_not_stop_the_others(site: Path, kizashi: Run, belt: str) -> None:
+    (site / "new").mkdir()
+    code, _, err = kizashi("camera", "add", "a-new", "--source", "new", *REGISTER)
+    assert (code, err) == (0, "")
+    (site / "new").rmdir()  # a share that is not mounted
+    code, out, err = kizashi("ingest")
+    assert code == 3
+    assert "a-new" in err
+    assert out.startswith("belt: 0 admitted")
+    assert kizashi("ingest", "belt")[0] == 0
+    code, _, err = kizashi("score")
+    assert code == 3
+    assert [line.split()[2] for line in err.splitlines()] == ["a-new", "belt"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("camera", "set", "belt", "--retention-days", "999999"), id="days"),
+        pytest.param(("camera", "set", "belt", "--budget", "inf"), id="budget"),
+        pytest.param(("train", "belt", "--since", "0001-01-01T00:00+09:00"), id="year"),
+    ],
+)
+def test_numbers_beyond_any_use_are_one_line(
+    kizashi: Run, belt: str, arguments: tuple[str, ...]
+) -> None:
+    code, _, err = kizashi(*arguments)
+    assert code in (2, 3)
+    assert "unexpected" not in err
+    assert err.count("\n") == 1
+
+
+def test_only_its_owner_and_its_group_can_read_the_database(site: Path, belt: str) -> None:
+    assert (site / "kizashi.db").stat().st_mode & 0o777 == 0o640
