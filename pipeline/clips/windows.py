@@ -77,7 +77,8 @@ def windows(
             if frame.follows_hole or _is_hole(step_us, steps):
                 held.clear()
                 run = 0
-            else:
+            # Steps over holes too: a camera that slows down at night has another usual step then.
+            if step_us > 0:
                 steps.append(step_us)
         before_us = frame.pts_us
         held.append(frame)

@@ -111,6 +111,19 @@ def test_uneven_steps_of_a_resampled_source_are_no_holes() -> None:
     assert len(spans_ms(frames(0, 133, 200, 333, 400, 533, 600), 7, 1)) == 1
 
 
+def test_a_camera_that_slows_down_is_seen_again_after_a_few_frames() -> None:
+    # From ten pictures a second to three, as many cameras do at night.
+    slow = range(3000, 12_000, 333)
+    cut = spans_ms(frames(*range(0, 3000, 100), *slow), 4, 1)
+    night = [span for span in cut if span[0] >= 3000]
+    assert cut[-1][1] == slow[-1]
+    assert night[0][1] <= slow[12]
+    assert all(end - start == 3 * 333 for start, end in night)
+    # A hole is still one, before and after.
+    holes = spans_ms(frames(*range(0, 3000, 100), *range(5000, 6000, 100)), 4, 1)
+    assert not [span for span in holes if span[0] < 3000 <= span[1]]
+
+
 def test_time_that_goes_back_begins_again() -> None:
     assert spans_ms(frames(0, 100, 200, 100, 200, 300), 3, 1) == [(0, 200), (100, 300)]
 
