@@ -45,12 +45,17 @@ class Stretch:
     segment: Segment
     lighting: str = ""
     """Name of the lighting state that all of it is in, where that is known."""
+    grid_us: int | None = None
+    """Where the grid begins on which frames of a faster source are taken, where this is a part of a
+    segment; None: at its own start."""
 
     def part(self, start_us: int, end_us: int) -> Stretch:
-        """Return the part of it between two media times; the segment keeps its name."""
+        """Return the part of it between two media times; the segment keeps its name, and of a
+        faster source the frames of the part are those of the whole."""
         moved = shift_utc(self.segment.start_utc, start_us - self.segment.start_us)
         segment = replace(self.segment, start_us=start_us, end_us=end_us, start_utc=moved)
-        return replace(self, segment=segment)
+        grid_us = self.segment.start_us if self.grid_us is None else self.grid_us
+        return replace(self, segment=segment, grid_us=grid_us)
 
 
 def view_for(footage: Footage, *, width_px: int, frame_rate: float, grey: bool) -> View:
@@ -185,6 +190,7 @@ class ClipReader:
                 self.view,
                 start_us=stretch.segment.start_us,
                 end_us=stretch.segment.end_us,
+                grid_us=stretch.grid_us,
                 folder_frame_rate=self.folder_frame_rate,
                 stall_seconds=self.stall_seconds,
             ),

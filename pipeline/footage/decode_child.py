@@ -66,6 +66,8 @@ class _Job:
     grey: bool
     pictures: bool
     start_us: int
+    grid_us: int
+    """Where the grid begins on which frames of faster sources are taken; at most `start_us`."""
     end_us: int | None
     frame_rate: float | None
     folder_frame_rate: float
@@ -234,16 +236,16 @@ class _Folder:
 
 
 class _Ticks:
-    """Chooses frames in time: the first one at or after each tick of a grid from `start_us`.
+    """Chooses frames in time: the first one at or after each tick of a grid.
 
     A source that is less than a third faster than the grid is passed whole: dropping one frame in
     six would make movement stutter.
     """
 
-    def __init__(self, start_us: int, frame_rate: float | None) -> None:
-        self._start_us = start_us
+    def __init__(self, grid_us: int, frame_rate: float | None) -> None:
+        self._grid_us = grid_us
         self._rate = frame_rate
-        self._next_us = float(start_us)
+        self._next_us = float(grid_us)
 
     def takes(self, time_us: int, step_us: int) -> bool:
         """Tell whether the frame is wanted."""
@@ -254,8 +256,8 @@ class _Ticks:
         tolerance_us = step_us / 4
         taken = time_us >= self._next_us - tolerance_us or step_us > 0.75 * period_us
         if taken:
-            passed = math.floor((time_us - self._start_us + tolerance_us) / period_us)
-            self._next_us = self._start_us + (passed + 1) * period_us
+            passed = math.floor((time_us - self._grid_us + tolerance_us) / period_us)
+            self._next_us = self._grid_us + (passed + 1) * period_us
         return taken
 
 
@@ -287,13 +289,15 @@ def _decode(job: _Job, writer: _Writer) -> None:
     if not source.opened or source.width_px * source.height_px > MAX_PIXELS:
         return
     clock = MediaClock(source.claimed_rate)
-    ticks = _Ticks(job.start_us, job.frame_rate)
+    ticks = _Ticks(job.grid_us, job.frame_rate)
     for taken in source.frames():
         time_us, misplaced = clock.place(taken.time_us)
         if job.end_us is not None and time_us >= job.end_us:
             break
         step_us = clock.step_us
-        if time_us < job.start_us or not ticks.takes(time_us, step_us):
+        # Asked of what comes before the start, too: which frames a grid takes depends on those.
+        wanted = time_us >= job.grid_us and ticks.takes(time_us, step_us)
+        if time_us < job.start_us or not wanted:
             writer.beat()
             continue
         image, colour = _image_of(taken, job)

@@ -304,6 +304,7 @@ def open_decoder(
     pictures: bool = True,
     start_us: int = 0,
     end_us: int | None = None,
+    grid_us: int | None = None,
     frame_rate: float | None = None,
     stall_seconds: float = 30.0,
     folder_frame_rate: float = 10.0,
@@ -311,7 +312,8 @@ def open_decoder(
     """Open a video file or a folder of pictures for reading once; the child ends with the block.
 
     Frames with start_us <= pts < end_us are given, resized to `size_px` (width, height) by area;
-    `frame_rate` leaves out frames of faster sources. Without `pictures` images are empty. Raises
+    `frame_rate` leaves out frames of faster sources, by a grid that begins at `grid_us` (None: at
+    `start_us`). Without `pictures` images are empty. Raises
     FootageError with the reason when the source cannot be opened.
     """
     with (
@@ -323,6 +325,7 @@ def open_decoder(
             pictures=pictures,
             start_us=start_us,
             end_us=end_us,
+            grid_us=grid_us,
             frame_rate=frame_rate,
             stall_seconds=stall_seconds,
             folder_frame_rate=folder_frame_rate,
@@ -340,6 +343,7 @@ def decoding_of(
     pictures: bool = True,
     start_us: int = 0,
     end_us: int | None = None,
+    grid_us: int | None = None,
     frame_rate: float | None = None,
     stall_seconds: float = 30.0,
     folder_frame_rate: float = 10.0,
@@ -353,6 +357,7 @@ def decoding_of(
         "pictures": pictures,
         "start_us": start_us,
         "end_us": end_us,
+        "grid_us": start_us if grid_us is None else min(grid_us, start_us),
         "frame_rate": frame_rate,
         "stall_seconds": stall_seconds,
         "folder_frame_rate": folder_frame_rate,

@@ -64,15 +64,16 @@ def working_frames(
     *,
     start_us: int = 0,
     end_us: int | None = None,
+    grid_us: int | None = None,
     folder_frame_rate: float = 10.0,
     stall_seconds: float = 30.0,
 ) -> Iterator[WorkingFrame]:
     """Yield the undamaged frames with start_us <= pts < end_us, in order of time.
 
     From a source at least a third faster than `view.frame_rate`, the first frame at or after each
-    tick of a grid that begins at `start_us` is taken (a quarter of a native step early counts as
-    on time). Frames keep their own times. Raises FootageError when the source cannot be opened, or
-    does not reach `end_us` because its decoder died or hung.
+    tick of a grid that begins at `grid_us` (None: at `start_us`) is taken (a quarter of a native
+    step early counts as on time). Frames keep their own times. Raises FootageError when the source
+    cannot be opened, or does not reach `end_us` because its decoder died or hung.
     """
     before: DecodedFrame | None = None
     with open_decoder(
@@ -81,6 +82,7 @@ def working_frames(
         grey=view.grey,
         start_us=start_us,
         end_us=end_us,
+        grid_us=grid_us,
         frame_rate=view.frame_rate,
         folder_frame_rate=folder_frame_rate,
         stall_seconds=stall_seconds,

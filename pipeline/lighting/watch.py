@@ -25,6 +25,10 @@ class LightingWatch:
         self._found: list[LightingEvent] = []
         self._switches: list[HealthEvent] = []
 
+    def apart(self) -> LightingWatch:
+        """Return one that watches the same light and has found nothing."""
+        return LightingWatch(self._lighting)
+
     def take(self) -> tuple[list[LightingEvent], list[HealthEvent]]:
         """Return the spells found since the last call, and the switches between them; both in order
         of time."""

@@ -37,8 +37,7 @@ def picture_of(
     are of the clip's last frame at working size. `sight`: how the clip was looked at, see
     `pipeline.scoring.sight`; None: as the model alone looks. `part` of the picture the heat is of.
     """
-    own, regions = sight or (model.reader(masks), EVERYWHERE)
-    reader = replace(own, health=None)
+    reader, regions = sight or (model.reader(masks), EVERYWHERE)
     ((_, windows),) = windows_of(reader, stretch, [peak.clip])
     seen_of_all, parts = in_regions(model.look(reader, windows), regions)
     scored = parts.get(part, seen_of_all)
@@ -60,11 +59,13 @@ def windows_of(
 ) -> Iterator[tuple[Clip, WindowBatch]]:
     """Yield clips of a segment, in order of time, each with its window and what went before it,
     decoded again. Those that lie near each other are decoded together. FootageError when one is not
-    there any more."""
+    there any more. What `reader` watches does not hear of it: it was seen before."""
+    light = reader.lighting.apart() if reader.lighting else None
+    reader = replace(reader, health=None, lighting=light)
     before_us = 0
     if reader.history is not None:
-        # Whole frames back, so that a source that is thinned out gives the same ones.
-        before_us = round(reader.history.frames * 1e6 / reader.view.frame_rate)
+        # And a frame more: those of a source that is thinned out lie up to a step apart.
+        before_us = round((reader.history.frames + 1) * 1e6 / reader.view.frame_rate)
     for run in _near_each_other(clips, before_us):
         start_us = max(stretch.segment.start_us, run[0].start_us - before_us)
         short = stretch.part(start_us, run[-1].end_us + 1)

@@ -1,0 +1,60 @@
+"""The clip of an alert is decoded again for its pictures: the same frames, whatever the source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.clips.history import HistoryShape
+from pipeline.clips.reader import ClipReader, Stretch, view_for
+from pipeline.evaluation.parts import real_parts
+from pipeline.scoring.peak import windows_of
+from tests import footage_maker as make
+
+SIZE = {"width_px": 96, "height_px": 64}
+
+
+def reader_of(stretch: Stretch) -> ClipReader:
+    view = view_for(stretch.footage, width_px=96, frame_rate=10.0, grey=True)
+    return ClipReader(
+        view=view,
+        frames=8,
+        planes=("grey",),
+        background_HW=np.zeros((view.height_px, view.width_px), np.uint8),
+        flow=None,
+        history=HistoryShape(steps=5, frames_a_step=2),
+    )
+
+
+@pytest.mark.parametrize("rate", [10.0, 15.0, 24.0, 25.0, 29.97])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_every_clip_is_found_again_with_its_frames(
+    tmp_path: Path, rate: float, stride: int
+) -> None:
+    video = make.healthy(tmp_path / "belt.mp4", seconds=5.0, rate=rate, **SIZE)
+    (stretch,) = real_parts().stretches(video, tmp_path)
+    reader = reader_of(stretch)
+    seen = list(reader.batches(stretch, stride=stride, size=1))
+    assert len(seen) > 15
+    for (clip,), windows in seen[:: 3 * 2 // stride]:
+        ((again, decoded),) = windows_of(reader, stretch, [clip])
+        assert again == clip
+        np.testing.assert_array_equal(decoded.pictures, windows.pictures)
+        np.testing.assert_array_equal(decoded.history_NSGW2, windows.history_NSGW2)
+
+
+def test_a_part_of_a_segment_has_the_frames_of_the_whole(tmp_path: Path) -> None:
+    video = make.healthy(tmp_path / "belt.mp4", seconds=4.0, rate=24.0, **SIZE)
+    (stretch,) = real_parts().stretches(video, tmp_path)
+    reader = reader_of(stretch)
+
+    def ends(given: Stretch) -> list[int]:
+        return [clip.end_us for clip, _ in reader.clips(given, stride=1)]
+
+    part = stretch.part(1_130_000, 3_000_000)
+    half = part.part(1_500_000, 3_000_000)
+    for given in (part, half):
+        assert ends(given)
+        assert set(ends(given)) <= set(ends(stretch))
