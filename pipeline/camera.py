@@ -91,9 +91,12 @@ def check_camera(camera: Camera) -> Camera:
     for field in ("purpose", "owner"):
         if not getattr(camera, field).strip():
             raise CameraError(f"camera {camera.name}: no {field}; give --{field} 'in your words'")
-    if not 1 <= camera.retention_days <= LONGEST_DAYS:
+    if camera.retention_days < 1:
+        raise CameraError(f"camera {camera.name}: keep for {camera.retention_days} days? give >= 1")
+    if camera.retention_days > LONGEST_DAYS:
         raise CameraError(
-            f"camera {camera.name}: keep for {camera.retention_days} days? give 1 to {LONGEST_DAYS}"
+            f"camera {camera.name}: keep for {camera.retention_days} days? give {LONGEST_DAYS} or "
+            "fewer"
         )
     if not 0 < camera.budget_per_day < math.inf:
         raise CameraError(

@@ -56,8 +56,9 @@ second frame half as many do. Windows of training footage lie side by side and s
 _FEWEST_CLIPS = 20
 
 _CLIPS_AT_ONCE = 64
-_APART_CLIPS = 1_000
-"""Between windows of training footage, which lie at least a window apart: more than any moment."""
+_APART_CLIPS = 4
+"""Between windows of training footage. In short footage they lie side by side, and what takes three
+seconds is in four of them and yet one moment; in long footage they lie further apart than this."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,7 +230,7 @@ class _Values:
 
     @classmethod
     def apart(cls, values_N: NDArray[np.float64]) -> _Values:
-        """Return those of windows of which each is a moment by itself."""
+        """Return those of windows of training footage."""
         moments_N = -_APART_CLIPS * (1 + np.arange(len(values_N), dtype=np.int64))
         return cls(values_N=values_N, moments_N=moments_N)
 

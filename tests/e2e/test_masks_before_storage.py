@@ -121,12 +121,15 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FootageSite]:
     ):
         patch.setattr("pipeline.learning.train_camera.shutil.rmtree", lambda *_, **__: None)
         encode(opened.source / "a.mp4", with_canary(np.tile(scene(1, 20), (8, 1, 1, 1))))
+        opened.ingest()
+        command = ["--site", str(opened.site.folder)]
+        assert main([*command, "train", CAMERA, "--effort", EFFORT]) == 0
         strange = scene(1, 20)
         strange[8:, 5:30, 5:40] = 255
         encode(opened.source / "b.mp4", with_canary(np.tile(strange, (2, 1, 1, 1))))
         opened.ingest()
-        for arguments in (("train", CAMERA, "--effort", EFFORT), ("score",), ("report", CAMERA)):
-            assert main(["--site", str(opened.site.folder), *arguments]) == 0
+        for arguments in (("score",), ("report", CAMERA)):
+            assert main([*command, *arguments]) == 0
         patch.undo()
         yield opened
 
