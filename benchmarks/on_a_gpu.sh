@@ -40,7 +40,7 @@ accuracy)
     wait
     ;;
 studies)
-    run adversarial-metric adversarial_metric --seeds 3 --out "$out" \
+    run adversarial-metric adversarial_metric --seeds 3 --jobs 3 --out "$out" \
         --work /tmp/kizashi/adversarial-metric &
     run conditional conditional --out "$out" --work /tmp/kizashi/conditional &
     for rows in "shipped no-motion background-difference frame-difference" \

@@ -83,8 +83,7 @@ class TailModel:
         Where somebody walks through every ten minutes there are two kinds of clips, and a tail of
         the mean excess of both says of the second that it happens once in a year.
         """
-        ranks = _ranks(self.count)[: len(self.highest)]
-        chance = (1.0 + ranks) / (1.0 + self.count) / _RARER
+        chance = (1.0 + _ranks(self.count)) / (1.0 + self.count) / _RARER
         known = np.minimum(values, self.recurring)
         seen = np.interp(known, self.highest[::-1], -np.log10(chance)[::-1])
         beyond = np.maximum(values - self.recurring, 0.0)
