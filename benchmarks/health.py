@@ -28,7 +28,7 @@ from pipeline.clips.reader import ClipReader, Stretch, view_for
 from pipeline.evaluation.camera_troubles import trouble_paint
 from pipeline.evaluation.nuisances import NuisanceKind, nuisance_paint
 from pipeline.evaluation.parts import real_parts
-from pipeline.footage.frames import WorkingFrame, working_frames
+from pipeline.footage.frames import WorkingFrame
 from pipeline.health.events import Trouble
 from pipeline.health.watch import HealthWatch
 from pipeline.learning.background import learn_background
@@ -139,8 +139,7 @@ def stretches_of(path: Path) -> list[Stretch]:
 
 def frames_of(stretch: Stretch, view: Any) -> Iterator[WorkingFrame]:
     """Yield the frames of a stretch."""
-    segment = stretch.segment
-    return working_frames(stretch.source, view, start_us=segment.start_us, end_us=segment.end_us)
+    return stretch.frames(view)
 
 
 def _first(stretch: Stretch, share: float) -> tuple[int, int]:

@@ -58,17 +58,18 @@ def anomaly(
     expert: str = "critic",
     place: Place | None = None,
     name: str = "line-1",
+    length_seconds: float = 1.0,
 ) -> Anomaly:
-    """Return a clip of 1 s that ends `at_seconds` after NOON with this score."""
+    """Return a clip, of 1 s, that ends `at_seconds` after NOON with this score."""
     end_us = round(at_seconds * 1_000_000)
     end_utc = NOON + timedelta(microseconds=end_us)
     clip = Clip(
         clip_id=content_id("clip", name, end_us),
         segment_id="segment",
         camera=name,
-        start_us=end_us - 1_000_000,
+        start_us=end_us - round(length_seconds * 1_000_000),
         end_us=end_us,
-        start_utc=end_utc - timedelta(seconds=1),
+        start_utc=end_utc - timedelta(seconds=length_seconds),
         end_utc=end_utc,
     )
     return Anomaly(
@@ -86,6 +87,16 @@ def anomaly(
 def clips(scores: Iterable[float], *, step_seconds: float = 1.0) -> list[Anomaly]:
     """Return clips that end 0, 1, 2, ... steps after NOON."""
     return [anomaly(index * step_seconds, score) for index, score in enumerate(scores)]
+
+
+def clips_at_rate(
+    scores: Iterable[float], frame_rate: float, *, first_seconds: float = 0.0
+) -> list[Anomaly]:
+    """Return clips of 8 frames, one every 2 frames; the first ends `first_seconds` after NOON."""
+    return [
+        anomaly(first_seconds + index * 2 / frame_rate, score, length_seconds=7 / frame_rate)
+        for index, score in enumerate(scores)
+    ]
 
 
 def alert(number: int = 0, **changes: object) -> Alert:

@@ -15,7 +15,12 @@ __all__ = ["Event", "EventPolicy", "ScoreSmoother", "join_anomalies"]
 
 _RUN_GAP_SECONDS = 2.0
 """A pause between clips longer than this (or than the merge gap) begins a new run: what was seen
-before it says nothing about what is seen after it."""
+before it says nothing about what is seen after it. Not where the clips share footage."""
+_SELDOM_SECONDS = 1.5
+"""Clips come seldom when they end further apart than this, which those of a camera of two pictures
+a second or more never do: seconds are then too short a measure for a pause."""
+_LONG_CLIP_SECONDS = 8.0
+"""Clips as long as this are of a camera whose clips come seldom."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +40,8 @@ class EventPolicy:
     minimum_seconds: float
     """A shorter event is dropped. Length counts from the start of the first clip's end time."""
     merge_gap_seconds: float
-    """Events that are nearer than this become one."""
+    """Events that are nearer than this become one; where clips come seldom, so do events whose
+    clips share footage."""
     sequential_drift: float = 1.0
     """The sequential test adds up what scores have above this; see pipeline.alerts.sequential."""
     sequential_offset: float = 0.0
@@ -82,8 +88,8 @@ def join_anomalies(anomalies: Iterable[Anomaly], policy: EventPolicy) -> Iterato
     same closed events with the same ids; the last one, when it comes with `closed=False`, keeps its
     id and grows. Events lie further apart than the merge gap. An event's length is its last clip
     end minus its first plus one clip step (the time from the clip before the first, or at the
-    beginning of a run to the clip after it). Raises ValueError when clips go back in time or change
-    camera.
+    beginning of a run to the clip after it; there, of a camera whose clips come seldom, the first
+    clip's own length). Raises ValueError when clips go back in time or change camera.
     """
     growing: _Growing | None = None
     smoother, test = ScoreSmoother(policy), SequentialTest(policy)
@@ -96,7 +102,7 @@ def join_anomalies(anomalies: Iterable[Anomaly], policy: EventPolicy) -> Iterato
             growing = None
         if growing is not None:
             growing.see(anomaly, score, level, step_seconds or 0.0)
-            if growing.is_over(anomaly):
+            if growing.is_over(anomaly, step_seconds or 0.0):
                 if growing.long_enough():
                     yield growing.event(closed=True)
                 growing = None
@@ -122,8 +128,8 @@ class ScoreSmoother:
         ValueError when the clip ends before the one ahead of it, or is of another camera.
         """
         last, self._last = self._last, anomaly
-        step_seconds = None if last is None else _step_seconds(last, anomaly)
-        if step_seconds is None or step_seconds > self._run_gap_seconds:
+        step_seconds = None if last is None else self._step_in_run(last, anomaly)
+        if step_seconds is None:
             self._mean = anomaly.score
             return self._mean, None
         weight = 1.0
@@ -131,6 +137,12 @@ class ScoreSmoother:
             weight = -math.expm1(-step_seconds / self._seconds)
         self._mean += (anomaly.score - self._mean) * weight
         return self._mean, step_seconds
+
+    def _step_in_run(self, last: Anomaly, anomaly: Anomaly) -> float | None:
+        step_seconds = _step_seconds(last, anomaly)
+        if step_seconds > self._run_gap_seconds and not _share_footage(last, anomaly):
+            return None
+        return step_seconds
 
 
 def _step_seconds(last: Anomaly, anomaly: Anomaly) -> float:
@@ -140,6 +152,16 @@ def _step_seconds(last: Anomaly, anomaly: Anomaly) -> float:
     if anomaly.clip.camera != last.clip.camera:
         raise ValueError(f"clips of {last.clip.camera} and {anomaly.clip.camera} in one stream")
     return step_seconds
+
+
+def _length_if_long(anomaly: Anomaly) -> float:
+    length_seconds = (anomaly.clip.end_utc - anomaly.clip.start_utc).total_seconds()
+    return length_seconds if length_seconds >= _LONG_CLIP_SECONDS else 0.0
+
+
+def _share_footage(earlier: Anomaly, later: Anomaly) -> bool:
+    # No clip spans a hole, so there is none between these, however slow the camera is.
+    return later.clip.start_utc <= earlier.clip.end_utc
 
 
 class _Growing:
@@ -160,8 +182,9 @@ class _Growing:
         self._open = True
         self._clips = 1
         self._clips_since = 0
-        # 0 at the beginning of a run, until the next clip tells.
-        self._step_seconds = step_seconds
+        # 0 at the beginning of a run, until the next clip tells. A long clip tells by itself, as
+        # there may be no next one.
+        self._step_seconds = step_seconds or _length_if_long(first)
 
     def see(self, anomaly: Anomaly, score: float, level: float, step_seconds: float) -> None:
         """Take in the next clip of the same run; `level`: its score, or what the scores so far are
@@ -170,7 +193,8 @@ class _Growing:
         if self._step_seconds == 0.0:
             self._step_seconds = step_seconds
         needed = self._policy.close_score if self._open else self._policy.open_score
-        self._open = level >= needed and not (not self._open and self.is_over(anomaly))
+        over = self.is_over(anomaly, step_seconds)
+        self._open = level >= needed and not over
         if not self._open:
             return
         self._clips += self._clips_since
@@ -180,8 +204,10 @@ class _Growing:
         if score > self._score_at_peak:
             self._peak, self._score_at_peak = anomaly, score
 
-    def is_over(self, anomaly: Anomaly) -> bool:
+    def is_over(self, anomaly: Anomaly, step_seconds: float) -> bool:
         """Tell whether no clip from this one on can belong to the event."""
+        if step_seconds > _SELDOM_SECONDS and _share_footage(self._end, anomaly):
+            return False
         quiet_seconds = (anomaly.clip.end_utc - self._end.clip.end_utc).total_seconds()
         return not self._open and quiet_seconds > self._policy.merge_gap_seconds
 

@@ -304,7 +304,7 @@ def _clip_frames(
         source,
         start_us=span.start_us,
         end_us=span.end_us,
-        folder_frame_rate=footage.frame_rate or 10.0,
+        folder_frame_rate=footage.frame_rate,
     ) as frames:
         for frame in frames:
             if frame.damaged and shown is not None:

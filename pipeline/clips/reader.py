@@ -25,8 +25,9 @@ from pipeline.footage.frames import View, WorkingFrame, working_frames
 from pipeline.footage.segments import Segment
 from pipeline.health.reference import HealthReference
 from pipeline.health.watch import HealthWatch
+from pipeline.lighting.events import LightingSpell
 from pipeline.lighting.judge import Lighting
-from pipeline.lighting.watch import LightingWatch
+from pipeline.lighting.watch import LightingWatch, lit_as_found
 from pipeline.stopwatch import stage, timed
 from pipeline.timebase import shift_utc
 
@@ -48,6 +49,9 @@ class Stretch:
     grid_us: int | None = None
     """Where the grid begins on which frames of a faster source are taken, where this is a part of a
     segment; None: at its own start."""
+    known_light: tuple[LightingSpell, ...] = ()
+    """The light that was found of it when it was scored: a reader that tells states apart takes
+    that, and judges nothing. Empty where its light is to be judged."""
 
     def part(self, start_us: int, end_us: int) -> Stretch:
         """Return the part of it between two media times; the segment keeps its name, and of a
@@ -56,6 +60,21 @@ class Stretch:
         segment = replace(self.segment, start_us=start_us, end_us=end_us, start_utc=moved)
         grid_us = self.segment.start_us if self.grid_us is None else self.grid_us
         return replace(self, segment=segment, grid_us=grid_us)
+
+    def frames(
+        self, view: View, *, grid_us: int | None = None, stall_seconds: float = 30.0
+    ) -> Iterator[WorkingFrame]:
+        """Yield the frames of it as `working_frames` does, a folder of pictures at the rate that it
+        was admitted with."""
+        return working_frames(
+            self.source,
+            view,
+            start_us=self.segment.start_us,
+            end_us=self.segment.end_us,
+            grid_us=grid_us,
+            folder_frame_rate=self.footage.frame_rate,
+            stall_seconds=stall_seconds,
+        )
 
 
 def view_for(footage: Footage, *, width_px: int, frame_rate: float, grey: bool) -> View:
@@ -118,7 +137,6 @@ class ClipReader:
     here."""
     history: HistoryShape | None = None
     """How far back the history of a window goes; None: it has none."""
-    folder_frame_rate: float = 10.0
     stall_seconds: float = 30.0
     unlearnt_HW: NDArray[np.bool_] | None = None
     """Pixels that are masked now and were not while learning, or the other way round: grey windows
@@ -185,20 +203,14 @@ class ClipReader:
     def _frames(self, stretch: Stretch) -> Iterator[WorkingFrame]:
         frames = timed(
             "decode",
-            working_frames(
-                stretch.source,
-                self.view,
-                start_us=stretch.segment.start_us,
-                end_us=stretch.segment.end_us,
-                grid_us=stretch.grid_us,
-                folder_frame_rate=self.folder_frame_rate,
-                stall_seconds=self.stall_seconds,
-            ),
+            stretch.frames(self.view, grid_us=stretch.grid_us, stall_seconds=self.stall_seconds),
         )
         if self.health:
             frames = timed("health", self.health.watched(frames, stretch.segment))
         if stretch.lighting:
             frames = (replace(frame, lighting=stretch.lighting) for frame in frames)
+        elif self.lighting and stretch.known_light:
+            frames = lit_as_found(frames, stretch.known_light)
         elif self.lighting:
             frames = timed("lighting", self.lighting.watched(frames, stretch.segment))
         if self.unlearnt_HW is None or not self.view.grey:

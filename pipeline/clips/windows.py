@@ -70,15 +70,18 @@ def windows(
     held: deque[WorkingFrame] = deque(maxlen=length)
     steps: deque[int] = deque(maxlen=_REMEMBERED_STEPS)
     run = 0
+    hole = False
     before_us: int | None = None
     for frame in frames:
         if before_us is not None:
             step_us = frame.pts_us - before_us
-            if frame.follows_hole or _is_hole(step_us, steps):
+            after_hole, hole = hole, frame.follows_hole or _is_hole(step_us, steps)
+            if hole:
                 held.clear()
                 run = 0
-            # Steps over holes too: a camera that slows down at night has another usual step then.
-            if step_us > 0:
+            # Holes in a row too: a camera that slows down at night has another usual step then. A
+            # lone one says nothing of it, and would hide the next hole where few steps are known.
+            if step_us > 0 and (after_hole or not hole):
                 steps.append(step_us)
         before_us = frame.pts_us
         held.append(frame)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.clips.flow import grey_of
 from pipeline.clips.reader import Stretch
-from pipeline.footage.frames import View, WorkingFrame, working_frames
+from pipeline.footage.frames import View, WorkingFrame
 from pipeline.timebase import seconds
 
 __all__ = ["Changes", "changes_of", "nearest_frames"]
@@ -43,10 +43,7 @@ def changes_of(sample: Stretch, view: View) -> Changes | None:
 
     Raises FootageError when it cannot be decoded.
     """
-    segment = sample.segment
-    frames = list(
-        working_frames(sample.source, view, start_us=segment.start_us, end_us=segment.end_us)
-    )
+    frames = list(sample.frames(view))
     times_us = np.array([frame.pts_us for frame in frames], dtype=np.int64)
     if len(frames) < 3:
         return None

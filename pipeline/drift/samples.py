@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.clips.reader import ClipReader, Stretch
-from pipeline.footage.frames import working_frames
 from pipeline.health.look import Look, Looker, grey_of
 from pipeline.timebase import microseconds, shift_utc
 
@@ -86,9 +85,7 @@ def score_values(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
 def picture_values(sample: Stretch, reader: ClipReader, looker: Looker) -> dict[str, float]:
     """Return the statistics of a sample's pictures: see `values_of_pictures`."""
     view = replace(reader.view, frame_rate=min(LOOK_RATE, reader.view.frame_rate))
-    segment = sample.segment
-    frames = working_frames(sample.source, view, start_us=segment.start_us, end_us=segment.end_us)
-    greys = [grey_of(frame.image) for frame in frames]
+    greys = [grey_of(frame.image) for frame in sample.frames(view)]
     return values_of_pictures(greys, grey_of(reader.background_HW), looker)
 
 

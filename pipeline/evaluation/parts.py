@@ -124,15 +124,16 @@ class Parts:
     """(model, alarms a day) -> the same model with the threshold of that budget."""
 
 
-def real_parts() -> Parts:
-    """Return the parts that train and score for real."""
+def real_parts(folder_rates: Mapping[Path, float] | None = None) -> Parts:
+    """Return the parts that train and score for real; `folder_rates`: at how many frames a second
+    `decode` reads folders of pictures that were not given by hand."""
     from pipeline.clips.reader import Stretch
     from pipeline.distillation.stored_models import load_model
     from pipeline.distillation.student_model import StudentModel
     from pipeline.errors import FootageError
     from pipeline.footage.admission import Reason, Verdict
     from pipeline.footage.decoding import open_decoder
-    from pipeline.footage.examine import probe_footage
+    from pipeline.footage.examine import FOLDER_FRAME_RATE, probe_footage
     from pipeline.learning.camera_model import CameraModel
     from pipeline.learning.learn import learn
     from pipeline.learning.presets import preset_named
@@ -146,6 +147,10 @@ def real_parts() -> Parts:
             reason = footage.reason or Reason.UNREADABLE
             raise FootageError(f"{video}: {footage.detail or reason}", reason=reason)
         return [Stretch(source=video, footage=footage, segment=segment) for segment in segments]
+
+    def decode(video: Path, grey: bool, start_us: int) -> AbstractContextManager[Iterable[Frame]]:
+        rate = (folder_rates or {}).get(video, FOLDER_FRAME_RATE)
+        return open_decoder(video, grey=grey, start_us=start_us, folder_frame_rate=rate)
 
     def learn_preset(
         footage: Sequence[Stretch],
@@ -172,7 +177,7 @@ def real_parts() -> Parts:
 
     return Parts(
         stretches=stretches,
-        decode=lambda video, grey, start_us: open_decoder(video, grey=grey, start_us=start_us),
+        decode=decode,
         learn=learn_preset,
         load=load,
         score=score,

@@ -158,9 +158,9 @@ def _video_run(
         if np.isnan(values).any():
             # No expert of this row in the model: no figure either.
             continue
-        smoothed = smooth(end_us, values, model.policy)
+        smoothed = smooth(start_us, end_us, values, model.policy)
         spans = alert_spans(anomalies, values, model.policy, model.tail, model.budget_per_day)
-        opened = hysteresis(levels(end_us, smoothed, model.policy), model.policy)
+        opened = hysteresis(levels(start_us, end_us, smoothed, model.policy), model.policy)
         alerting = alert_clips(end_us, opened, spans)
         rows[row] = RowTimeline(
             score=smoothed[clip_of_frame],
@@ -175,7 +175,7 @@ def _video_run(
         leading=tuple(anomaly.expert for anomaly in anomalies),
         rows=rows,
         without={
-            name: smooth(end_us, values, model.policy)[clip_of_frame]
+            name: smooth(start_us, end_us, values, model.policy)[clip_of_frame]
             for name, values in without.items()
         },
     )

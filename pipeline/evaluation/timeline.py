@@ -42,39 +42,55 @@ def newest_clip(moment_us: NDArray[np.int64], pts_us: NDArray[np.int64]) -> NDAr
 
 
 def smooth(
-    end_us: NDArray[np.int64], scores: NDArray[np.float64], policy: EventPolicy
+    start_us: NDArray[np.int64],
+    end_us: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    policy: EventPolicy,
 ) -> NDArray[np.float64]:
     """Return the causal exponential mean that `join_anomalies` compares with the thresholds.
 
-    A pause longer than two seconds (or the merge gap) begins anew. A test holds the two together:
-    the peak score of every event is the largest value here.
+    A pause longer than two seconds (or the merge gap) between clips that share no footage begins
+    anew. A test holds the two together: the peak score of every event is the largest value here.
     """
-    gap_us = max(policy.merge_gap_seconds, _RUN_GAP_SECONDS) * MICROSECONDS_PER_SECOND
+    begins = _run_begins(start_us, end_us, policy)
     smoothed = np.empty(len(scores), dtype=np.float64)
     mean = 0.0
     for index, score in enumerate(scores):
-        step_us = end_us[index] - end_us[index - 1] if index else math.inf
-        if step_us > gap_us or policy.smoothing_seconds <= 0:
+        if begins[index] or policy.smoothing_seconds <= 0:
             mean = float(score)
         else:
-            step = float(step_us) / MICROSECONDS_PER_SECOND
+            step = float(end_us[index] - end_us[index - 1]) / MICROSECONDS_PER_SECOND
             mean += (float(score) - mean) * -math.expm1(-step / policy.smoothing_seconds)
         smoothed[index] = mean
     return smoothed
 
 
 def levels(
-    end_us: NDArray[np.int64], smoothed: NDArray[np.float64], policy: EventPolicy
+    start_us: NDArray[np.int64],
+    end_us: NDArray[np.int64],
+    smoothed: NDArray[np.float64],
+    policy: EventPolicy,
 ) -> NDArray[np.float64]:
     """Return the smoothed scores, or what the scores so far are worth where that is more: what
     `join_anomalies` compares with the thresholds."""
-    gap_us = max(policy.merge_gap_seconds, _RUN_GAP_SECONDS) * MICROSECONDS_PER_SECOND
+    begins = _run_begins(start_us, end_us, policy)
     test, found = SequentialTest(policy), np.empty(len(smoothed), dtype=np.float64)
     for index, score in enumerate(smoothed):
-        step_us = float(end_us[index] - end_us[index - 1]) if index else math.inf
-        step = None if step_us > gap_us else step_us / MICROSECONDS_PER_SECOND
+        step = None
+        if not begins[index]:
+            step = float(end_us[index] - end_us[index - 1]) / MICROSECONDS_PER_SECOND
         found[index] = test.after(float(score), step)
     return found
+
+
+def _run_begins(
+    start_us: NDArray[np.int64], end_us: NDArray[np.int64], policy: EventPolicy
+) -> NDArray[np.bool_]:
+    """Return for each clip whether a run of clips begins with it."""
+    gap_us = max(policy.merge_gap_seconds, _RUN_GAP_SECONDS) * MICROSECONDS_PER_SECOND
+    begins = np.ones(len(end_us), dtype=np.bool_)
+    begins[1:] = (np.diff(end_us) > gap_us) & (start_us[1:] > end_us[:-1])
+    return begins
 
 
 def hysteresis(levels_N: NDArray[np.float64], policy: EventPolicy) -> NDArray[np.bool_]:

@@ -21,6 +21,7 @@ from pipeline.feedback.looks import EventLooks
 from pipeline.feedback.patterns import Pattern
 from pipeline.footage.segments import Segment
 from pipeline.learning.camera_model import CameraModel
+from pipeline.lighting.events import LightingSpell
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.scorer import ScoringModel, score_stretch
 
@@ -78,18 +79,23 @@ def _seen_again(
 ) -> EventLooks | None:
     alert = site.store.alert(pattern.alert_id)
     anomalies: list[Anomaly] = []
+    light: dict[str, tuple[LightingSpell, ...]] = {}
+    reader = model.reader(camera.privacy_masks)
     for segment in site.store.segments(camera.name, alert.start_utc, alert.end_utc):
-        stretch = stretch_of(segment.segment_id)
+        # The light that is stored of it may be what another model found.
+        stretch = replace(stretch_of(segment.segment_id), known_light=())
         part = stretch.part(
             max(segment.start_us, _media_us(segment, alert.start_utc - _BEFORE)),
             min(segment.end_us, _media_us(segment, alert.end_utc) + 1),
         )
-        scored = score_stretch(model, part, model_id=model_id, masks=camera.privacy_masks)
+        scored = score_stretch(model, part, model_id=model_id, reader=reader)
         anomalies += [
             clip.anomaly
             for clip in scored
             if alert.start_utc <= clip.anomaly.clip.end_utc <= alert.end_utc
         ]
+        spells, _ = reader.lighting.take() if reader.lighting else ([], [])
+        light[segment.segment_id] = tuple(spell.spell() for spell in spells)
     if not anomalies:
         return None
     peak = max(anomalies, key=lambda anomaly: anomaly.score)
@@ -105,7 +111,11 @@ def _seen_again(
         peak_utc=peak.clip.end_utc,
         peak_score=peak.score,
     )
-    return looks_of_event(model, event, anomalies, stretch_of, camera.privacy_masks)
+
+    def as_scored(segment_id: str) -> Stretch:
+        return replace(stretch_of(segment_id), known_light=light[segment_id])
+
+    return looks_of_event(model, event, anomalies, as_scored, camera.privacy_masks)
 
 
 def _media_us(segment: Segment, at_utc: datetime) -> int:

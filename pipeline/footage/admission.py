@@ -102,7 +102,8 @@ class Footage:
     width_px: int = 0
     height_px: int = 0
     frame_rate: float = 0.0
-    """Median frames a second, from presentation times; information only, never used for time."""
+    """Median frames a second, from presentation times; information only, never used for time. But
+    of a folder of pictures it is the rate that gave them their times, at which it is decoded."""
     removed_utc: datetime | None = None
     """Since when its file is gone, removed by retention; None while it is kept."""
 

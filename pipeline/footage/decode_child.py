@@ -61,7 +61,6 @@ class _Job:
     """What the parent asks for."""
 
     descriptor: int
-    folder: bool
     size_px: tuple[int, int] | None
     grey: bool
     pictures: bool
@@ -70,7 +69,8 @@ class _Job:
     """Where the grid begins on which frames of faster sources are taken; at most `start_us`."""
     end_us: int | None
     frame_rate: float | None
-    folder_frame_rate: float
+    folder_frame_rate: float | None
+    """Of a folder of pictures; None: it is a file."""
     stall_seconds: float
 
 
@@ -272,7 +272,7 @@ def _shaped(image: _Image, job: _Job) -> _Image:
 def _decode(job: _Job, writer: _Writer) -> None:
     lines = _ErrorLines()
     source: _Video | _Folder
-    if job.folder:
+    if job.folder_frame_rate is not None:
         source = _Folder(job.descriptor, job.folder_frame_rate, lines)
     else:
         source = _Video(job.descriptor, lines)
@@ -320,7 +320,9 @@ def _decode(job: _Job, writer: _Writer) -> None:
     size_changed = isinstance(source, _Folder) and source.size_changed
     ended = "size_changed" if size_changed else "end"
     last_lines = lines.new()
-    end = {"ended": ended, "frame_rate": clock.frame_rate, "messages": lines.messages}
+    # Of a folder not the rounded rate: who decodes it again needs the one its times are of.
+    rate = source.claimed_rate if isinstance(source, _Folder) else clock.frame_rate
+    end = {"ended": ended, "frame_rate": rate, "messages": lines.messages}
     writer.send_json(END, end, damage_lines=last_lines)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pipeline.errors import FootageError
-from pipeline.footage.admission import Reason
+from pipeline.footage.admission import Candidate, Reason
 from pipeline.footage.frame_pipe import MAX_PIXELS, MIN_SIDE_PX
 
-__all__ = ["cannot_open", "check_size"]
+__all__ = ["cannot_open", "check_size", "rate_of_folder"]
 
 
 def cannot_open(name: str, messages: tuple[str, ...], *, damage_lines: int) -> FootageError:
@@ -50,3 +50,18 @@ def check_size(name: str, width_px: int, height_px: int) -> None:
             f"side and at most {MAX_PIXELS // 1_000_000} million in all",
             reason=Reason.INSANE_DIMENSIONS,
         )
+
+
+def rate_of_folder(candidate: Candidate, frame_rate: float | None) -> float | None:
+    """Return the frame rate for a folder of pictures, None for a file, which has its own. Raises
+    FootageError (UNREADABLE) for a folder without a rate."""
+    if not candidate.is_folder:
+        return None
+    # Never a guess: all times would be wrong, and what lies behind the end would never be seen.
+    if not frame_rate:
+        raise FootageError(
+            f"{candidate.name}: a folder of pictures whose frame rate is not known; was it put "
+            "where a video file was?",
+            reason=Reason.UNREADABLE,
+        )
+    return frame_rate

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import FootageError, KizashiError
 from pipeline.footage.admission import Candidate, Reason, open_source
-from pipeline.footage.decode_errors import cannot_open, check_size
+from pipeline.footage.decode_errors import cannot_open, check_size, rate_of_folder
 from pipeline.footage.decode_process import start_child, stop_child
 from pipeline.footage.frame_pipe import (
     BEAT,
@@ -307,7 +307,7 @@ def open_decoder(
     grid_us: int | None = None,
     frame_rate: float | None = None,
     stall_seconds: float = 30.0,
-    folder_frame_rate: float = 10.0,
+    folder_frame_rate: float | None = None,
 ) -> Iterator[Decoder]:
     """Open a video file or a folder of pictures for reading once; the child ends with the block.
 
@@ -346,12 +346,11 @@ def decoding_of(
     grid_us: int | None = None,
     frame_rate: float | None = None,
     stall_seconds: float = 30.0,
-    folder_frame_rate: float = 10.0,
+    folder_frame_rate: float | None = None,
 ) -> Iterator[Decoder]:
     """Do the same as `open_decoder` for something that is open and must not be opened again."""
     job = {
         "descriptor": candidate.descriptor,
-        "folder": candidate.is_folder,
         "size_px": size_px,
         "grey": grey,
         "pictures": pictures,
@@ -360,7 +359,7 @@ def decoding_of(
         "grid_us": start_us if grid_us is None else min(grid_us, start_us),
         "frame_rate": frame_rate,
         "stall_seconds": stall_seconds,
-        "folder_frame_rate": folder_frame_rate,
+        "folder_frame_rate": rate_of_folder(candidate, folder_frame_rate),
     }
     with tempfile.TemporaryFile() as messages:
         process = start_child(job, messages, candidate.descriptor)

@@ -17,6 +17,7 @@ from pipeline.footage.segments import Blind, Coverage, Segment, Span, segments_a
 from pipeline.identity import content_id
 
 __all__ = [
+    "FOLDER_FRAME_RATE",
     "Content",
     "Examined",
     "as_footage",
@@ -26,6 +27,8 @@ __all__ = [
     "refused",
 ]
 
+FOLDER_FRAME_RATE = 10.0
+"""Frames a second of a folder of pictures that is given by hand, where no site's setting counts."""
 _MAX_DURATION_US = 26 * 3600 * 1_000_000
 """A day and its longest change of clocks, with an hour to spare."""
 _CHUNK_BYTES = 1 << 20
@@ -112,7 +115,7 @@ def _digest(descriptor: int) -> tuple[str, int]:
 def examine(
     candidate: Candidate,
     *,
-    folder_frame_rate: float = 10.0,
+    folder_frame_rate: float | None = None,
     stall_seconds: float = 30.0,
 ) -> Examined:
     """Decode everything once, without keeping a picture, and return what was seen and what not.
@@ -237,7 +240,7 @@ def probe_footage(
     camera: str,
     root: Path,
     start_utc: datetime,
-    folder_frame_rate: float = 10.0,
+    folder_frame_rate: float = FOLDER_FRAME_RATE,
     stall_seconds: float = 30.0,
 ) -> tuple[Footage, list[Segment], list[Blind]]:
     """Return what would be stored of one file or folder of pictures that lies below `root`.

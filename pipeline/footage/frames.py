@@ -65,7 +65,7 @@ def working_frames(
     start_us: int = 0,
     end_us: int | None = None,
     grid_us: int | None = None,
-    folder_frame_rate: float = 10.0,
+    folder_frame_rate: float | None = None,
     stall_seconds: float = 30.0,
 ) -> Iterator[WorkingFrame]:
     """Yield the undamaged frames with start_us <= pts < end_us, in order of time.

@@ -29,7 +29,13 @@ def still_jpeg(source: Path, footage: Footage, camera: Camera, at_us: int) -> by
         grey=False,
         masks=camera.privacy_masks,
     )
-    for frame in working_frames(source, view, start_us=at_us, end_us=at_us + 2_000_000):
+    for frame in working_frames(
+        source,
+        view,
+        start_us=at_us,
+        end_us=at_us + 2_000_000,
+        folder_frame_rate=footage.frame_rate,
+    ):
         bgr = np.ascontiguousarray(frame.image[:, :, ::-1])
         written, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
         if written:

@@ -126,7 +126,7 @@ def compare_candidate(
         models,
         TrialFootage(normal=normal, known=known, instances=instances),
         site.models_folder / camera.name / "trial",
-        _parts(camera.privacy_masks),
+        _parts(camera.privacy_masks, [*normal, *(one.stretch for one in known)]),
         progress,
     )
     compared = compare_models(*trials, budget_per_day=camera.budget_per_day)
@@ -290,12 +290,12 @@ def _loaded(site: Site, record: ModelRecord, camera: Camera) -> AnyModel:
     return model.with_budget(camera.budget_per_day)
 
 
-def _parts(masks: tuple[Polygon, ...]) -> Parts:
-    """Return the parts of a trial: privacy masks are burnt into everything that it reads or
-    writes."""
+def _parts(masks: tuple[Polygon, ...], stretches: Sequence[Stretch]) -> Parts:
+    """Return the parts of a trial of these stretches: privacy masks are burnt into everything that
+    it reads or writes."""
     from pipeline.scoring.scorer import score_stretch
 
-    real = real_parts()
+    real = real_parts({one.source: one.footage.frame_rate for one in stretches})
 
     @contextmanager
     def decode(video: Path, grey: bool, start_us: int) -> Iterator[Iterable[Frame]]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.clips.reader import ClipReader, Stretch
-from pipeline.footage.frames import working_frames
 from pipeline.health.judge import LOOK_US, Finding, finding_of
 from pipeline.health.look import Look, Looker, grey_of
 from pipeline.health.reference import HealthReference, ReferenceLearner, usual_step_seconds
@@ -120,11 +119,8 @@ def health_warnings(*footage: HealthyFootage) -> Iterator[str]:
 def _looks(stretch: Stretch, reader: ClipReader, looker: Looker) -> Iterator[_Looked]:
     meter = StillnessMeter()
     view = replace(reader.view, frame_rate=min(_LOOK_RATE, reader.view.frame_rate))
-    segment = stretch.segment
     before_us: int | None = None
-    for frame in working_frames(
-        stretch.source, view, start_us=segment.start_us, end_us=segment.end_us
-    ):
+    for frame in stretch.frames(view):
         if before_us is not None and frame.pts_us - before_us < LOOK_US:
             continue
         before_us = frame.pts_us

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from pipeline.cycles.learn import cycles_line, learn_cycles
 from pipeline.drift.learn_reference import drift_reference
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
-from pipeline.footage.frames import View, WorkingFrame, working_frames
 from pipeline.health.reference import HealthReference
 from pipeline.identity import digest_of
 from pipeline.learning.adversarial import train_networks
@@ -51,7 +50,7 @@ _BACKGROUND_FRAME_RATE = 2.0
 _LEAST_BF16_GAIN = 1.2
 _FIFTH = 5
 _LONG_FILE_US = 600_000_000
-_RECIPE = 9
+_RECIPE = 10
 """Raise it when the same footage, preset and seed would give another model than before."""
 
 
@@ -343,11 +342,6 @@ def first_reader(
         frames=preset.tgan.geometry.frames,
         planes=preset.planes,
         background_HW=learn_background(
-            frame.image for stretch in training for frame in _frames(stretch, slow)
+            frame.image for stretch in training for frame in stretch.frames(slow)
         ),
     )
-
-
-def _frames(stretch: Stretch, view: View) -> Iterator[WorkingFrame]:
-    segment = stretch.segment
-    return working_frames(stretch.source, view, start_us=segment.start_us, end_us=segment.end_us)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.clips.reader import ClipReader, Stretch
-from pipeline.footage.frames import working_frames
 from pipeline.learning.background import learn_background
 from pipeline.lighting.events import SWITCH, UNKNOWN, LightingSpell
 from pipeline.lighting.judge import Lighting, with_misfits
@@ -130,11 +129,8 @@ def _looks(
     index: int = 0,
 ) -> list[_Looked]:
     view = replace(reader.view, frame_rate=min(_LOOK_RATE, reader.view.frame_rate))
-    segment = stretch.segment
     found: list[_Looked] = []
-    for frame in working_frames(
-        stretch.source, view, start_us=segment.start_us, end_us=segment.end_us
-    ):
+    for frame in stretch.frames(view):
         if found and frame.pts_us - found[-1].pts_us < LOOK_US:
             continue
         light, distances = lighting.distances(frame) if lighting else (light_of(frame), {})

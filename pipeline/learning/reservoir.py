@@ -87,7 +87,9 @@ class TileReservoir:
     _tiles: NDArray[np.uint8] | None = field(default=None, init=False)
     _speeds: NDArray[np.uint8] = field(init=False)
     _backgrounds: NDArray[np.uint8] | None = field(default=None, init=False)
-    """Of each tile; None where one background holds for all."""
+    """Of the tiles that have their own; None where one background holds for all."""
+    _has_own: NDArray[np.bool_] = field(init=False)
+    """Which tiles have their own background."""
     _corners: NDArray[np.int32] = field(init=False)
     _held: int = field(default=0, init=False)
     _seen: int = field(default=0, init=False)
@@ -96,6 +98,7 @@ class TileReservoir:
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(self.seed)
         self._corners = np.zeros((self.capacity, 2), np.int32)
+        self._has_own = np.zeros(self.capacity, np.bool_)
 
     def __len__(self) -> int:
         return self._held
@@ -128,6 +131,7 @@ class TileReservoir:
         if self._backgrounds is None:
             self._backgrounds = np.empty((self.capacity, *tile.shape), np.uint8)
         self._backgrounds[slot] = tile
+        self._has_own[slot] = True
 
     def add_tiles(self, tiles: PlacedTiles) -> None:
         """Offer tiles as they are, each once; ValueError for those of another size."""
@@ -165,30 +169,29 @@ class TileReservoir:
             self._speeds = np.empty((self.capacity, *tile.shape[:3]), np.uint8)
         self._tiles[slot], self._speeds[slot] = tile, speeds
         self._corners[slot] = (top, left)
+        self._has_own[slot] = False  # the background of the tile that was here goes with it
         self._held = max(self._held, slot + 1)
         return slot
 
     def batch(
         self, size: int, background_HW: NDArray[np.uint8], chance: np.random.Generator
     ) -> TileBatch:
-        """Return `size` tiles drawn with replacement by `chance`."""
+        """Return `size` tiles drawn with replacement by `chance`; `background_HW`: of those that
+        came without their own."""
         if self._tiles is None:
             raise ValueError("the reservoir is empty")
         chosen = chance.integers(self._held, size=size)
+        backgrounds = np.stack(
+            [
+                background_HW[top : top + self.tile_px, left : left + self.tile_px]
+                for top, left in self._corners[chosen]
+            ]
+        )
         if self._backgrounds is not None:
-            return TileBatch(
-                pictures=self._tiles[chosen],
-                speeds=self._speeds[chosen],
-                backgrounds=self._backgrounds[chosen],
-            )
-        backgrounds = [
-            background_HW[top : top + self.tile_px, left : left + self.tile_px]
-            for top, left in self._corners[chosen]
-        ]
+            own = self._has_own[chosen]
+            backgrounds[own] = self._backgrounds[chosen[own]]
         return TileBatch(
-            pictures=self._tiles[chosen],
-            speeds=self._speeds[chosen],
-            backgrounds=np.stack(backgrounds),
+            pictures=self._tiles[chosen], speeds=self._speeds[chosen], backgrounds=backgrounds
         )
 
     def usual_top_speed_px(self) -> float:

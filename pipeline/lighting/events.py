@@ -44,6 +44,10 @@ class LightingEvent:
     start_utc: datetime
     end_utc: datetime
 
+    def spell(self) -> LightingSpell:
+        """Return the spell that it tells of."""
+        return LightingSpell(state=self.state, start_us=self.start_us, end_us=self.end_us)
+
     def line(self) -> str:
         """Return what a progress line says of light that was not seen while learning."""
         length = (self.end_us - self.start_us) / 1e6

@@ -14,7 +14,7 @@ from pipeline.lighting.judge import Lighting
 from pipeline.lighting.light import LOOK_US
 from pipeline.lighting.spells import SpellFinder
 
-__all__ = ["LightingWatch"]
+__all__ = ["LightingWatch", "lit_as_found"]
 
 
 class LightingWatch:
@@ -56,13 +56,42 @@ class LightingWatch:
         self._switches += _switches(segment, finder.spells)
 
 
+def lit_as_found(
+    frames: Iterable[WorkingFrame], spells: Sequence[LightingSpell]
+) -> Iterator[WorkingFrame]:
+    """Yield frames as `LightingWatch.watched` gave them when it found these spells; those in none
+    of them are of a switch."""
+    namer = _Namer()
+    for frame in frames:
+        named = namer.named(frame, spells)
+        if named is not None:
+            yield named
+
+
+@dataclass(slots=True)
+class _Namer:
+    """Names the lighting state of one frame after the other."""
+
+    _state: str | None = None
+    """Of the frame before."""
+
+    def named(self, frame: WorkingFrame, spells: Sequence[LightingSpell]) -> WorkingFrame | None:
+        """Return the frame with its state; None in a switch."""
+        spell = next((s for s in spells if s.start_us <= frame.pts_us < s.end_us), None)
+        state = spell.state if spell is not None else SWITCH
+        before, self._state = self._state, state
+        if state == SWITCH:
+            return None
+        hole = frame.follows_hole or before not in (None, state)
+        return replace(frame, lighting="" if state == UNKNOWN else state, follows_hole=hole)
+
+
 @dataclass(slots=True)
 class _Waiting:
     """Frames of which the state is not known yet: those of some seconds at most."""
 
     frames: list[WorkingFrame] = field(default_factory=list)
-    _state: str | None = None
-    """Of the frame before."""
+    _namer: _Namer = field(default_factory=_Namer)
 
     def known(self, finder: SpellFinder) -> Iterator[WorkingFrame]:
         """Yield the frames whose state is known by now."""
@@ -72,13 +101,9 @@ class _Waiting:
             if frame.pts_us >= finder.settled_us:
                 break
             count += 1
-            spell = next((s for s in spells if s.start_us <= frame.pts_us < s.end_us), None)
-            state = spell.state if spell is not None else SWITCH
-            before, self._state = self._state, state
-            if state != SWITCH:
-                hole = frame.follows_hole or before not in (None, state)
-                lighting = "" if state == UNKNOWN else state
-                yield replace(frame, lighting=lighting, follows_hole=hole)
+            named = self._namer.named(frame, spells)
+            if named is not None:
+                yield named
         del self.frames[:count]
 
 

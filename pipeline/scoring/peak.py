@@ -14,7 +14,8 @@ from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
 from pipeline.clips.windows import Clip
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
-from pipeline.footage.frames import View, working_frames
+from pipeline.footage.frames import View
+from pipeline.lighting.events import UNKNOWN
 from pipeline.scoring.anomaly import REST, Anomaly
 from pipeline.scoring.scorer import ScoringModel, in_regions
 from pipeline.zones.regions import EVERYWHERE, Regions
@@ -59,7 +60,8 @@ def windows_of(
 ) -> Iterator[tuple[Clip, WindowBatch]]:
     """Yield clips of a segment, in order of time, each with its window and what went before it,
     decoded again. Those that lie near each other are decoded together. FootageError when one is not
-    there any more. What `reader` watches does not hear of it: it was seen before."""
+    there any more. What `reader` watches does not hear of it: it was seen before, and is in the
+    light that was found then, where `stretch` knows it."""
     light = reader.lighting.apart() if reader.lighting else None
     reader = replace(reader, health=None, lighting=light)
     before_us = 0
@@ -69,6 +71,8 @@ def windows_of(
     for run in _near_each_other(clips, before_us):
         start_us = max(stretch.segment.start_us, run[0].start_us - before_us)
         short = stretch.part(start_us, run[-1].end_us + 1)
+        if not all(_light_is_known(clip, short, reader) for clip in run):
+            short = replace(short, known_light=())
         wanted = {clip.end_us: clip for clip in run}
         for (found,), windows in reader.batches(short, stride=1, size=1):
             if found.end_us in wanted:
@@ -79,6 +83,16 @@ def windows_of(
                 "was the file replaced since it was ingested?",
                 reason=Reason.UNREADABLE,
             )
+
+
+def _light_is_known(clip: Clip, stretch: Stretch, reader: ClipReader) -> bool:
+    """Tell whether a clip lies in light that was found, and that the reader's model knows: what is
+    stored may be of another model's scoring."""
+    return any(
+        spell.start_us <= clip.start_us and clip.end_us < spell.end_us
+        for spell in stretch.known_light
+        if spell.state == UNKNOWN or spell.state in reader.backgrounds
+    )
 
 
 def _near_each_other(clips: Sequence[Clip], gap_us: int) -> Iterator[list[Clip]]:
@@ -106,7 +120,7 @@ def _full_frame(stretch: Stretch, at_us: int, masks: tuple[Polygon, ...]) -> NDA
         grey=False,
         masks=masks,
     )
-    for frame in working_frames(stretch.source, view, start_us=at_us, end_us=at_us + 1_000_000):
+    for frame in stretch.part(at_us, at_us + 1_000_000).frames(view):
         return frame.image
     raise FootageError(
         f"{footage.path}: no frame at {at_us / 1e6:.3f} s any more", reason=Reason.UNREADABLE

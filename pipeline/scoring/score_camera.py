@@ -147,7 +147,7 @@ def _score_waiting(
             return replace(totals, waiting=len(waiting) - done)
         try:
             clips, health, new_health = run.score(segment)
-            events, alerts, suppressed = run.join_around(segment)
+            events, alerts, suppressed = run.join_around(segment, progress)
         except FootageError as error:
             totals = replace(totals, unreadable=totals.unreadable + 1)
             progress(f"not scored: {error}")
@@ -197,8 +197,12 @@ class _ScoringRun:
         )
 
     def stretch_of(self, segment_id: str) -> Stretch:
-        """Return a segment with its file."""
-        return self.stretch(self.site.store.segment(segment_id))
+        """Return a segment with its file, and the light that was found when it was scored."""
+        store = self.site.store
+        segment = store.segment(segment_id)
+        found = store.lighting(self.camera.name, segment.start_utc, segment.end_utc)
+        light = tuple(event.spell() for event in found if event.segment_id == segment_id)
+        return replace(self.stretch(segment), known_light=light)
 
     def stretch(self, segment: Segment) -> Stretch:
         """Return the segment with its file; FootageError when that leads elsewhere now."""
@@ -237,7 +241,9 @@ class _ScoringRun:
             store.put_lighting(segment.segment_id, spells)
             return count, told, store.put_health(segment.segment_id, found)
 
-    def join_around(self, segment: Segment) -> tuple[int, int, int]:
+    def join_around(
+        self, segment: Segment, progress: Callable[[str], None]
+    ) -> tuple[int, int, int]:
         """Bring events and alerts around a segment up to date; return how many events are new, how
         many alerts that are told, and how many that are suppressed."""
         store, model, camera = self.site.store, self.model, self.camera
@@ -253,15 +259,25 @@ class _ScoringRun:
         new_alerts = suppressed = 0
         for alert in alerts:
             with stage("evidence"):
-                evidence = self._evidence(alert, by_id[alert.event_id])
+                evidence, missing = self._evidence_if_any(alert, by_id[alert.event_id])
             told = sinks_for(self.site.settings.notify_rules(), alert.camera, alert.severity)
             judged = self.judge.judge(alert, by_id[alert.event_id])
             new = store.add_alert(
                 alert, evidence, told, looks=judged.looks, suppression=judged.suppression
             )
+            if new and missing:
+                progress(f"warning: alert {alert.alert_id[:12]} has no pictures: {missing}")
             quiet = new and judged.suppression and store.suppression(alert.alert_id)
             new_alerts, suppressed = new_alerts + (0 if quiet else new), suppressed + bool(quiet)
         return new_events, new_alerts, suppressed
+
+    def _evidence_if_any(self, alert: Alert, event: Event) -> tuple[Sequence[Evidence], str]:
+        """Return the evidence of an alert, and why there is none: an alert without pictures is
+        better than none. Tried again when the alert is brought up to date."""
+        try:
+            return self._evidence(alert, event), ""
+        except FootageError as error:
+            return (), str(error)
 
     def _evidence(self, alert: Alert, event: Event) -> Sequence[Evidence]:
         known = self.site.store.evidence(alert.alert_id)

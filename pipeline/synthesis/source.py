@@ -19,7 +19,6 @@ from pipeline.errors import FootageError, ModelError
 from pipeline.evaluation.videos import list_videos
 from pipeline.footage.admission import Reason, Verdict
 from pipeline.footage.examine import probe_footage
-from pipeline.footage.frames import working_frames
 from pipeline.footage.names import shown_name
 from pipeline.learning.camera_model import CameraModel, Sight
 from pipeline.learning.learn import split_held_out
@@ -148,12 +147,7 @@ def _stretches(video: Path) -> list[Stretch]:
 def _runs(source: Source, stretch: Stretch) -> Iterator[Run]:
     """Yield the runs of one stretch that are long enough, at the model's size and rate."""
     sight = source.model.sight
-    frames = working_frames(
-        stretch.source,
-        sight.reader(source.masks).view,
-        start_us=stretch.segment.start_us,
-        end_us=stretch.segment.end_us,
-    )
+    frames = stretch.frames(sight.reader(source.masks).view)
     held: list[NDArray[np.uint8]] = []
     for frame in frames:
         if frame.follows_hole:

@@ -92,7 +92,7 @@ def test_a_pipe_among_the_frames_of_a_folder_is_a_damaged_frame(tmp_path: Path) 
     os.mkfifo(folder / "frame2.png")
     (folder / "frame3.png").unlink()
     (folder / "frame3.png").symlink_to("/etc/passwd")
-    with open_decoder(folder) as decoder:
+    with open_decoder(folder, folder_frame_rate=10.0) as decoder:
         assert [frame.damaged for frame in decoder] == [False, True, True, False]
     assert probe(folder)[0].verdict is Verdict.ADMITTED
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.alerts.budget import expected_per_day, fit_event_tail, score_at_rate
 from pipeline.alerts.events import Event, EventPolicy, join_anomalies
 from pipeline.scoring.anomaly import Anomaly
-from tests.alerts_makers import anomaly, policy
+from tests.alerts_makers import anomaly, clips_at_rate, policy
 
 STEPS = st.sampled_from([0.0, 0.1, 0.4, 0.4, 0.4, 1.0, 1.9, 2.5, 7.0])
 SCORES = st.floats(0.0, 8.0).map(lambda value: round(value, 2))
@@ -79,6 +80,52 @@ def test_a_prefix_gives_the_same_events_up_to_the_cut(
             assert before.start_utc == after.start_utc
             assert before.end_utc <= after.end_utc
             assert before.peak_score <= after.peak_score
+
+
+@st.composite
+def usual_streams(draw: st.DrawFn) -> list[Anomaly]:
+    """Return clips of a camera of two pictures a second or more, between holes."""
+    frame_rate = draw(st.sampled_from([2.0, 2.5, 5.0, 10.0, 25.0]))
+    at_seconds, stream = 0.0, list[Anomaly]()
+    for scores in draw(st.lists(st.lists(SCORES, min_size=1, max_size=12), max_size=6)):
+        stream += clips_at_rate(scores, frame_rate, first_seconds=at_seconds)
+        hole_seconds = draw(st.sampled_from([1.0, 1.6, 2.5, 7.0])) / frame_rate
+        at_seconds += (len(scores) - 1) * 2 / frame_rate + hole_seconds + 7 / frame_rate
+    return stream
+
+
+@settings(max_examples=300, deadline=None)
+@given(usual_streams(), policies())
+def test_at_two_pictures_a_second_or_more_only_the_ends_of_clips_count(
+    stream: list[Anomaly], chosen: EventPolicy
+) -> None:
+    bare = [
+        replace(one, clip=replace(one.clip, start_us=one.clip.end_us, start_utc=one.clip.end_utc))
+        for one in stream
+    ]
+    assert joined(stream, chosen) == joined(bare, chosen)
+
+
+@st.composite
+def seldom_streams(draw: st.DrawFn) -> list[Anomaly]:
+    """Return clips of a camera of less than one picture a second, without a hole."""
+    frame_rate = draw(st.sampled_from([0.05, 0.2, 0.5, 0.6, 0.9]))
+    return clips_at_rate(draw(st.lists(SCORES, max_size=40)), frame_rate)
+
+
+@settings(max_examples=200, deadline=None)
+@given(seldom_streams(), policies(), st.integers(0, 40))
+def test_where_clips_come_seldom_a_prefix_gives_the_same_events_too(
+    stream: list[Anomaly], chosen: EventPolicy, cut: int
+) -> None:
+    whole, part = joined(stream, chosen), joined(stream[:cut], chosen)
+    assert [e.event_id for e in part] == [e.event_id for e in whole[: len(part)]]
+    assert all(a == b for a, b in zip(part, whole, strict=False) if a.closed)
+    if chosen.smoothing_seconds == 0.0:
+        inside = [(e.start_utc, e.end_utc) for e in whole]
+        for one in stream:
+            if one.score >= chosen.open_score:
+                assert any(start <= one.clip.end_utc <= end for start, end in inside)
 
 
 @settings(max_examples=200, deadline=None)

@@ -121,8 +121,12 @@ def test_later_clips_change_no_earlier_score_and_no_earlier_alert(
     rule = policy(smoothing_seconds=smoothing, minimum_seconds=minimum)
 
     def seen(values: Scores) -> tuple[list[float], list[bool]]:
-        smoothed = smooth(end_us, values, rule)
-        anomalies = [anomaly_ending(int(e), float(v)) for e, v in zip(end_us, values, strict=True)]
+        start_us = end_us - 700_000
+        smoothed = smooth(start_us, end_us, values, rule)
+        anomalies = [
+            anomaly_ending(int(e), float(v), start_us=int(e) - 700_000)
+            for e, v in zip(end_us, values, strict=True)
+        ]
         spans = alert_spans(anomalies, values, rule, TAIL, 1.0)
         alerting = alert_clips(end_us, hysteresis(smoothed, rule), spans)
         return smoothed[:cut].tolist(), alerting[:cut].tolist()

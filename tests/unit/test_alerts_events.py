@@ -10,7 +10,7 @@ from pipeline.alerts.alerts import Severity, alerts_from_events
 from pipeline.alerts.budget import EventTail
 from pipeline.alerts.events import Event, join_anomalies
 from pipeline.identity import content_id
-from tests.alerts_makers import MODEL, NOON, anomaly, clips, policy
+from tests.alerts_makers import MODEL, NOON, anomaly, clips, clips_at_rate, policy
 
 
 def spans(events: list[Event]) -> list[tuple[float, float, bool]]:
@@ -86,6 +86,51 @@ def test_a_hole_in_the_footage_ends_an_event_and_the_memory_of_scores() -> None:
 def test_a_hole_shorter_than_the_merge_gap_does_not_part_an_event() -> None:
     stream = [anomaly(0, 5), anomaly(1, 5), anomaly(3.5, 5), anomaly(4.5, 0)]
     assert spans(list(join_anomalies(stream, policy()))) == [(0, 3.5, False)]
+
+
+SELDOM = [0.6, 0.5, 0.2, 0.05]
+"""Pictures a second of cameras of which two clips lie further apart than the merge gap."""
+
+
+@pytest.mark.parametrize("frame_rate", SELDOM)
+def test_a_camera_whose_clips_come_seldom_has_events_too(frame_rate: float) -> None:
+    chosen = policy(minimum_seconds=0.3)
+    (event,) = join_anomalies(clips_at_rate([0, 0, 5, 6, 5, 0, 0, 0, 0, 0], frame_rate), chosen)
+    assert event.clips == 3
+    assert event.closed
+    assert (event.end_utc - event.start_utc).total_seconds() == pytest.approx(4 / frame_rate)
+    (single,) = join_anomalies(clips_at_rate([0, 0, 5, 0, 0, 0, 0, 0], frame_rate), chosen)
+    assert single.clips == 1
+
+
+@pytest.mark.parametrize("frame_rate", SELDOM)
+def test_where_clips_come_seldom_parts_that_share_footage_are_one_event(
+    frame_rate: float,
+) -> None:
+    chosen = policy(minimum_seconds=0.3)
+    near = clips_at_rate([0, 5, 0, 0, 5, 0, 0, 0, 0], frame_rate)
+    assert [event.clips for event in join_anomalies(near, chosen)] == [4]
+    far = clips_at_rate([0, 5, 0, 0, 0, 5, 0, 0, 0, 0], frame_rate)
+    assert [event.clips for event in join_anomalies(far, chosen)] == [1, 1]
+
+
+@pytest.mark.parametrize("frame_rate", SELDOM)
+def test_a_hole_ends_an_event_where_clips_come_seldom(frame_rate: float) -> None:
+    after = clips_at_rate([5, 5, 5], frame_rate, first_seconds=(6 + 7 + 3) / frame_rate)
+    stream = [*clips_at_rate([0, 5, 5, 5], frame_rate), *after]
+    events = list(join_anomalies(stream, policy(minimum_seconds=0.3)))
+    assert [(event.clips, event.closed) for event in events] == [(3, True), (3, False)]
+
+
+def test_a_lone_clip_is_long_enough_where_clips_come_seldom_only() -> None:
+    chosen = policy(minimum_seconds=0.3)
+    assert len(list(join_anomalies(clips_at_rate([5], 0.5), chosen))) == 1
+    assert list(join_anomalies(clips_at_rate([5], 2.0), chosen)) == []
+
+
+def test_what_adds_up_does_so_where_clips_come_seldom() -> None:
+    chosen = policy(sequential_drift=1.0, sequential_gain=0.1)
+    assert len(list(join_anomalies(clips_at_rate([2.5] * 20, 0.5), chosen))) == 1
 
 
 def test_clips_out_of_order_are_refused() -> None:

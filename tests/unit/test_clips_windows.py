@@ -124,6 +124,15 @@ def test_a_camera_that_slows_down_is_seen_again_after_a_few_frames() -> None:
     assert not [span for span in holes if span[0] < 3000 <= span[1]]
 
 
+def test_a_hole_among_the_first_frames_does_not_hide_the_next_one() -> None:
+    assert spans_ms(frames(0, 100, 5100, 7100, 7200), 2, 1) == [(0, 100), (7100, 7200)]
+    assert spans_ms(frames(0, 100, 5100, 5200, 7200, 7300), 2, 1) == [
+        (0, 100),
+        (5100, 5200),
+        (7200, 7300),
+    ]
+
+
 def test_time_that_goes_back_begins_again() -> None:
     assert spans_ms(frames(0, 100, 200, 100, 200, 300), 3, 1) == [(0, 200), (100, 300)]
 

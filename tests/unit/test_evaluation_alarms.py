@@ -42,17 +42,25 @@ def test_a_frame_has_the_newest_clip_that_ended_by_then_and_the_first_frames_the
     assert newest_clip(end_us, pts_us).tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
 
 
-def test_the_peak_of_every_event_is_the_largest_smoothed_score() -> None:
+@pytest.mark.parametrize("length_us", [700_000, 12_000_000], ids=["usual", "seldom"])
+def test_the_peak_of_every_event_is_the_largest_smoothed_score(length_us: int) -> None:
     """Holds our smoothing to that of join_anomalies, pauses included."""
     generator = np.random.default_rng(5)
     steps = generator.choice(
         [100_000, 200_000, 2_500_000, 4_000_000], size=400, p=[0.6, 0.3, 0.05, 0.05]
     )
+    if length_us > 1_000_000:
+        # Clips that share footage, and holes.
+        steps = generator.choice([4_000_000, 15_000_000], size=400, p=[0.9, 0.1])
     end_us = np.cumsum(steps)
+    start_us = end_us - length_us
     scores = generator.gamma(2.0, 1.0, size=400)
     rule = policy(smoothing_seconds=0.5, merge_gap_seconds=0.6)
-    smoothed = smooth(end_us, scores, rule)
-    anomalies = [anomaly_ending(int(e), float(s)) for e, s in zip(end_us, scores, strict=True)]
+    smoothed = smooth(start_us, end_us, scores, rule)
+    anomalies = [
+        anomaly_ending(int(e), float(s), start_us=int(e) - length_us)
+        for e, s in zip(end_us, scores, strict=True)
+    ]
     place = {anomaly.anomaly_id: index for index, anomaly in enumerate(anomalies)}
     events = list(join_anomalies(anomalies, rule))
     assert len(events) > 20

@@ -102,14 +102,14 @@ def test_every_kind_of_picture_can_be_a_frame(suffix: str, tmp_path: Path) -> No
     make.folder_of_frames(tmp_path / "frames", frames=3, suffix=suffix)
     (tmp_path / "frames" / ".hidden.png").write_bytes(b"not a picture")
     (tmp_path / "frames" / "notes.txt").write_text("not a picture")
-    frames, report = read(tmp_path / "frames")
+    frames, report = read(tmp_path / "frames", folder_frame_rate=10.0)
     assert len(frames) == report.claimed_frames == 3
 
 
 def test_a_picture_that_cannot_be_read_is_a_damaged_frame_in_its_place(tmp_path: Path) -> None:
     folder = make.folder_of_frames(tmp_path / "frames", frames=5)
     (folder / "frame3.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    frames, _ = read(folder)
+    frames, _ = read(folder, folder_frame_rate=10.0)
     assert [frame.damaged for frame in frames] == [False, False, True, False, False]
     assert frames[2].pts_us == 200_000
     assert frames[2].image.shape == frames[1].image.shape
@@ -118,7 +118,7 @@ def test_a_picture_that_cannot_be_read_is_a_damaged_frame_in_its_place(tmp_path:
 def test_a_picture_of_another_size_ends_the_footage(tmp_path: Path) -> None:
     folder = make.folder_of_frames(tmp_path / "frames", frames=5)
     make.write_picture(folder / "frame4.png", np.zeros((32, 32, 3), np.uint8))
-    frames, report = read(folder)
+    frames, report = read(folder, folder_frame_rate=10.0)
     assert len(frames) == 3
     assert report.ended is Ended.SIZE_CHANGED
 

@@ -85,7 +85,7 @@ def test_a_frame_after_a_missing_one_is_marked(tmp_path: Path) -> None:
 def test_damaged_frames_are_left_out(tmp_path: Path) -> None:
     folder = make.folder_of_frames(tmp_path / "frames", frames=20)
     (folder / "frame8.png").write_bytes(b"broken")
-    frames = list(working_frames(folder, view(10.0)))
+    frames = list(working_frames(folder, view(10.0), folder_frame_rate=10.0))
     assert 700 not in times_ms(frames)
     assert len(frames) == 19
     assert [f.pts_us for f in frames if f.follows_hole] == [800_000]

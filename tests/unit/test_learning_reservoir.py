@@ -229,6 +229,26 @@ def test_tiles_that_are_added_are_drawn_with_the_background_of_their_place() -> 
     assert (tiles.speeds == 64).all()
 
 
+@pytest.mark.parametrize("added_first", [False, True])
+def test_tiles_without_their_own_background_take_no_other_tiles(added_first: bool) -> None:
+    reservoir = _reservoir(capacity=40)
+    added = _placed(40, pictures=np.full((40, 8, 32, 32), 200, np.uint8))
+    if added_first:
+        reservoir.add_tiles(added)
+    for _ in range(5):
+        reservoir.add_window(
+            _seen(np.full((8, 64, 96), 80, np.uint8)), np.full((64, 96), 77, np.uint8)
+        )
+        # The same footage in a light that has no background of its own.
+        reservoir.add_window(_seen(np.full((8, 64, 96), 90, np.uint8)))
+    if not added_first:
+        reservoir.add_tiles(added)
+    tiles = reservoir.batch(400, np.full((64, 256), 198, np.uint8), _chance())
+    drawn = zip(tiles.pictures[:, 0, 0, 0].tolist(), tiles.backgrounds, strict=True)
+    found = {(grey, int(value)) for grey, tile in drawn for value in np.unique(tile)}
+    assert found == {(80, 77), (90, 198), (200, 198)}
+
+
 def test_added_tiles_and_those_of_footage_share_what_there_is_room_for() -> None:
     reservoir = _reservoir(capacity=400)
     for _ in range(200):

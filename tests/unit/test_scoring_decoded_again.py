@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline.clips.reader import ClipReader, Stretch, view_for
 from pipeline.evaluation.parts import real_parts
 from pipeline.scoring.peak import windows_of
 from tests import footage_maker as make
+from tests.lighting_makers import lit, stretch_of, two_states
 
 SIZE = {"width_px": 96, "height_px": 64}
 
@@ -58,3 +60,31 @@ def test_a_part_of_a_segment_has_the_frames_of_the_whole(tmp_path: Path) -> None
     for given in (part, half):
         assert ends(given)
         assert set(ends(given)) <= set(ends(stretch))
+
+
+def test_every_clip_is_found_again_in_its_light_and_the_watch_hears_nothing(
+    tmp_path: Path,
+) -> None:
+    lighting = two_states()
+    stretch = stretch_of(tmp_path / "room.mp4", lit(8.0, ["lamps", "infrared"]))
+    reader = replace(
+        reader_of(stretch),
+        background_HW=lighting.backgrounds["bright"],
+        history=HistoryShape(steps=10, frames_a_step=4),
+    ).in_light(lighting)
+    assert reader.lighting is not None
+    seen = list(reader.batches(stretch, stride=2, size=1))
+    spells, switches = reader.lighting.take()
+    assert [spell.state for spell in spells] == ["bright", "infrared"]
+    assert len(switches) == 1
+    again = replace(stretch, known_light=tuple(spell.spell() for spell in spells))
+    for (clip,), windows in seen:
+        ((_, decoded),) = windows_of(reader, again, [clip])
+        assert decoded.lighting == windows.lighting
+        np.testing.assert_array_equal(decoded.pictures, windows.pictures)
+        np.testing.assert_array_equal(decoded.history_NSGW2, windows.history_NSGW2)
+    assert reader.lighting.take() == ([], [])
+    # Spells of another model, or of footage that was replaced, do not cover it: it is judged anew.
+    other = replace(stretch, known_light=(replace(spells[0].spell(), state="dusk"),))
+    ((_, decoded),) = windows_of(reader, other, [seen[10][0][0]])
+    assert decoded.lighting == "bright"

@@ -1,0 +1,164 @@
+"""From an alert to its pictures: in the light that was found, and an alert stays without them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.alerts.budget import EventTail
+from pipeline.camera import Polygon
+from pipeline.clips.history import HistoryShape
+from pipeline.clips.reader import ClipReader, WindowBatch
+from pipeline.errors import FootageError
+from pipeline.footage.admission import Reason
+from pipeline.footage.frames import View
+from pipeline.notification.rules import sinks_for
+from pipeline.scoring import score_camera as scoring
+from pipeline.scoring.fusion import CalibratedClips
+from pipeline.scoring.peak import picture_of
+from tests import footage_maker as make
+from tests.alerts_makers import policy
+from tests.footage_site import CAMERA, FootageSite, footage_site
+from tests.health_makers import AfraidOfStrangePictures, Image, frames
+from tests.lighting_makers import HEIGHT_PX, RATE, WIDTH_PX, lit, two_states
+from tests.store_samples import model
+
+HOW: dict[str, Any] = {
+    "health": None,
+    "policy": policy(),
+    "tail": EventTail(threshold=3.0, events_per_day=1.0, scale=1.0, shape=0.0),
+}
+BAR = (slice(40, 52), slice(70, 82))
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[FootageSite]:
+    with footage_site(tmp_path) as line:
+        line.site.store.add_model(replace(model(CAMERA), camera=CAMERA), [])
+        yield line
+
+
+def score(line: FootageSite) -> scoring.ScoreSummary:
+    line.lines = []
+    return scoring.score_camera(line.site, CAMERA, progress=line.lines.append)
+
+
+def use(fake: AfraidOfStrangePictures, patch: pytest.MonkeyPatch) -> None:
+    record = replace(model(CAMERA), camera=CAMERA)
+    patch.setattr(scoring, "_model_for", lambda *_: (record, fake))
+
+
+def twice_strange(index: int, image: Image) -> Image:
+    if 40 <= index < 50 or 220 <= index < 230:
+        image[20:60, 40:90] = 255 * (index % 2)
+    return image
+
+
+def test_an_alert_whose_pictures_cannot_be_made_stays_and_holds_no_other_back(
+    line: FootageSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(AfraidOfStrangePictures(**HOW), monkeypatch)
+    video = np.stack([f.image for f in frames(300, paint=twice_strange)])[..., None]
+    make.encode(line.source / "0.mp4", np.repeat(video, 3, axis=3))
+    line.ingest()
+    asked: list[str] = []
+
+    def first_is_gone(*given: Any, **how: Any) -> Any:
+        asked.append(given[2].anomaly_id)
+        if len(asked) == 1:
+            raise FootageError("0.mp4: was replaced", reason=Reason.UNREADABLE)
+        return picture_of(*given, **how)
+
+    monkeypatch.setattr(scoring, "picture_of", first_is_gone)
+    done = score(line)
+    assert (done.segments, done.unreadable, done.alerts) == (1, 0, 2)
+    store = line.site.store
+    first, second = store.alerts(CAMERA)
+    assert [len(store.evidence(one.alert_id)) for one in (first, second)] == [0, 4]
+    (warning,) = [said for said in line.lines if said.startswith("warning")]
+    assert warning == f"warning: alert {first.alert_id[:12]} has no pictures: 0.mp4: was replaced"
+    (sink,) = sinks_for(line.site.settings.notify_rules(), CAMERA, first.severity)
+    waiting = store.fresh_deliveries(sink, CAMERA, 10)
+    assert {one.alert.alert_id for one in waiting} == {first.alert_id, second.alert_id}
+    # It is done: not scored again, until what comes after it brings its surroundings up again.
+    assert score(line).segments == 0
+    make.encode(line.source / "1.mp4", np.repeat(video[:30], 3, axis=3))
+    line.ingest()
+    assert score(line).alerts == 0
+    assert len(store.evidence(first.alert_id)) == 4
+    assert not [said for said in line.lines if said.startswith("warning")]
+
+
+@dataclass
+class AfraidOfTheBar(AfraidOfStrangePictures):
+    """A model that knows lamps and infrared, and fears what differs where the bar is."""
+
+    watches: ClipReader = field(default_factory=lambda: _lit_reader())
+    drawn_in: list[str] = field(default_factory=list)
+    """The light of each clip that was decoded again."""
+
+    def reader(self, masks: tuple[Polygon, ...] = ()) -> ClipReader:
+        return self.watches
+
+    def look(
+        self, reader: ClipReader, windows: WindowBatch, *, leave_one_out: bool = False
+    ) -> CalibratedClips:
+        apart = np.abs(windows.pictures[:, -1] - 1.0 * reader.background_of(windows.lighting))
+        score = apart[:, *BAR].mean(axis=(1, 2)) / 8.0
+        maps = np.ones((len(score), 3, 4), np.float32)
+        return CalibratedClips(
+            experts={"critic": score},
+            tgan=score,
+            fused=score,
+            without={},
+            maps={"critic": maps},
+            tgan_map=maps,
+            fused_map=maps,
+            within=lambda only_GW: self.look(reader, windows),
+        )
+
+    def expected_pictures(self, reader: ClipReader, windows: WindowBatch) -> NDArray[np.uint8]:
+        self.drawn_in.append(windows.lighting)
+        return np.repeat(reader.background_of(windows.lighting)[None], len(windows.pictures), 0)
+
+
+def _lit_reader() -> ClipReader:
+    lighting = two_states()
+    return ClipReader(
+        view=View(width_px=WIDTH_PX, height_px=HEIGHT_PX, frame_rate=float(RATE)),
+        frames=8,
+        planes=("grey",),
+        background_HW=lighting.backgrounds["bright"],
+        flow=None,
+        history=HistoryShape(steps=10, frames_a_step=4),
+    ).in_light(lighting)
+
+
+def test_pictures_are_of_the_light_that_was_found_and_leave_none_behind(
+    line: FootageSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = AfraidOfTheBar(**HOW)
+    use(fake, monkeypatch)
+    video = lit(12.0, ["lamps", "infrared"])
+    # Just after the light was switched: what went before the clip is of the other light. And faint,
+    # or the light would not be steady yet.
+    video[123:131, *BAR] += 45
+    make.encode(line.source / "0.mp4", video, rate=RATE)
+    make.encode(line.source / "1.mp4", lit(4.0, ["infrared"]), rate=RATE)
+    line.ingest()
+    assert score(line).alerts == 1
+    assert fake.drawn_in == ["infrared"]
+    first, second = line.site.store.segments(CAMERA)
+    found = [(one.segment_id, one.state) for one in line.site.store.lighting(CAMERA)]
+    assert found == [
+        (first.segment_id, "bright"),
+        (first.segment_id, "infrared"),
+        (second.segment_id, "infrared"),
+    ]
+    assert len(line.site.store.health(CAMERA)) == 1
