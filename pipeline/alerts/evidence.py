@@ -125,6 +125,8 @@ class _Span:
     end_us: int
     event_start_us: int
     event_end_us: int
+    sound_before: bool
+    """Nothing before `start_us` is damaged or missing."""
 
 
 def write_evidence(
@@ -278,7 +280,13 @@ def _span_of(alert: Alert, segment: Segment, footage: Footage) -> _Span:
     if end_us - start_us > longest_us:
         start_us = min(max(start_us, peak_us - longest_us // 2), end_us - longest_us)
         end_us = start_us + longest_us
-    return _Span(start_us=start_us, end_us=end_us, event_start_us=first_us, event_end_us=last_us)
+    return _Span(
+        start_us=start_us,
+        end_us=end_us,
+        event_start_us=first_us,
+        event_end_us=last_us,
+        sound_before=segment.start_us == 0 and start_us < segment.end_us,
+    )
 
 
 def _frame_rate(footage: Footage) -> float:
@@ -305,6 +313,7 @@ def _clip_frames(
         start_us=span.start_us,
         end_us=span.end_us,
         folder_frame_rate=footage.frame_rate,
+        sound_before=span.sound_before,
     ) as frames:
         for frame in frames:
             if frame.damaged and shown is not None:

@@ -65,7 +65,9 @@ class Stretch:
         self, view: View, *, grid_us: int | None = None, stall_seconds: float = 30.0
     ) -> Iterator[WorkingFrame]:
         """Yield the frames of it as `working_frames` does, a folder of pictures at the rate that it
-        was admitted with."""
+        was admitted with.
+
+        A part of a segment that begins with its file has nothing damaged before it."""
         return working_frames(
             self.source,
             view,
@@ -74,6 +76,7 @@ class Stretch:
             grid_us=grid_us,
             folder_frame_rate=self.footage.frame_rate,
             stall_seconds=stall_seconds,
+            sound_before=self.grid_us == 0,
         )
 
 

@@ -10,21 +10,17 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import resource
 import signal
-import stat
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.footage.decode_sources import ErrorLines, Folder, Image, Taken, Video
 from pipeline.footage.frame_pipe import (
     BEAT,
     DAMAGED_FLAG,
@@ -36,24 +32,22 @@ from pipeline.footage.frame_pipe import (
     Header,
 )
 from pipeline.footage.media_clock import MediaClock
-from pipeline.footage.names import is_picture, natural_key
 
 __all__ = ["main"]
 
 _ADDRESS_SPACE_BYTES = 3 << 30
 _WRITTEN_FILE_BYTES = 64 << 20
-_PICTURE_FILE_BYTES = 256 << 20
-_KEPT_MESSAGES = 8
 _BEAT_SECONDS = 1.0
-_OPENCV_LINES = (b"[ WARN:", b"[ERROR:", b"[ INFO:", b"[DEBUG:", b"[FATAL:")
 
-_ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
-"""FFmpeg prints where its object lies in memory: another place every time."""
+_WORTH_SKIPPING_US = 10_000_000
+"""What comes before the start is decoded where it is shorter: that takes less than a second."""
+
+_SKIPPED_TO_US = 2_000_000
+"""How long before the start at least decoding begins: what follows a key frame at once may still
+lean on what came before it."""
 
 _COLOUR_PIXELS = 2_000
 """Pixels whose colour is looked at."""
-
-_Image = NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,34 +66,8 @@ class _Job:
     folder_frame_rate: float | None
     """Of a folder of pictures; None: it is a file."""
     stall_seconds: float
-
-
-class _ErrorLines:
-    """Counts the lines that FFmpeg prints, and keeps the first few."""
-
-    def __init__(self) -> None:
-        if hasattr(os, "memfd_create"):
-            self._descriptor = os.memfd_create("decoder-messages")
-        else:
-            with tempfile.TemporaryFile() as opened:
-                self._descriptor = os.dup(opened.fileno())
-        os.dup2(self._descriptor, 2)
-        self.messages: list[str] = []
-
-    def new(self) -> int:
-        """Return how many lines were printed since the last call."""
-        size = os.fstat(self._descriptor).st_size
-        if size == 0:
-            return 0
-        text = os.pread(self._descriptor, min(size, 1 << 20), 0)
-        os.ftruncate(self._descriptor, 0)
-        # Both descriptors share one offset; without this the next line would follow a hole.
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        lines = [line for line in text.split(b"\n") if line.strip()]
-        for line in lines[: _KEPT_MESSAGES - len(self.messages)]:
-            text_line = _ADDRESS.sub("", line[:300].decode("utf-8", "replace"))
-            self.messages.append(text_line)
-        return sum(not line.startswith(_OPENCV_LINES) for line in lines)
+    sound_before: bool
+    """Everything before the start is known to decode without damage and in order."""
 
 
 class _Writer:
@@ -137,104 +105,6 @@ class _Writer:
             self.send(Header(tag=BEAT))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Taken:
-    """One decoded frame whose picture has not been asked for yet."""
-
-    time_us: int
-    key: bool
-    damage_lines: int
-    picture: Any
-    """Function without arguments that returns the picture, uint8 HWC BGR, or None."""
-
-
-class _Video:
-    """A video file, opened by descriptor."""
-
-    def __init__(self, descriptor: int, lines: _ErrorLines) -> None:
-        place = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
-        parameters = [cv2.CAP_PROP_N_THREADS, 1]  # one thread: lines belong to the frame just made
-        self._capture = cv2.VideoCapture(f"{place}/{descriptor}", cv2.CAP_FFMPEG, parameters)
-        self._lines = lines
-        self.opened = bool(self._capture.isOpened())
-        self.width_px = self._number(cv2.CAP_PROP_FRAME_WIDTH)
-        self.height_px = self._number(cv2.CAP_PROP_FRAME_HEIGHT)
-        self.claimed_frames = self._number(cv2.CAP_PROP_FRAME_COUNT)
-        self.claimed_rate = float(self._capture.get(cv2.CAP_PROP_FPS)) if self.opened else 0.0
-        self.fourcc = self._number(cv2.CAP_PROP_FOURCC) & 0xFFFFFFFF
-
-    def _number(self, name: int) -> int:
-        value = self._capture.get(name) if self.opened else 0.0
-        return int(value) if math.isfinite(value) and abs(value) < 2**62 else 0
-
-    def frames(self) -> Iterator[_Taken]:
-        """Yield frames until there are no more."""
-        while self._capture.grab():
-            yield _Taken(
-                time_us=round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1000.0),
-                key=self._capture.get(cv2.CAP_PROP_FRAME_TYPE) == ord("I"),
-                damage_lines=self._lines.new(),
-                picture=self._picture,
-            )
-
-    def _picture(self) -> _Image | None:
-        ok, image = self._capture.retrieve()
-        return image if ok else None
-
-
-class _Folder:
-    """A folder of pictures, opened by descriptor; every picture is one frame."""
-
-    fourcc = 0
-
-    def __init__(self, descriptor: int, frame_rate: float, lines: _ErrorLines) -> None:
-        self._descriptor = descriptor
-        self._names = sorted(filter(is_picture, os.listdir(descriptor)), key=natural_key)
-        self._lines = lines
-        self.claimed_frames = len(self._names)
-        self.claimed_rate = frame_rate
-        first = next((image for image in map(self._read, self._names) if image is not None), None)
-        lines.new()
-        self.opened = first is not None
-        self.height_px: int = first.shape[0] if first is not None else 0
-        self.width_px: int = first.shape[1] if first is not None else 0
-        self.size_changed = False
-
-    def _read(self, name: str) -> _Image | None:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-        try:
-            descriptor = os.open(name, flags, dir_fd=self._descriptor)
-        except OSError:
-            return None
-        with open(descriptor, "rb") as opened:
-            about = os.fstat(descriptor)
-            if not stat.S_ISREG(about.st_mode) or not 0 < about.st_size <= _PICTURE_FILE_BYTES:
-                return None
-            content = np.frombuffer(opened.read(), np.uint8)
-        try:
-            return cv2.imdecode(content, cv2.IMREAD_COLOR)
-        except cv2.error:  # larger than OPENCV_IO_MAX_IMAGE_PIXELS, or out of memory
-            return None
-
-    def frames(self) -> Iterator[_Taken]:
-        """Yield one frame a picture; stops at a picture of another size."""
-        for index, name in enumerate(self._names):
-            image = self._read(name)
-            if image is not None and image.shape[:2] != (self.height_px, self.width_px):
-                self.size_changed = True
-                return
-            blank = np.zeros((self.height_px, self.width_px, 3), np.uint8)
-            kept = blank if image is None else image
-            # A still picture that decodes is whole, whatever a library says of its metadata.
-            self._lines.new()
-            yield _Taken(
-                time_us=round(index * 1e6 / self.claimed_rate),
-                key=True,
-                damage_lines=int(image is None),
-                picture=lambda kept=kept: kept,
-            )
-
-
 class _Ticks:
     """Chooses frames in time: the first one at or after each tick of a grid.
 
@@ -261,7 +131,7 @@ class _Ticks:
         return taken
 
 
-def _shaped(image: _Image, job: _Job) -> _Image:
+def _shaped(image: Image, job: _Job) -> Image:
     if job.grey:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     if job.size_px is not None and (image.shape[1], image.shape[0]) != job.size_px:
@@ -270,12 +140,12 @@ def _shaped(image: _Image, job: _Job) -> _Image:
 
 
 def _decode(job: _Job, writer: _Writer) -> None:
-    lines = _ErrorLines()
-    source: _Video | _Folder
+    lines = ErrorLines()
+    source: Video | Folder
     if job.folder_frame_rate is not None:
-        source = _Folder(job.descriptor, job.folder_frame_rate, lines)
+        source = Folder(job.descriptor, job.folder_frame_rate, lines)
     else:
-        source = _Video(job.descriptor, lines)
+        source = Video(job.descriptor, lines)
     hello = {
         "opened": source.opened,
         "width_px": source.width_px,
@@ -288,7 +158,7 @@ def _decode(job: _Job, writer: _Writer) -> None:
     writer.send_json(HELLO, {**hello, "messages": lines.messages}, damage_lines=opening_lines)
     if not source.opened or source.width_px * source.height_px > MAX_PIXELS:
         return
-    clock = MediaClock(source.claimed_rate)
+    clock = _skipped_to_start(source, job, writer) or MediaClock(source.claimed_rate)
     ticks = _Ticks(job.grid_us, job.frame_rate)
     for taken in source.frames():
         time_us, misplaced = clock.place(taken.time_us)
@@ -317,16 +187,44 @@ def _decode(job: _Job, writer: _Writer) -> None:
             colour=colour,
         )
         writer.send(header, image.reshape(-1).data)
-    size_changed = isinstance(source, _Folder) and source.size_changed
+    size_changed = isinstance(source, Folder) and source.size_changed
     ended = "size_changed" if size_changed else "end"
     last_lines = lines.new()
     # Of a folder not the rounded rate: who decodes it again needs the one its times are of.
-    rate = source.claimed_rate if isinstance(source, _Folder) else clock.frame_rate
+    rate = source.claimed_rate if isinstance(source, Folder) else clock.frame_rate
     end = {"ended": ended, "frame_rate": rate, "messages": lines.messages}
     writer.send_json(END, end, damage_lines=last_lines)
 
 
-def _image_of(taken: _Taken, job: _Job) -> tuple[_Image | None, int]:
+def _skipped_to_start(source: Video | Folder, job: _Job, writer: _Writer) -> MediaClock | None:
+    """Leave out most of what comes before the start, and return the clock that goes on from there;
+    None: nothing is left out. Frames from the start on are then the same, at the same times."""
+    clock = MediaClock(source.claimed_rate)
+    period_us = 1e6 / job.frame_rate if job.frame_rate else 0.0
+    # The last frame that is left out tells the grid where it is, so there must be one.
+    latest_us = job.start_us - period_us - 2 * clock.step_us
+    wanted_us = latest_us - _SKIPPED_TO_US - (MediaClock.settled_frames + 1) * clock.step_us
+    if not (job.sound_before and source.can_skip) or wanted_us < _WORTH_SKIPPING_US:
+        return None
+    first = next(source.frames(), None)
+    if first is None:
+        return None
+    clock.place(first.time_us)
+    if not source.skip_to(clock.claimed_us(round(wanted_us)), writer.beat):
+        return None
+    clock.skip()
+    for number, taken in enumerate(source.frames(), start=1):
+        time_us, misplaced = clock.place(taken.time_us)
+        writer.beat()
+        if misplaced or time_us > latest_us:
+            break
+        if number > MediaClock.settled_frames:
+            return clock
+    source.rewind()
+    return None
+
+
+def _image_of(taken: Taken, job: _Job) -> tuple[Image | None, int]:
     """Return what the parent wants to see of a frame, None when it cannot be made a picture, and
     how colourful it is."""
     if not job.pictures:
@@ -335,7 +233,7 @@ def _image_of(taken: _Taken, job: _Job) -> tuple[_Image | None, int]:
     return (None, 0) if image is None else (_shaped(image, job), _colour(image))
 
 
-def _colour(image: _Image) -> int:
+def _colour(image: Image) -> int:
     """Return the mean distance of the strongest from the weakest colour of a pixel, in 256ths of a
     grey level, over some thousands of pixels: what is left of it when the picture is grey is
     nothing."""

@@ -308,13 +308,15 @@ def open_decoder(
     frame_rate: float | None = None,
     stall_seconds: float = 30.0,
     folder_frame_rate: float | None = None,
+    sound_before: bool = False,
 ) -> Iterator[Decoder]:
     """Open a video file or a folder of pictures for reading once; the child ends with the block.
 
     Frames with start_us <= pts < end_us are given, resized to `size_px` (width, height) by area;
     `frame_rate` leaves out frames of faster sources, by a grid that begins at `grid_us` (None: at
-    `start_us`). Without `pictures` images are empty. Raises
-    FootageError with the reason when the source cannot be opened.
+    `start_us`). Without `pictures` images are empty. `sound_before` says that everything before
+    `start_us` is known to decode without damage and in order: it may be skipped, which gives the
+    same frames sooner. Raises FootageError with the reason when the source cannot be opened.
     """
     with (
         open_source(source) as candidate,
@@ -329,6 +331,7 @@ def open_decoder(
             frame_rate=frame_rate,
             stall_seconds=stall_seconds,
             folder_frame_rate=folder_frame_rate,
+            sound_before=sound_before,
         ) as decoder,
     ):
         yield decoder
@@ -347,6 +350,7 @@ def decoding_of(
     frame_rate: float | None = None,
     stall_seconds: float = 30.0,
     folder_frame_rate: float | None = None,
+    sound_before: bool = False,
 ) -> Iterator[Decoder]:
     """Do the same as `open_decoder` for something that is open and must not be opened again."""
     job = {
@@ -360,6 +364,7 @@ def decoding_of(
         "frame_rate": frame_rate,
         "stall_seconds": stall_seconds,
         "folder_frame_rate": rate_of_folder(candidate, folder_frame_rate),
+        "sound_before": sound_before,
     }
     with tempfile.TemporaryFile() as messages:
         process = start_child(job, messages, candidate.descriptor)

@@ -67,12 +67,14 @@ def working_frames(
     grid_us: int | None = None,
     folder_frame_rate: float | None = None,
     stall_seconds: float = 30.0,
+    sound_before: bool = False,
 ) -> Iterator[WorkingFrame]:
     """Yield the undamaged frames with start_us <= pts < end_us, in order of time.
 
     From a source at least a third faster than `view.frame_rate`, the first frame at or after each
     tick of a grid that begins at `grid_us` (None: at `start_us`) is taken (a quarter of a native
-    step early counts as on time). Frames keep their own times. Raises FootageError when the source
+    step early counts as on time). Frames keep their own times. `sound_before`: as of
+    `open_decoder`. Raises FootageError when the source
     cannot be opened, or does not reach `end_us` because its decoder died or hung.
     """
     before: DecodedFrame | None = None
@@ -86,6 +88,7 @@ def working_frames(
         frame_rate=view.frame_rate,
         folder_frame_rate=folder_frame_rate,
         stall_seconds=stall_seconds,
+        sound_before=sound_before,
     ) as decoder:
         for frame in decoder:
             if frame.damaged:

@@ -5,7 +5,9 @@ Imported by the decoding child, so it imports nothing heavy.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter, deque
+from typing import ClassVar
 
 __all__ = ["MediaClock", "typical_step_us"]
 
@@ -46,27 +48,42 @@ class MediaClock:
       and time goes on from where it was.
     """
 
+    settled_frames: ClassVar[int] = _REMEMBERED_STEPS + 1
+    """After so many frames in order the clock is where it would be had it seen all before them."""
+
     def __init__(self, claimed_rate: float) -> None:
         sane = 0.01 <= claimed_rate <= 1000.0
         self._step_us = round(1e6 / claimed_rate) if sane else _DEFAULT_STEP_US
-        self._recent: deque[int] = deque(maxlen=_REMEMBERED_STEPS)
+        self._recent: deque[int] = deque()
+        self._ordered: list[int] = []
         self._steps: Counter[int] = Counter()
-        self._known = 0
         self._last_us: int | None = None
         self._shift_us = 0
+        self._skipped = False
         self._behind = 0
         self._behind_first_us = 0
         self._behind_base_us = 0
 
     @property
     def step_us(self) -> int:
-        """Typical time between the last frames, of 16 to 31; before the second one, as claimed."""
+        """Typical time between the last 32 frames; before the second one, as claimed."""
         return self._step_us
 
     @property
     def frame_rate(self) -> float:
         """Frames a second, typical of all so far; 0 when fewer than two were seen."""
         return round(1e6 / typical_step_us(self._steps), 3) if self._steps else 0.0
+
+    def claimed_us(self, time_us: int) -> int:
+        """Return what the container claims of the frame at a media time, once the first was
+        placed."""
+        return time_us - self._shift_us
+
+    def skip(self) -> None:
+        """Go on behind frames that are left out; those were in order."""
+        self._skipped = True
+        self._recent.clear()
+        self._ordered.clear()
 
     def place(self, claimed_us: int) -> tuple[int, bool]:
         """Return (media time, misplaced) of the next frame."""
@@ -78,6 +95,10 @@ class MediaClock:
         if claimed_us == 0:
             return self._advance(self._last_us + step_us, known=False), False
         time_us = claimed_us + self._shift_us
+        if self._skipped:
+            self._skipped = False
+            self._last_us = time_us
+            return time_us, False
         if time_us >= self._last_us:
             self._behind = 0
             return self._advance(max(time_us, self._last_us + 1), known=True), False
@@ -96,13 +117,22 @@ class MediaClock:
         assert self._last_us is not None
         if known:
             step_us = time_us - self._last_us
-            self._recent.append(step_us)
-            self._known += 1
-            # At first with every frame, later with every 16th: sorting costs more than decoding
-            # a small picture.
-            if self._known < _REMEMBERED_STEPS or self._known % 16 == 0:
-                self._step_us = max(1, round(typical_step_us(Counter(self._recent))))
+            self._remember(step_us)
             if step_us in self._steps or len(self._steps) < _REMEMBERED_VALUES:
                 self._steps[step_us] += 1
         self._last_us = time_us
         return time_us
+
+    def _remember(self, step_us: int) -> None:
+        self._recent.append(step_us)
+        insort(self._ordered, step_us)
+        if len(self._recent) > _REMEMBERED_STEPS:
+            self._ordered.pop(bisect_left(self._ordered, self._recent.popleft()))
+        self._step_us = max(1, round(_mean_near_median(self._ordered)))
+
+
+def _mean_near_median(ordered: list[int]) -> float:
+    """Do what `typical_step_us` does, for a few steps that are in order already."""
+    median = ordered[(len(ordered) - 1) // 2]
+    near = [step for step in ordered if abs(step - median) <= 0.2 * median]
+    return sum(near) / len(near)
