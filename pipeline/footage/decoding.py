@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ from pipeline.footage.frame_pipe import (
 from pipeline.footage.names import shown_name
 
 __all__ = [
+    "DecodeOptions",
     "DecodeReport",
     "DecodedFrame",
     "Decoder",
@@ -49,6 +50,7 @@ __all__ = [
     "open_decoder",
 ]
 
+_STALL_SECONDS = 30.0
 _MAX_CLAIMED_FRAMES = 2**40
 _MAX_JSON_BYTES = 1 << 16
 
@@ -295,76 +297,56 @@ class Decoder:
             filled += count
 
 
+class DecodeOptions(TypedDict, total=False):
+    """What is wanted of a source; without any, every frame as it is."""
+
+    size_px: tuple[int, int] | None
+    """(width, height) that frames are resized to, by area."""
+    grey: bool
+    pictures: bool
+    """False: images are empty."""
+    start_us: int
+    end_us: int | None
+    """Frames with start_us <= pts < end_us are given."""
+    frame_rate: float | None
+    """Frames of faster sources are left out, by a grid."""
+    grid_us: int | None
+    """Where the grid begins; None: at `start_us`."""
+    stall_seconds: float
+    folder_frame_rate: float | None
+    """Of a folder of pictures; None: the usual one."""
+    sound_before: bool
+    """Everything before `start_us` is known to decode without damage and in order: it may be
+    skipped, which gives the same frames sooner."""
+
+
 @contextmanager
-def open_decoder(
-    source: Path,
-    *,
-    size_px: tuple[int, int] | None = None,
-    grey: bool = False,
-    pictures: bool = True,
-    start_us: int = 0,
-    end_us: int | None = None,
-    grid_us: int | None = None,
-    frame_rate: float | None = None,
-    stall_seconds: float = 30.0,
-    folder_frame_rate: float | None = None,
-    sound_before: bool = False,
-) -> Iterator[Decoder]:
+def open_decoder(source: Path, **options: Unpack[DecodeOptions]) -> Iterator[Decoder]:
     """Open a video file or a folder of pictures for reading once; the child ends with the block.
 
-    Frames with start_us <= pts < end_us are given, resized to `size_px` (width, height) by area;
-    `frame_rate` leaves out frames of faster sources, by a grid that begins at `grid_us` (None: at
-    `start_us`). Without `pictures` images are empty. `sound_before` says that everything before
-    `start_us` is known to decode without damage and in order: it may be skipped, which gives the
-    same frames sooner. Raises FootageError with the reason when the source cannot be opened.
+    Raises FootageError with the reason when the source cannot be opened.
     """
-    with (
-        open_source(source) as candidate,
-        decoding_of(
-            candidate,
-            size_px=size_px,
-            grey=grey,
-            pictures=pictures,
-            start_us=start_us,
-            end_us=end_us,
-            grid_us=grid_us,
-            frame_rate=frame_rate,
-            stall_seconds=stall_seconds,
-            folder_frame_rate=folder_frame_rate,
-            sound_before=sound_before,
-        ) as decoder,
-    ):
+    with open_source(source) as candidate, decoding_of(candidate, **options) as decoder:
         yield decoder
 
 
 @contextmanager
-def decoding_of(
-    candidate: Candidate,
-    *,
-    size_px: tuple[int, int] | None = None,
-    grey: bool = False,
-    pictures: bool = True,
-    start_us: int = 0,
-    end_us: int | None = None,
-    grid_us: int | None = None,
-    frame_rate: float | None = None,
-    stall_seconds: float = 30.0,
-    folder_frame_rate: float | None = None,
-    sound_before: bool = False,
-) -> Iterator[Decoder]:
+def decoding_of(candidate: Candidate, **options: Unpack[DecodeOptions]) -> Iterator[Decoder]:
     """Do the same as `open_decoder` for something that is open and must not be opened again."""
+    start_us, grid_us = options.get("start_us", 0), options.get("grid_us")
+    stall_seconds = options.get("stall_seconds", _STALL_SECONDS)
     job = {
         "descriptor": candidate.descriptor,
-        "size_px": size_px,
-        "grey": grey,
-        "pictures": pictures,
+        "size_px": options.get("size_px"),
+        "grey": options.get("grey", False),
+        "pictures": options.get("pictures", True),
         "start_us": start_us,
-        "end_us": end_us,
+        "end_us": options.get("end_us"),
         "grid_us": start_us if grid_us is None else min(grid_us, start_us),
-        "frame_rate": frame_rate,
+        "frame_rate": options.get("frame_rate"),
         "stall_seconds": stall_seconds,
-        "folder_frame_rate": rate_of_folder(candidate, folder_frame_rate),
-        "sound_before": sound_before,
+        "folder_frame_rate": rate_of_folder(candidate, options.get("folder_frame_rate")),
+        "sound_before": options.get("sound_before", False),
     }
     with tempfile.TemporaryFile() as messages:
         process = start_child(job, messages, candidate.descriptor)
