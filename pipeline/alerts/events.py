@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from pipeline.alerts.sequential import SequentialTest
+from pipeline.alerts.sequential import SequentialTest, SumRule
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly, Place
 
@@ -21,6 +22,8 @@ _SELDOM_SECONDS = 1.5
 a second or more never do: seconds are then too short a measure for a pause."""
 _LONG_CLIP_SECONDS = 8.0
 """Clips as long as this are of a camera whose clips come seldom."""
+_ONE_SUM = "sequential_"
+"""Models stored before a policy could have several sums name the numbers of their one so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,13 +45,19 @@ class EventPolicy:
     merge_gap_seconds: float
     """Events that are nearer than this become one; where clips come seldom, so do events whose
     clips share footage."""
-    sequential_drift: float = 1.0
-    """The sequential test adds up what scores have above this; see pipeline.alerts.sequential."""
-    sequential_offset: float = 0.0
-    """Score that a sum of nearly nothing is worth."""
-    sequential_gain: float = 0.0
-    """Score that each score-second more is worth; 0 = no sequential test, as in models stored
-    before it."""
+    sums: tuple[SumRule, ...] = ()
+    """What scores are worth together; see pipeline.alerts.sequential. None: each stands alone."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> EventPolicy:
+        """Return the policy that `dataclasses.asdict` wrote, of models stored before it too."""
+        kept = {name: value for name, value in values.items() if not name.startswith(_ONE_SUM)}
+        sums = tuple(SumRule(**rule) for rule in values.get("sums", ()))
+        if values.get(_ONE_SUM + "gain"):
+            sums = (
+                SumRule(**{key: values[_ONE_SUM + key] for key in ("drift", "offset", "gain")}),
+            )
+        return cls(**{**kept, "sums": sums})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +101,7 @@ def join_anomalies(anomalies: Iterable[Anomaly], policy: EventPolicy) -> Iterato
     clip's own length). Raises ValueError when clips go back in time or change camera.
     """
     growing: _Growing | None = None
-    smoother, test = ScoreSmoother(policy), SequentialTest(policy)
+    smoother, test = ScoreSmoother(policy), SequentialTest(policy.sums)
     for anomaly in anomalies:
         score, step_seconds = smoother.after(anomaly)
         level = test.after(score, step_seconds)

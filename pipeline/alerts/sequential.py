@@ -3,18 +3,20 @@
 One clip in a hundred of normal operation scores 2, but not a hundred of them in a row. The sum of
 what scores have above a drift (CUSUM, Page 1954, Biometrika 41) grows as long as something goes on,
 and falls back in normal operation. What a sum is worth, as a score that normal operation reaches as
-seldom, is part of the policy.
+seldom, is part of the policy. A policy may have several sums: one above a low drift finds what is
+a little strange for long, one above a high drift what is rather strange for seconds.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pipeline.timebase import MICROSECONDS_PER_SECOND
 
-__all__ = ["SequentialRule", "SequentialTest", "excursions"]
+__all__ = ["SequentialTest", "SumRule", "excursions"]
 
 _FORGET_US = 1_000_000
 """After so long below the drift all is forgotten: what follows is another event."""
@@ -24,32 +26,57 @@ segment, and have to come out the same as from the whole stream."""
 _MILLIONTH = 1_000_000
 
 
-class SequentialRule(Protocol):
-    """The part of an event policy that the test needs."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SumRule:
+    """What a sum of scores is worth. Scores are -log10 p-values."""
 
-    @property
-    def sequential_drift(self) -> float:
-        """Score above which evidence is added up."""
+    drift: float
+    """Score above which evidence is added up."""
+    offset: float
+    """Score that a sum of nearly nothing is worth."""
+    gain: float
+    """Score that each score-second more is worth; > 0."""
 
-    @property
-    def sequential_offset(self) -> float:
-        """Score that a sum of nearly nothing is worth."""
+    def worth(self, score_seconds: float) -> float:
+        """Return the score that normal operation reaches as seldom as this sum."""
+        return self.offset + self.gain * score_seconds
 
-    @property
-    def sequential_gain(self) -> float:
-        """Score that each score-second more is worth; 0 = no sequential test."""
+    def seconds_to(self, worth: float, score: float) -> float:
+        """Return how long a score has to last for its sum to be worth so much; inf: for ever."""
+        if score <= self.drift:
+            return math.inf
+        return max(0.0, worth - self.offset) / (self.gain * (score - self.drift))
 
 
 class SequentialTest:
-    """Adds up the scores of one camera's clips, in order of time.
+    """Says what the scores of one camera's clips are worth together, in order of time."""
+
+    def __init__(self, rules: Sequence[SumRule]) -> None:
+        self._sums = [(rule, _Sum(rule.drift)) for rule in rules]
+
+    def after(self, score: float, step_seconds: float | None) -> float:
+        """Return the level at this clip: its score, or what a sum so far is worth if that is more.
+
+        `step_seconds`: since the clip before; None begins anew.
+        """
+        level = score
+        for rule, one in self._sums:
+            total = one.after(score, step_seconds)
+            if total:
+                level = max(level, rule.worth(total))
+        return level
+
+
+class _Sum:
+    """Adds up what scores have above a drift.
 
     The sum at a clip is the largest of all that end there and begin two minutes before at most.
     Sums are whole millionths of a score times microseconds: they are the same wherever the adding
     began.
     """
 
-    def __init__(self, rule: SequentialRule) -> None:
-        self._rule = rule
+    def __init__(self, drift: float) -> None:
+        self._drift = drift
         self._begin()
 
     def _begin(self) -> None:
@@ -57,21 +84,12 @@ class SequentialTest:
         self._lows: deque[tuple[int, int]] = deque([(0, 0)])
         """Moments at which a sum may begin, with the total there: the totals rise."""
 
-    @property
-    def sum(self) -> float:
-        """Score-seconds above the drift."""
-        return (self._total - self._lows[0][1]) / (_MILLIONTH * MICROSECONDS_PER_SECOND)
-
     def after(self, score: float, step_seconds: float | None) -> float:
-        """Return the level at this clip: its score, or what the sum so far is worth if that is
-        more.
-
-        `step_seconds`: since the clip before; None begins anew.
-        """
+        """Return the score-seconds above the drift at this clip."""
         if step_seconds is None:
             self._begin()
         step_us = round((step_seconds or 0.0) * MICROSECONDS_PER_SECOND)
-        above = round((score - self._rule.sequential_drift) * _MILLIONTH)
+        above = round((score - self._drift) * _MILLIONTH)
         self._now_us += step_us
         self._total += above * step_us
         while self._lows and self._lows[-1][1] >= self._total:
@@ -82,22 +100,18 @@ class SequentialTest:
         self._below_us = self._below_us + step_us if above < 0 else 0
         if self._below_us >= _FORGET_US:
             self._begin()
-        if self._rule.sequential_gain <= 0.0 or not self.sum:
-            return score
-        return max(score, self._rule.sequential_offset + self._rule.sequential_gain * self.sum)
+        return (self._total - self._lows[0][1]) / (_MILLIONTH * MICROSECONDS_PER_SECOND)
 
 
-def excursions(
-    steps: Iterable[tuple[float, float | None]], rule: SequentialRule
-) -> Iterator[float]:
-    """Yield the largest sum of every excursion above nothing, of (score, seconds since the clip
-    before) in order of time."""
-    test, largest = SequentialTest(rule), 0.0
+def excursions(steps: Iterable[tuple[float, float | None]], drift: float) -> Iterator[float]:
+    """Yield the largest sum above a drift of every excursion above nothing, of (score, seconds
+    since the clip before) in order of time."""
+    one, largest = _Sum(drift), 0.0
     for score, step_seconds in steps:
-        test.after(score, step_seconds)
-        if largest and (not test.sum or step_seconds is None):
+        total = one.after(score, step_seconds)
+        if largest and (not total or step_seconds is None):
             yield largest
             largest = 0.0
-        largest = max(largest, test.sum)
+        largest = max(largest, total)
     if largest:
         yield largest

@@ -234,7 +234,7 @@ def model_from_manifest(
         background_HW=background_HW,
         clip_stride=manifest["clip_stride"],
         statistic_tail=TailModel.from_dict(manifest["statistic_tail"]),
-        policy=EventPolicy(**summary["policy"]),
+        policy=EventPolicy.from_dict(summary["policy"]),
         tail=EventTail(**summary["tail"]),
         budget_per_day=summary["budget_per_day"],
         held_out_seconds=summary["held_out_seconds"],

@@ -74,7 +74,7 @@ def levels(
     """Return the smoothed scores, or what the scores so far are worth where that is more: what
     `join_anomalies` compares with the thresholds."""
     begins = _run_begins(start_us, end_us, policy)
-    test, found = SequentialTest(policy), np.empty(len(smoothed), dtype=np.float64)
+    test, found = SequentialTest(policy.sums), np.empty(len(smoothed), dtype=np.float64)
     for index, score in enumerate(smoothed):
         step = None
         if not begins[index]:

@@ -372,7 +372,7 @@ def _assemble(
             lighting=lighting_of(manifest, tensors),
         ),
         calibration=Calibration.from_dict(manifest["tails"], places),
-        policy=EventPolicy(**summary["policy"]),
+        policy=EventPolicy.from_dict(summary["policy"]),
         tail=EventTail(**summary["tail"]),
         budget_per_day=summary["budget_per_day"],
         held_out_seconds=summary["held_out_seconds"],

@@ -16,7 +16,7 @@ from pipeline.alerts.budget import (
     score_at_rate,
 )
 from pipeline.alerts.events import EventPolicy, ScoreSmoother, join_anomalies
-from pipeline.alerts.sequential import excursions
+from pipeline.alerts.sequential import SumRule, excursions
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.timebase import seconds as in_seconds
@@ -42,6 +42,8 @@ _NATURAL_SUMS = 5.0
 """The natural scale of sums counts as much as this many observed ones: nature knows less of them
 than of single clips."""
 
+_QUICK_DRIFTS = (1.5, 2.0, 2.5)
+"""Of the sum that finds what is rather strange for seconds: the one that is soonest is taken."""
 _SUMS_SHARE = 0.1
 """Of the alerts of single clips: how often normal operation may alert by a sum. Half of the budget
 for each raised the threshold of single clips by .3, and cost more faults than sums found."""
@@ -76,47 +78,81 @@ def fit_policy(
         minimum_seconds=0.0,
     )
     alone = fit_event_tail(_peaks(parts, probe), seconds / 86_400.0)
-    like = _with_sequential_test(probe, [*parts, *training], alone)
-    both = 1.0 + (_SUMS_SHARE if like.sequential_gain else 0.0)
-    tail = replace(alone, events_per_day=both * alone.events_per_day)
-    return policy_within(tail, budget_per_day, like=like), tail
+    with_sums = replace(alone, events_per_day=(1.0 + _SUMS_SHARE) * alone.events_per_day)
+    single = policy_within(with_sums, budget_per_day)
+    sums = _sums_of([*parts, *training], alone, single)
+    if not sums:
+        return policy_within(alone, budget_per_day), alone
+    return policy_within(with_sums, budget_per_day, like=replace(single, sums=sums)), with_sums
 
 
 def _peaks(parts: Iterable[Sequence[Anomaly]], policy: EventPolicy) -> list[float]:
     return [event.peak_score for part in parts for event in join_anomalies(part, policy)]
 
 
-def _with_sequential_test(
-    probe: EventPolicy, parts: Sequence[Sequence[Anomaly]], alone: EventTail
-) -> EventPolicy:
-    """Return the policy with what sums are worth: a score whose rate among the peaks of single
-    clips, times the share of sums, is the rate at which normal operation reaches the sum.
+def _sums_of(
+    parts: Sequence[Sequence[Anomaly]], alone: EventTail, single: EventPolicy
+) -> tuple[SumRule, ...]:
+    """Return what sums are worth; none where too little was watched to say.
 
-    Excursions of a sum have an exponential tail. Its scale is their mean, together with what it is
-    from nature where the score of one clip is a true -log10 p (such a score, as long as a clip
-    lasts, since clips overlap): the upper limit of it that so few excursions allow. Or what the
-    largest of them says, if that is more: of so many exponential numbers the largest is a harmonic
-    number of scales. Some scenes have a loiterer, and a sum there means little.
+    The drift that is best depends on the anomaly that it is to find (Page 1954), and on what normal
+    operation does for long: somebody who loiters is little above a low drift for half a minute, and
+    never above a high one. So there is a slow sum, and a quick one where one of them alerts sooner
+    of a score at which events open; they share what sums may alert.
     """
-    steps = [list(_steps_of(part, probe)) for part in parts]
-    watched_seconds = sum(step_seconds or 0.0 for part in steps for _, step_seconds in part)
-    if watched_seconds < _LEAST_WATCHED_SECONDS:
-        return probe
-    found = [size for part in steps for size in excursions(part, probe)]
+    steps = [list(_steps_of(part, single)) for part in parts]
+    if sum(step_seconds or 0.0 for part in steps for _, step_seconds in part) < (
+        _LEAST_WATCHED_SECONDS
+    ):
+        return ()
     lengths = [in_seconds(a.clip.end_us - a.clip.start_us) for part in parts for a in part]
     natural = NATURAL_SCALE * (median(lengths) if lengths else 1.0)
+
+    def soon(rule: SumRule) -> float:
+        return rule.seconds_to(single.alert_score, single.open_score)
+
+    doubt = _DOUBT / len(_QUICK_DRIFTS)  # the luckiest of them is taken
+    quick = min(
+        (
+            _sum_rule(steps, drift, alone, natural, doubt=doubt, share=_SUMS_SHARE / 2)
+            for drift in _QUICK_DRIFTS
+        ),
+        key=soon,
+    )
+    slow = _sum_rule(steps, _PROBE_SCORE, alone, natural, doubt=_DOUBT, share=_SUMS_SHARE / 2)
+    if soon(quick) < soon(slow):
+        return slow, quick
+    return (_sum_rule(steps, _PROBE_SCORE, alone, natural, doubt=_DOUBT, share=_SUMS_SHARE),)
+
+
+def _sum_rule(
+    steps: Sequence[Sequence[tuple[float, float | None]]],
+    drift: float,
+    alone: EventTail,
+    natural: float,
+    *,
+    doubt: float,
+    share: float,
+) -> SumRule:
+    """Return what sums above a drift are worth: a score whose rate among the peaks of single clips,
+    times `share`, is the rate at which normal operation reaches the sum.
+
+    Excursions of a sum have an exponential tail. Its scale is their mean, together with what it is
+    from nature where the score of one clip is a true -log10 p (`natural`: such a score, as long as
+    a clip lasts, since clips overlap): the upper limit of it that so few excursions allow. Or what
+    the largest of them says, if that is more: of so many exponential numbers the largest is a
+    harmonic number of scales. Some scenes have a loiterer, and a sum there means little.
+    """
+    found = [size for part in steps for size in excursions(part, drift)]
+    watched_seconds = sum(step_seconds or 0.0 for part in steps for _, step_seconds in part)
     mean = (sum(found) + _NATURAL_SUMS * natural) / (len(found) + _NATURAL_SUMS)
     # A sum of exponential numbers has a gamma distribution.
-    limit = mean * (len(found) + 1) / float(gammaincinv(len(found) + 1, _DOUBT))
+    limit = mean * (len(found) + 1) / float(gammaincinv(len(found) + 1, doubt))
     harmonic = sum(1.0 / number for number in range(1, len(found) + 1))
     scale = max(limit, max(found) / harmonic if found else 0.0)
     per_day = (len(found) + 3.0 / (1.0 + len(found) / 3.0)) / (watched_seconds / 86_400.0)
-    allowed = _SUMS_SHARE * alone.events_per_day
-    return replace(
-        probe,
-        sequential_offset=alone.threshold + alone.scale * math.log(allowed / per_day),
-        sequential_gain=alone.scale / scale,
-    )
+    offset = alone.threshold + alone.scale * math.log(share * alone.events_per_day / per_day)
+    return SumRule(drift=drift, offset=offset, gain=alone.scale / scale)
 
 
 def _steps_of(part: Sequence[Anomaly], policy: EventPolicy) -> Iterator[tuple[float, float | None]]:
@@ -130,7 +166,7 @@ def policy_within(
     """Return the policy whose alerts stay within a budget where events have this tail; ValueError
     for a budget <= 0.
 
-    `like`: a policy of the same camera, whose sequential test it has too; None: no such test.
+    `like`: a policy of the same camera, whose sums it has too; None: none.
     """
     alert_score = score_at_rate(tail, per_day)
     open_score = max(_PROBE_SCORE, _OPEN_SHARE * alert_score)
@@ -142,16 +178,25 @@ def _policy(
 ) -> EventPolicy:
     numbers = (open_score, close_score, alert_score)
     timing = (_SMOOTHING_SECONDS, _MINIMUM_SECONDS, _MERGE_GAP_SECONDS)
-    test = (like.sequential_offset, like.sequential_gain) if like else (0.0, 0.0)
+    sums = like.sums if like else ()
     return EventPolicy(
-        policy_id=content_id("policy", *(repr(number) for number in (*numbers, *timing, *test))),
+        policy_id=content_id("policy", *(repr(n) for n in (*numbers, *timing, *_named(sums)))),
         open_score=open_score,
         close_score=close_score,
         alert_score=alert_score,
         smoothing_seconds=_SMOOTHING_SECONDS,
         minimum_seconds=_MINIMUM_SECONDS,
         merge_gap_seconds=_MERGE_GAP_SECONDS,
-        sequential_drift=_PROBE_SCORE,
-        sequential_offset=test[0],
-        sequential_gain=test[1],
+        sums=sums,
     )
+
+
+def _named(sums: Sequence[SumRule]) -> Iterator[float]:
+    """Yield the numbers by which sums name their policy, the same as when there was at most one:
+    events of stored models keep their names."""
+    if not sums:
+        yield from (0.0, 0.0)
+    for rule in sums:
+        yield from (rule.offset, rule.gain)
+        if rule.drift != _PROBE_SCORE:
+            yield rule.drift

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from pipeline.alerts.alerts import Severity, alerts_from_events
 from pipeline.alerts.budget import EventTail
 from pipeline.alerts.events import Event, join_anomalies
+from pipeline.alerts.sequential import SumRule
 from pipeline.identity import content_id
 from tests.alerts_makers import MODEL, NOON, anomaly, clips, clips_at_rate, policy
 
@@ -129,7 +131,7 @@ def test_a_lone_clip_is_long_enough_where_clips_come_seldom_only() -> None:
 
 
 def test_what_adds_up_does_so_where_clips_come_seldom() -> None:
-    chosen = policy(sequential_drift=1.0, sequential_gain=0.1)
+    chosen = replace(policy(), sums=(SumRule(drift=1.0, offset=0.0, gain=0.1),))
     assert len(list(join_anomalies(clips_at_rate([2.5] * 20, 0.5), chosen))) == 1
 
 

@@ -1,6 +1,8 @@
 """Promise: what goes on for long is told though no clip of it is strange enough; noise never is."""
 
-from dataclasses import replace
+import json
+import math
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import numpy as np
@@ -9,68 +11,73 @@ from scipy.stats import norm
 
 from pipeline.alerts.budget import expected_per_day
 from pipeline.alerts.events import EventPolicy, join_anomalies
-from pipeline.alerts.sequential import SequentialTest, excursions
+from pipeline.alerts.sequential import SequentialTest, SumRule, excursions
+from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.policy import fit_policy, policy_within
 from tests.alerts_makers import NOON, clips, policy
 
-
-def rule(**changes: float) -> EventPolicy:
-    """Return a rule by which ten score-seconds are worth 10."""
-    fields = {"sequential_drift": 1.0, "sequential_offset": 0.0, "sequential_gain": 1.0}
-    return policy(**{**fields, **changes})
+TEN = SumRule(drift=1.0, offset=0.0, gain=1.0)
+"""Ten score-seconds are worth 10."""
 
 
-def levels(scores: list[float], chosen: EventPolicy, step: float = 0.5) -> list[float]:
-    test = SequentialTest(chosen)
+def levels(scores: list[float], *rules: SumRule, step: float = 0.5) -> list[float]:
+    test = SequentialTest(rules)
     return [
         round(test.after(score, step if index else None), 3) for index, score in enumerate(scores)
     ]
 
 
 def test_a_sum_grows_while_scores_are_above_the_drift_and_falls_while_they_are_below() -> None:
-    assert levels([2.0, 3.0, 3.0, 0.5], rule()) == [2.0, 3.0, 3.0, 1.75]
+    assert levels([2.0, 3.0, 3.0, 0.5], TEN) == [2.0, 3.0, 3.0, 1.75]
 
 
 def test_a_second_below_the_drift_forgets_everything() -> None:
     scores = [1.0, *[5.0] * 10, 0.5, 0.5, 0.5, 1.5]
-    assert levels(scores, rule())[-5:] == [20.0, 19.75, 0.5, 0.5, 1.5]
+    assert levels(scores, TEN)[-5:] == [20.0, 19.75, 0.5, 0.5, 1.5]
 
 
-def test_without_a_gain_a_level_is_its_score() -> None:
+def test_without_sums_a_level_is_its_score() -> None:
     scores = [0.0, 9.0, 2.0, 2.0, 0.0]
-    assert levels(scores, rule(sequential_gain=0.0)) == scores
+    assert levels(scores) == scores
+
+
+def test_the_sum_that_is_worth_most_counts() -> None:
+    quick = SumRule(drift=2.0, offset=-1.0, gain=4.0)
+    assert levels([1.5, 3.0, 4.0], quick) == [1.5, 3.0, 5.0]
+    assert levels([1.5, 1.5, 1.5, 1.5, 3.0, 4.0], TEN, quick) == [1.5, 1.5, 1.5, 1.5, 3.0, 5.0]
+    assert levels([2.0] * 9, TEN, quick)[-1] == 4.0
 
 
 def test_a_pause_begins_anew() -> None:
-    test = SequentialTest(rule())
+    test = SequentialTest([TEN])
     for _ in range(10):
         test.after(5.0, 0.5)
     assert test.after(2.0, None) == 2.0
-    assert test.sum == 0.0
+    assert test.after(0.0, 0.1) == 0.0
 
 
 def test_what_lies_more_than_two_minutes_back_does_not_count_wherever_adding_began() -> None:
     chance = np.random.default_rng(1)
     scores = np.round(1.1 + chance.uniform(-0.2, 0.9, 3000), 6).tolist()
-    whole, late = SequentialTest(rule()), SequentialTest(rule())
+    whole, late = SequentialTest([TEN]), SequentialTest([TEN])
     for index, score in enumerate(scores):
         level = whole.after(score, 0.1 if index else None)
         if index >= 700:
             part = late.after(score, 0.1 if index > 700 else None)
             # Two minutes after it began the later one has seen all that counts.
             assert index <= 1900 or part == level
-    assert 0.0 < whole.sum < 120.0 * 0.8
+    assert 2.0 < level < 120.0 * 0.8
 
 
 def test_the_largest_sum_of_every_excursion_counts_once() -> None:
     steps = [(1.0, None), (3.0, 1.0), (0.0, 1.0), (0.0, 1.0), (2.0, 1.0), (4.0, 1.0), (2.0, None)]
-    assert list(excursions(steps, rule())) == [2.0, 4.0]
+    assert list(excursions(steps, 1.0)) == [2.0, 4.0]
 
 
 def test_an_event_that_lasts_is_as_strange_as_all_of_it_and_shows_its_strangest_clip() -> None:
     scores = [0.0, *[2.0] * 4, 2.5, *[2.0] * 10, 0.0, 0.0, 0.0, 0.0, 0.0]
-    (event,) = join_anomalies(clips(scores), rule())
+    (event,) = join_anomalies(clips(scores), replace(policy(), sums=(TEN,)))
     assert event.peak_score == pytest.approx(15.5)
     assert event.peak_utc == NOON + timedelta(seconds=5)
     assert event.start_utc == NOON + timedelta(seconds=3)  # the sum reaches the opening score 3
@@ -91,7 +98,7 @@ def normal(minutes: float, seed: int) -> list[Anomaly]:
 def test_normal_operation_keeps_the_budget_with_the_test_too(seed: int) -> None:
     minutes = 60.0
     chosen, tail = fit_policy([normal(10.0, seed)], seconds=600.0, budget_per_day=24.0)
-    assert chosen.sequential_gain > 0.0
+    assert chosen.sums
     fresh = list(join_anomalies(normal(minutes, seed + 100), chosen))
     alerts = [event for event in fresh if event.peak_score >= chosen.alert_score]
     # 24 a day are one in this hour; 5 or more would come once in 270 such hours.
@@ -105,14 +112,14 @@ def test_a_weak_fault_of_ten_seconds_is_an_alert_only_with_the_test() -> None:
     (event,) = join_anomalies(weak, chosen)
     assert event.peak_score >= chosen.alert_score
     without = policy_within(tail, 1.0)
-    assert without.sequential_gain == 0.0
+    assert without.sums == ()
     assert all(e.peak_score < without.alert_score for e in join_anomalies(weak, without))
 
 
 def test_a_policy_of_another_budget_keeps_its_test() -> None:
     chosen, tail = fit_policy([normal(5.0, 4)], seconds=300.0, budget_per_day=1.0)
     other = policy_within(tail, 5.0, like=chosen)
-    assert other.sequential_gain == chosen.sequential_gain
+    assert other.sums == chosen.sums
     assert other.policy_id != policy_within(tail, 5.0).policy_id
     assert replace(other, policy_id="") != replace(policy_within(tail, 5.0), policy_id="")
 
@@ -123,12 +130,12 @@ ONCE = [*QUIET, *BRIEF, *QUIET]
 
 
 def gain(held_out: list[float], training: list[float] | None = None, *, step: float = 0.1) -> float:
-    """Return what a score-second is worth."""
+    """Return what a score-second above the lowest drift is worth."""
     parts = [clips(training, step_seconds=step)] if training else []
     policy, _ = fit_policy(
         [clips(held_out, step_seconds=0.1)], parts, seconds=60.0, budget_per_day=1.0
     )
-    return policy.sequential_gain
+    return policy.sums[0].gain if policy.sums else 0.0
 
 
 def test_who_loiters_in_training_footage_makes_a_sum_worth_less() -> None:
@@ -146,3 +153,54 @@ def test_less_than_two_minutes_say_nothing_of_what_goes_on_for_long() -> None:
     assert gain(ONCE * 8, ONCE * 8) > 0.0
     # Training clips that lie far apart are no footage that was watched.
     assert gain(ONCE * 14, ONCE, step=30.0) == 0.0
+
+
+def test_what_is_rather_strange_for_seconds_is_told_sooner_where_someone_loiters() -> None:
+    loiterer = [*QUIET, *[1.8] * 100, *QUIET]
+    once = [*QUIET, *[2.6] * 3, *QUIET]
+    chosen, _ = fit_policy(
+        [clips(once * 40, step_seconds=0.1)],
+        [clips(loiterer * 4, step_seconds=0.1)],
+        seconds=340.0,
+        budget_per_day=1.0,
+    )
+    slow, quick = chosen.sums
+    assert slow.drift == 1.0 < quick.drift < chosen.open_score
+    score = chosen.open_score
+    assert 2.0 * quick.seconds_to(chosen.alert_score, score) < slow.seconds_to(
+        chosen.alert_score, score
+    )
+    # The loiterer himself is no alert.
+    again = clips(loiterer, step_seconds=0.1)
+    assert all(e.peak_score < chosen.alert_score for e in join_anomalies(again, chosen))
+
+
+def test_a_sum_below_its_drift_never_comes() -> None:
+    assert TEN.seconds_to(9.0, 1.0) == math.inf
+    assert TEN.seconds_to(9.0, 4.0) == 3.0
+
+
+def test_a_policy_of_one_sum_is_read_from_models_stored_before() -> None:
+    chosen = replace(policy(), sums=(SumRule(drift=1.0, offset=-0.5, gain=0.2),))
+    stored = {key: value for key, value in asdict(chosen).items() if key != "sums"}
+    before = {"sequential_drift": 1.0, "sequential_offset": -0.5, "sequential_gain": 0.2}
+    assert EventPolicy.from_dict({**stored, **before}) == chosen
+    assert EventPolicy.from_dict({**stored, **before, "sequential_gain": 0.0}).sums == ()
+    assert EventPolicy.from_dict(stored).sums == ()
+    assert EventPolicy.from_dict(json.loads(json.dumps(asdict(chosen)))) == chosen
+
+
+def test_events_of_models_stored_before_keep_their_names() -> None:
+    _, tail = fit_policy([normal(5.0, 4)], seconds=300.0, budget_per_day=1.0)
+    one = replace(policy(), sums=(SumRule(drift=1.0, offset=-0.5, gain=0.2),))
+    numbers = [policy_within(tail, 1.0)]
+    named = [chosen.policy_id for chosen in (policy_within(tail, 1.0, like=one), *numbers)]
+    expected = [
+        content_id("policy", *map(repr, (*thresholds(numbers[0]), 0.0, 0.3, 3.0, *test)))
+        for test in ((-0.5, 0.2), (0.0, 0.0))
+    ]
+    assert named == expected
+
+
+def thresholds(chosen: EventPolicy) -> tuple[float, float, float]:
+    return chosen.open_score, chosen.close_score, chosen.alert_score

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.alerts.events import EventPolicy, join_anomalies
+from pipeline.alerts.sequential import SumRule
 from pipeline.footage.segments import Segment
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.joining import join_around
@@ -127,7 +128,11 @@ def test_what_adds_up_for_longer_than_joining_looks_back_is_the_same(
     store: SqlStore, gain: float, opens: bool
 ) -> None:
     summing = replace(
-        POLICY, smoothing_seconds=0.0, open_score=2.0, close_score=1.6, sequential_gain=gain
+        POLICY,
+        smoothing_seconds=0.0,
+        open_score=2.0,
+        close_score=1.6,
+        sums=(SumRule(drift=1.0, offset=0.0, gain=gain),),
     )
     chance = np.random.default_rng(0)
     streams = {}
