@@ -20,6 +20,8 @@ from typing import Any
 
 import httpx
 import pytest
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 
 __all__ = ["Started", "environment", "server", "wait_for"]
 
@@ -106,4 +108,13 @@ def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
         wait_for("server", lambda: answers(url), process, 120)
         yield url
     finally:
+        _end_services_of_flows()
         process.stop()
+
+
+def _end_services_of_flows() -> None:
+    """End what Prefect began beside flows of this process: without their server these threads try
+    again after random pauses for as long as the process lives, and hypothesis takes a draw from
+    the global random for a fault of the test that it runs."""
+    for service in (EventsWorker, APILogWorker):
+        service.drain_all(timeout=10, at_exit=False)
