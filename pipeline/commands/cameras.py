@@ -11,8 +11,9 @@ import typer
 
 from pipeline.camera import Camera, ClockSource
 from pipeline.commands.examples import texts_of
+from pipeline.commands.moments import parse_moment
 from pipeline.commands.output import Format, in_utc, print_line, print_rows
-from pipeline.commands.shell import opened_site, parse_moment, user_name
+from pipeline.commands.shell import opened_site, user_name
 from pipeline.zones.zone import Zone as CameraZone
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands.moments import parse_range, zone_of
 from pipeline.commands.output import print_line
-from pipeline.commands.shell import opened_site, parse_moment
+from pipeline.commands.shell import opened_site
 
 __all__ = ["export"]
 
@@ -33,14 +34,15 @@ def export(
     with opened_site(context) as site:
         if format not in list(ExportFormat):
             raise SettingsError(f"--format {format!r}: use one of {', '.join(ExportFormat)}")
-        zone, now = site.store.camera(camera).timezone if camera else "UTC", site.clock.now_utc()
+        zone, now = zone_of(site, camera), site.clock.now_utc()
+        start, end = parse_range(since, until, timezone=zone, now_utc=now)
         rows = export_view(
             site,
             view,
             ExportFormat(format),
             out,
             camera=camera,
-            since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
-            until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
+            since=start,
+            until=end,
         )
     print_line(f"wrote {out} ({rows} rows of {view})")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.moments import parse_moment, parse_range
 from pipeline.commands.options import Cameras, Seed
 from pipeline.commands.output import print_line, progress_lines
-from pipeline.commands.shell import chosen_cameras, for_each_camera, opened_site, parse_moment
+from pipeline.commands.shell import chosen_cameras, for_each_camera, opened_site
 from pipeline.errors import ModelError, SettingsError
 from pipeline.reports.period import PeriodKind
 
@@ -81,6 +82,7 @@ def train(
 
         def one(name: str) -> None:
             zone, now = site.store.camera(name).timezone, site.clock.now_utc()
+            start, end = parse_range(since, until, timezone=zone, now_utc=now)
             record = train_camera(
                 site,
                 name,
@@ -88,8 +90,8 @@ def train(
                 seed=seed,
                 effort=effort,
                 start_from=start_from,
-                since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
-                until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
+                since=start,
+                until=end,
                 progress=progress,
             )
             print_line(f"{name}: model {record.model_id[:12]} ({record.preset}) is active")
@@ -190,10 +192,6 @@ def _ranged_report(
     from pipeline.reports.span import report_span
 
     zone, now = site.store.camera(name).timezone, site.clock.now_utc()
-    start, end = report_span(
-        site,
-        name,
-        since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
-        until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
-    )
+    start, end = parse_range(since, until, timezone=zone, now_utc=now)
+    start, end = report_span(site, name, since=start, until=end)
     return write_camera_report(site, name, since=start, until=end, language=language)

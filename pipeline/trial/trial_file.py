@@ -114,8 +114,14 @@ def start_trial(site: Site, trial: Trial) -> Path:
 def add_noticed(site: Site, trial: Trial, alert_id: str, noticed_utc: datetime) -> Trial:
     """Note in the file of a trial when people noticed what an alert showed; return the trial.
 
-    Only the end of the file grows: what a person wrote into it stays as it is.
+    Only the end of the file grows: what a person wrote into it stays as it is. SettingsError for a
+    moment that is still to come.
     """
+    if noticed_utc > site.clock.now_utc():
+        raise SettingsError(
+            f"trial {trial.name}: {noticed_utc:%Y-%m-%dT%H:%M:%SZ} is still to come; say when "
+            "people noticed it"
+        )
     path = trial_path(site, trial.name)
     item = Noticed(alert_id=alert_id, noticed_utc=require_utc(noticed_utc))
     lines = ("", "[[noticed]]", *_values(item))

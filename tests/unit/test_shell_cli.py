@@ -17,8 +17,8 @@ import pytest
 
 from pipeline.assembly import open_site
 from pipeline.cli import main
+from pipeline.commands.moments import parse_moment
 from pipeline.commands.output import Format, csv_cell, in_utc, in_zone, plain, print_rows
-from pipeline.commands.shell import parse_moment
 from pipeline.errors import CameraError, SettingsError
 from pipeline.zones.polygon import parse_polygon
 
