@@ -16,6 +16,7 @@ from pipeline.errors import SettingsError
 from pipeline.notification.configuration import NotifyTable
 from pipeline.notification.rules import DEFAULT_RULES, Rules
 from pipeline.recording.configuration import RecordTable
+from pipeline.site_folder import check_site_folder
 
 __all__ = ["SETTINGS_FILE", "Settings", "load_settings"]
 
@@ -120,12 +121,7 @@ def load_settings(folder: Path) -> Settings:
     the message: one of them may be a secret.
     """
     path = folder / SETTINGS_FILE
-    values: dict[str, Any] = {}
-    if path.exists():
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(f"{path}: not TOML ({error}); correct it") from error
+    values = _values_of(path)
     try:
         # The environment wins over the file, as operators expect of a container.
         environment = Settings()
@@ -136,9 +132,30 @@ def load_settings(folder: Path) -> Settings:
             f"{_place(item['loc'])}: {_what(item['type'], item['msg'])}" for item in error.errors()
         )
         # `from None`: pydantic's own text repeats the value.
-        raise SettingsError(f"{path} or KIZASHI_*: {problems}") from None
+        raise SettingsError(
+            f"{path} or KIZASHI_*: {problems}; correct it (docs/settings.md)"
+        ) from None
     except EnvironmentProblem as error:
         raise SettingsError(f"KIZASHI_*: {error}; it must be JSON") from None
+
+
+def _values_of(path: Path) -> dict[str, Any]:
+    """Return what a file of settings says; nothing when there is none."""
+    check_site_folder(path.parent)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error.strerror}); make it a file that this user may read"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{path} is not UTF-8 (byte {error.start + 1}); save it as UTF-8"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not TOML ({error}); correct it") from error
 
 
 def _place(location: tuple[int | str, ...]) -> str:

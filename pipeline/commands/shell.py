@@ -14,6 +14,7 @@ import typer
 
 from pipeline.commands.output import print_failure
 from pipeline.errors import CameraError, FootageError, LeaseHeld, ModelError, SettingsError
+from pipeline.site_folder import check_site_folder
 
 if TYPE_CHECKING:
     from pipeline.assembly import Site
@@ -51,6 +52,7 @@ def opened_site(context: typer.Context) -> Iterator[Site]:
     from pipeline.assembly import open_site
 
     folder = site_folder(context)
+    check_site_folder(folder)
     known = any((folder / name).exists() for name in _SITE_FILES)
     # Opening makes a database. In a folder that is no site that would hide a wrong --site.
     if not known and "KIZASHI_DATABASE_URL" not in os.environ:
