@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.examples import texts_of
+from pipeline.commands.options import check_out_file
 from pipeline.commands.output import Format, in_utc, print_line, print_rows, progress_lines
 from pipeline.commands.shell import chosen_cameras, opened_site, user_name
 
@@ -210,6 +211,7 @@ def export(
     """
     from pipeline.distillation.distil_camera import export_model
 
+    check_out_file(out)
     with opened_site(context) as site, progress_lines() as progress:
         path = export_model(site, model, out, int8=int8, progress=progress)
     print_line(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
