@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentProblem
 
@@ -15,6 +16,7 @@ from pipeline.accounts.oidc_table import OidcTable
 from pipeline.errors import SettingsError
 from pipeline.notification.configuration import NotifyTable
 from pipeline.notification.rules import DEFAULT_RULES, Rules
+from pipeline.plain_words import in_words
 from pipeline.recording.configuration import RecordTable
 from pipeline.site_folder import check_site_folder
 
@@ -128,9 +130,7 @@ def load_settings(folder: Path) -> Settings:
         given = {name: getattr(environment, name) for name in environment.model_fields_set}
         return Settings(**{**values, **given})
     except ValidationError as error:
-        problems = "; ".join(
-            f"{_place(item['loc'])}: {_what(item['type'], item['msg'])}" for item in error.errors()
-        )
+        problems = "; ".join(f"{_place(item['loc'])}: {_what(item)}" for item in error.errors())
         # `from None`: pydantic's own text repeats the value.
         raise SettingsError(
             f"{path} or KIZASHI_*: {problems}; correct it (docs/settings.md)"
@@ -170,7 +170,7 @@ def _place(location: tuple[int | str, ...]) -> str:
     return f"[[notify]] {int(location[1]) + 1}{kind}" + (f": {rest}" if rest else "")
 
 
-def _what(kind: str, message: str) -> str:
-    if kind.startswith("union_tag"):
+def _what(error: ErrorDetails) -> str:
+    if error["type"].startswith("union_tag"):
         return "kind must be file, webhook, email, mqtt or prefect"
-    return message.removeprefix("Value error, ")
+    return in_words(error)

@@ -20,6 +20,7 @@ from tomlkit.exceptions import TOMLKitError
 from pipeline.assembly import Site
 from pipeline.errors import SettingsError
 from pipeline.files import write_bytes
+from pipeline.plain_words import in_words
 from pipeline.timebase import require_utc
 from pipeline.trial.trial import Assumptions, Noticed, QualityBar, Trial
 
@@ -95,7 +96,7 @@ def new_trial(
         )
     except ValidationError as error:
         item = error.errors()[0]
-        raise SettingsError(f"trial of {camera}: {item['loc'][-1]}: {item['msg']}") from error
+        raise SettingsError(f"trial of {camera}: {item['loc'][-1]}: {in_words(item)}") from error
 
 
 def start_trial(site: Site, trial: Trial) -> Path:
@@ -198,7 +199,7 @@ def _checked(values: dict[str, Any], path: Path) -> Trial:
         return Trial(**values)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            f"{'.'.join(str(part) for part in item['loc'])}: {in_words(item)}"
             for item in error.errors()
         )
         raise SettingsError(f"{path}: {problems}") from error

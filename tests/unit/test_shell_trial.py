@@ -99,7 +99,7 @@ def test_start_takes_the_cameras_own_budget_and_the_footage_there_is(
         (("start", "line-1", "--least-precision", "2"), "least_precision"),
         (("status",), "kizashi trial start"),
         (("report", "large"), "no trial 'large'"),
-        (("noticed", "abc", "2026-03-02"), "no alert 'abc'"),
+        (("noticed", "abc", "2026-03-02"), "'abc' is too short to name an alert"),
     ],
 )
 def test_what_is_wrong_is_one_line(kizashi: Run, arguments: tuple[str, ...], said: str) -> None:
