@@ -47,6 +47,7 @@ from pipeline.errors import (
     StoreUnavailable,
 )
 from pipeline.masking import masked
+from pipeline.plain_words import in_words
 
 __all__ = ["create_app"]
 
@@ -128,7 +129,7 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def not_valid(request: Request, error: RequestValidationError) -> Response:
-        parts = [f"{item['loc'][-1]}: {item['msg']}" for item in error.errors()]
+        parts = [f"{item['loc'][-1]}: {in_words(item)}" for item in error.errors()]
         return _said(request, 422, "; ".join(parts))
 
     @app.exception_handler(Exception)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from prefect.settings import PREFECT_API_URL
 
-from flows.deployments import server_url
 from pipeline.errors import SettingsError
 from pipeline.masking import masked
 
@@ -17,6 +16,8 @@ def prefect_answer() -> tuple[str, str | None] | None:
     url = PREFECT_API_URL.value()
     if not url:
         return None
+    from flows.deployments import server_url  # with every flow: only for a server
+
     try:
         server_url()
     except SettingsError as error:

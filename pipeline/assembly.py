@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.camera import Camera
+from pipeline.errors import SettingsError
 from pipeline.settings import Settings, load_settings
+from pipeline.site_folder import check_site_folder
 from pipeline.store.contract import Store
 from pipeline.timebase import Clock, SystemClock
 
@@ -58,7 +60,14 @@ def open_site(folder: Path | None = None, *, clock: Clock | None = None) -> Site
     from pipeline.store.sql import open_store
 
     place = (folder or Path.cwd()).resolve()
-    place.mkdir(parents=True, exist_ok=True)
+    check_site_folder(place)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{place} cannot be made ({error.strerror}); give this user the right to, or choose "
+            "another --site"
+        ) from error
     settings = load_settings(place)
     store = open_store(store_url(place, settings))
     return Site(folder=place, settings=settings, store=store, clock=clock or SystemClock())

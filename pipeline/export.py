@@ -11,11 +11,11 @@ from typing import Any
 
 from pipeline.assembly import Site
 from pipeline.csv_text import harmless_text
-from pipeline.errors import KizashiError
+from pipeline.errors import KizashiError, SettingsError
 from pipeline.files import replace_file
 from pipeline.store.contract import ViewColumn
 
-__all__ = ["ExportFormat", "export_view"]
+__all__ = ["ExportFormat", "export_format", "export_view"]
 
 Batches = Iterable[Sequence[tuple[Any, ...]]]
 
@@ -25,6 +25,23 @@ class ExportFormat(StrEnum):
 
     CSV = "csv"
     PARQUET = "parquet"
+
+
+def export_format(out: Path, asked: str | None) -> ExportFormat:
+    """Return the format that is asked for, or with None that of the ending of a file; SettingsError
+    when there is no such format, and when the ending says another one."""
+    known = ", ".join(ExportFormat)
+    if asked is not None and asked not in list(ExportFormat):
+        raise SettingsError(f"--format {asked!r}: use one of {known}")
+    ending = out.suffix.lower().removeprefix(".")
+    of_ending = ExportFormat(ending) if ending in list(ExportFormat) else None
+    if asked is None and of_ending is None:
+        raise SettingsError(
+            f"--out {out}: its ending is that of no format; give .csv or .parquet, or --format"
+        )
+    if asked is not None and of_ending not in (None, asked):
+        raise SettingsError(f"--out {out} ends otherwise than --format {asked}; give one of them")
+    return of_ending if asked is None and of_ending else ExportFormat(asked or ending)
 
 
 def export_view(

@@ -60,7 +60,8 @@ def _own_temporary(path: Path) -> tuple[Path, int]:
         try:
             handle = os.open(temporary, flags, 0o600)
         except PermissionError:
-            temporary.unlink()  # left by another user; where the folder is ours, it may go
+            # Left by another user; where the folder is ours, it may go.
+            temporary.unlink(missing_ok=True)
             handle = os.open(temporary, flags, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX)
         if _lies_at(temporary, handle):

@@ -6,10 +6,13 @@ import hashlib
 import json
 from typing import Any
 
-__all__ = ["content_id", "digest_of"]
+__all__ = ["SHORTEST_BEGINNING", "content_id", "digest_of", "too_short"]
 
 # ASCII unit separator: it does not occur in the parts, so ("a", "bc") is not ("ab", "c").
 _SEPARATOR = b"\x1f"
+
+SHORTEST_BEGINNING = 6
+"""Characters of a name that may stand for all of it, when nothing else begins so."""
 
 
 def content_id(kind: str, *parts: str | int) -> str:
@@ -28,3 +31,12 @@ def digest_of(value: Any) -> str:
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def too_short(what: str, beginning: str, command: str) -> str:
+    """Return why the beginning of a name is no good: `what` as in "an alert", `command` lists
+    them."""
+    return (
+        f"{beginning!r} is too short to name {what}; give at least the first "
+        f"{SHORTEST_BEGINNING} characters, as listed by: {command}"
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from scipy.special import gammaincinv
-
 __all__ = ["poisson_interval"]
 
 _CONFIDENCE = 0.95
@@ -16,6 +14,8 @@ def poisson_interval(count: float, exposure: float) -> tuple[float, float]:
     A mean count over several seeds need not be whole; the gamma quantiles hold for it too.
     """
     edge = (1.0 - _CONFIDENCE) / 2.0
+    from scipy.special import gammaincinv  # slow to import: only once it is needed
+
     # The gamma quantile of scipy.stats, which takes seconds to import.
     low = float(gammaincinv(count, edge)) if count > 0 else 0.0
     return low / exposure, float(gammaincinv(count + 1.0, 1.0 - edge)) / exposure

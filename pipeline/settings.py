@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentProblem
 
@@ -15,7 +16,9 @@ from pipeline.accounts.oidc_table import OidcTable
 from pipeline.errors import SettingsError
 from pipeline.notification.configuration import NotifyTable
 from pipeline.notification.rules import DEFAULT_RULES, Rules
+from pipeline.plain_words import in_words
 from pipeline.recording.configuration import RecordTable
+from pipeline.site_folder import check_site_folder
 
 __all__ = ["SETTINGS_FILE", "Settings", "load_settings"]
 
@@ -120,25 +123,39 @@ def load_settings(folder: Path) -> Settings:
     the message: one of them may be a secret.
     """
     path = folder / SETTINGS_FILE
-    values: dict[str, Any] = {}
-    if path.exists():
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(f"{path}: not TOML ({error}); correct it") from error
+    values = _values_of(path)
     try:
         # The environment wins over the file, as operators expect of a container.
         environment = Settings()
         given = {name: getattr(environment, name) for name in environment.model_fields_set}
         return Settings(**{**values, **given})
     except ValidationError as error:
-        problems = "; ".join(
-            f"{_place(item['loc'])}: {_what(item['type'], item['msg'])}" for item in error.errors()
-        )
+        problems = "; ".join(f"{_place(item['loc'])}: {_what(item)}" for item in error.errors())
         # `from None`: pydantic's own text repeats the value.
-        raise SettingsError(f"{path} or KIZASHI_*: {problems}") from None
+        raise SettingsError(
+            f"{path} or KIZASHI_*: {problems}; correct it (docs/settings.md)"
+        ) from None
     except EnvironmentProblem as error:
         raise SettingsError(f"KIZASHI_*: {error}; it must be JSON") from None
+
+
+def _values_of(path: Path) -> dict[str, Any]:
+    """Return what a file of settings says; nothing when there is none."""
+    check_site_folder(path.parent)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error.strerror}); make it a file that this user may read"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{path} is not UTF-8 (byte {error.start + 1}); save it as UTF-8"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not TOML ({error}); correct it") from error
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -153,7 +170,7 @@ def _place(location: tuple[int | str, ...]) -> str:
     return f"[[notify]] {int(location[1]) + 1}{kind}" + (f": {rest}" if rest else "")
 
 
-def _what(kind: str, message: str) -> str:
-    if kind.startswith("union_tag"):
+def _what(error: ErrorDetails) -> str:
+    if error["type"].startswith("union_tag"):
         return "kind must be file, webhook, email, mqtt or prefect"
-    return message.removeprefix("Value error, ")
+    return in_words(error)

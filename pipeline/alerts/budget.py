@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv
 
 __all__ = [
     "NATURAL_SCALE",
@@ -137,6 +136,8 @@ def _is_exceeded(tail: EventTail, peaks: NDArray[np.float64], days: float) -> bo
     """Return whether peaks that came three times or more came too often for this tail to be
     true."""
     numbers = np.arange(_RECURRING, int(np.count_nonzero(peaks > tail.threshold)) + 1)
+    from scipy.special import gammaincinv  # slow to import, and every command reads this file
+
     least = gammaincinv(numbers, _DOUBT)
     expected = [expected_per_day(tail, float(peaks[number - 1])) * days for number in numbers]
     return bool(np.any(np.asarray(expected) < least))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import cv2
 import numpy as np
 
 from pipeline.camera import Polygon
@@ -39,6 +38,8 @@ def covered_pixels(
     height_px: int, width_px: int, masks: tuple[Polygon, ...]
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return covered_HW: True where a mask touches a pixel."""
+    import cv2  # the command line reads this file long before anybody needs a picture
+
     covered = np.zeros((height_px, width_px), np.uint8)
     for polygon in masks:
         corners = [(round(x * width_px), round(y * height_px)) for x, y in polygon]

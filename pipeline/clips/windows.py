@@ -7,15 +7,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.footage.frames import WorkingFrame
 from pipeline.footage.segments import Segment
 from pipeline.identity import content_id
 from pipeline.stopwatch import stage
 from pipeline.timebase import shift_utc
+
+if TYPE_CHECKING:
+    from pipeline.footage.frames import WorkingFrame
 
 __all__ = ["Clip", "Window", "windows"]
 

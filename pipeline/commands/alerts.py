@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.commands.moments import parse_range, zone_of
 from pipeline.commands.output import (
     Format,
     in_utc,
@@ -15,7 +15,7 @@ from pipeline.commands.output import (
     print_rows,
     progress_lines,
 )
-from pipeline.commands.shell import opened_site, parse_moment, user_name
+from pipeline.commands.shell import opened_site, user_name
 
 if TYPE_CHECKING:
     from pipeline.alerts.alerts import Alert
@@ -67,10 +67,8 @@ def alerts(
     """
     with opened_site(context) as site:
         zones = {known.name: known.timezone for known in site.store.cameras()}
-        zone = site.store.camera(camera).timezone if camera else "UTC"
-        start: datetime | None = None
-        if since:
-            start = parse_moment(since, timezone=zone, now_utc=site.clock.now_utc())
+        zone, now = zone_of(site, camera), site.clock.now_utc()
+        start, _ = parse_range(since, None, timezone=zone, now_utc=now)
         found = site.store.alerts(camera, start, None)
         rows = [_row(site, alert, zones[alert.camera], format) for alert in found]
     print_rows(_COLUMNS, rows, format)
@@ -162,10 +160,7 @@ def what_if(
 
     with opened_site(context) as site, progress_lines() as progress:
         known, now = site.store.camera(camera), site.clock.now_utc()
-        start, end = (
-            parse_moment(text, timezone=known.timezone, now_utc=now) if text else None
-            for text in (since, until)
-        )
+        start, end = parse_range(since, until, timezone=known.timezone, now_utc=now)
         found = compare(
             site, camera, budget or (), model=model, since=start, until=end, progress=progress
         )

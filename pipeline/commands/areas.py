@@ -11,7 +11,7 @@ from pipeline.commands.cameras import Name, cameras_app
 from pipeline.commands.examples import texts_of
 from pipeline.commands.output import Format, print_line, print_rows
 from pipeline.commands.shell import opened_site, user_name
-from pipeline.errors import CameraError
+from pipeline.errors import CameraError, SettingsError
 from pipeline.zones.polygon import Polygon, parse_polygon
 from pipeline.zones.zone import Zone, ZoneKind
 
@@ -58,6 +58,10 @@ def mask(
     A mask is a polygon in shares of the picture's width and height. Places at a mask that changed
     are not scored until the camera is trained again: its model knows it with the masks of before.
     """
+    if called and not polygon:
+        raise SettingsError("--name is that of a new mask; give its --polygon too")
+    if confirm and not (polygon or remove or clear):
+        raise SettingsError("--confirm is of a change; give --polygon, --remove or --clear too")
     with opened_site(context) as site:
         areas = _areas(site, name)
         if not (polygon or remove or clear or stored):
@@ -111,6 +115,10 @@ def zone(
     own; in one of kind closed every event is an alert within its hours. All of it is learnt and
     scored; what is not named of a zone that there is stays as it is.
     """
+    of_one = {"--kind": kind, "--polygon": polygon, "--budget": budget, "--hours": hours}
+    given = [option for option, value in of_one.items() if value is not None]
+    if given and add is None:
+        raise SettingsError(f"{given[0]} is of one zone; name it with --add, new or known")
     with opened_site(context) as site:
         areas = _areas(site, name)
         if add is None and not remove:

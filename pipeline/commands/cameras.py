@@ -11,8 +11,10 @@ import typer
 
 from pipeline.camera import Camera, ClockSource
 from pipeline.commands.examples import texts_of
+from pipeline.commands.moments import parse_moment
 from pipeline.commands.output import Format, in_utc, print_line, print_rows
-from pipeline.commands.shell import opened_site, parse_moment, user_name
+from pipeline.commands.shell import opened_site, user_name
+from pipeline.errors import SettingsError
 from pipeline.zones.zone import Zone as CameraZone
 
 if TYPE_CHECKING:
@@ -51,9 +53,13 @@ def _given(**options: Any) -> dict[str, Any]:
     return {names.get(key, key): value for key, value in options.items() if value is not None}
 
 
-def _start(site: Site, text: str | None, zone: str | None) -> datetime | None:
+def _start(
+    site: Site, text: str | None, zone: str | None, clock: ClockSource | None
+) -> datetime | None:
     if text is None:
         return None
+    if clock is not ClockSource.SEQUENCE:
+        raise SettingsError("--sequence-start has a meaning only with --clock sequence; give both")
     return parse_moment(text, timezone=zone or "UTC", now_utc=site.clock.now_utc())
 
 
@@ -81,7 +87,7 @@ def add(
     from pipeline.register import add_camera
 
     with opened_site(context) as site:
-        start = _start(site, sequence_start, timezone)
+        start = _start(site, sequence_start, timezone, clock)
         more = _given(
             timezone=timezone,
             budget=budget,
@@ -158,7 +164,8 @@ def set_fields(
     from pipeline.register import change_camera
 
     with opened_site(context) as site:
-        zone = timezone or site.store.camera(name).timezone
+        known = site.store.camera(name)
+        start = _start(site, sequence_start, timezone or known.timezone, clock or known.clock)
         changes = _given(
             source=source,
             timezone=timezone,
@@ -167,7 +174,7 @@ def set_fields(
             retention_days=retention_days,
             budget=budget,
             clock=clock,
-            sequence_start=_start(site, sequence_start, zone),
+            sequence_start=start,
             closed_hours=closed_hours,
         )
         change_camera(site, name, changes, who=user_name())

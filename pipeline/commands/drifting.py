@@ -39,16 +39,17 @@ def drift(
     Of every statistic of scores and pictures: whether it drifts, how much, and since when. Footage
     is to be scored first. About one check in a year finds something where nothing has changed.
     """
-    from pipeline.drift.check_camera import check_drift
-
     checks: list[DriftCheck] = []
     try:
         with opened_site(context) as site, progress_lines() as progress:
+            chosen = chosen_cameras(site, cameras)
+            # With torch, which takes seconds: only once what is asked for is known to be right.
+            from pipeline.drift.check_camera import check_drift
 
             def one(name: str) -> None:
                 checks.append(check_drift(site, name, progress=progress))
 
-            for_each_camera(chosen_cameras(site, cameras), one)
+            for_each_camera(chosen, one)
     finally:
         if checks:
             _print_checks(checks, format)
@@ -112,9 +113,10 @@ def retrain(
     Alerts that nobody called harmless are left out, with half a minute around them, and so is what
     the camera could not see. The newest fifth is held out, for kizashi model compare.
     """
-    from pipeline.learning.candidate import promote_if_not_worse, retrain_camera
-
     with opened_site(context) as site, progress_lines() as progress:
+        chosen = chosen_cameras(site, cameras)
+        # With torch, which takes seconds: only once what is asked for is known to be right.
+        from pipeline.learning.candidate import promote_if_not_worse, retrain_camera
 
         def one(name: str) -> None:
             record = retrain_camera(
@@ -133,4 +135,4 @@ def retrain(
             else:
                 print_line(f"{name}: model {short} is a candidate; kizashi model compare {short}")
 
-        for_each_camera(chosen_cameras(site, cameras), one)
+        for_each_camera(chosen, one)

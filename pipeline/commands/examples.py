@@ -102,7 +102,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "export": (
         "kizashi export flagged_clips --out alerts.csv --since 7d",
-        "kizashi export camera_hours --format parquet --out hours.parquet --camera press-1",
+        "kizashi export camera_hours --out hours.parquet --camera press-1",
     ),
     "trial start": ("kizashi trial start press-1 --learn-days 3 --watch-days 14",),
     "trial status": ("kizashi trial status",),

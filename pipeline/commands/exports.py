@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands.moments import parse_range, zone_of
+from pipeline.commands.options import check_out_file
 from pipeline.commands.output import print_line
-from pipeline.commands.shell import opened_site, parse_moment
+from pipeline.commands.shell import opened_site
 
 __all__ = ["export"]
 
@@ -17,7 +19,10 @@ def export(
     context: typer.Context,
     view: Annotated[str, typer.Argument(help="flagged_clips, camera_hours, ...: docs/sql.md.")],
     out: Annotated[Path, typer.Option(help="File to write; what is there is replaced.")],
-    format: Annotated[str, typer.Option(help="csv or parquet.", metavar="FORMAT")] = "csv",
+    format: Annotated[
+        str | None,
+        typer.Option(help="csv or parquet; none: what the file's ending says.", metavar="FORMAT"),
+    ] = None,
     camera: Annotated[str | None, typer.Option(help="Only of this camera.")] = None,
     since: Annotated[str | None, typer.Option(help="Only from then: 2026-01-31, 24h, 7d.")] = None,
     until: Annotated[str | None, typer.Option(help="Only until then (not included).")] = None,
@@ -27,20 +32,20 @@ def export(
     Rows are written as they are read, so memory stays bounded. CSV is safe to open in a
     spreadsheet; Parquet keeps the types, and needs the packages of kizashi[parquet].
     """
-    from pipeline.errors import SettingsError
-    from pipeline.export import ExportFormat, export_view
+    from pipeline.export import export_format, export_view
 
+    chosen = export_format(out, format)
+    check_out_file(out)
     with opened_site(context) as site:
-        if format not in list(ExportFormat):
-            raise SettingsError(f"--format {format!r}: use one of {', '.join(ExportFormat)}")
-        zone, now = site.store.camera(camera).timezone if camera else "UTC", site.clock.now_utc()
+        zone, now = zone_of(site, camera), site.clock.now_utc()
+        start, end = parse_range(since, until, timezone=zone, now_utc=now)
         rows = export_view(
             site,
             view,
-            ExportFormat(format),
+            chosen,
             out,
             camera=camera,
-            since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
-            until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
+            since=start,
+            until=end,
         )
     print_line(f"wrote {out} ({rows} rows of {view})")

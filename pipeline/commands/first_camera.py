@@ -14,6 +14,7 @@ from pipeline.camera import Camera, check_camera
 from pipeline.commands.output import print_line
 from pipeline.commands.shell import site_folder, user_name
 from pipeline.errors import CameraError, SettingsError
+from pipeline.site_folder import check_site_folder
 
 __all__ = ["init"]
 
@@ -65,6 +66,7 @@ def init(
     """
     folder = site_folder(context)
     path = folder / "kizashi.toml"
+    check_site_folder(folder)
     if path.exists():
         raise SettingsError(f"{path} is there already; edit it, or choose another --site")
     answers = _Answers(
@@ -137,7 +139,23 @@ def _camera(answers: _Answers, retention_days: int) -> Camera:
 def _write_settings(path: Path) -> None:
     from pipeline.files import write_bytes
 
-    write_bytes(path, files("pipeline.commands").joinpath("kizashi.toml").read_bytes())
+    try:
+        write_bytes(path, files("pipeline.commands").joinpath("kizashi.toml").read_bytes())
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be written ({error.strerror}); give this user the right to, or choose "
+            "another --site"
+        ) from error
+
+
+def _make(source: Path, camera: Camera) -> None:
+    try:
+        source.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CameraError(
+            f"camera {camera.name}: {source} cannot be made ({error.strerror}); make it, then "
+            f"register it: kizashi camera add {camera.name}"
+        ) from error
 
 
 def _register(folder: Path, camera: Camera) -> Path:
@@ -149,7 +167,7 @@ def _register(folder: Path, camera: Camera) -> Path:
     try:
         source = site.source_of(camera)
         if not camera.source.is_absolute():
-            source.mkdir(parents=True, exist_ok=True)
+            _make(source, camera)
         add_camera(site, camera, who=user_name())
     finally:
         site.close()

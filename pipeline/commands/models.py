@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.examples import texts_of
+from pipeline.commands.options import check_out_file
 from pipeline.commands.output import Format, in_utc, print_line, print_rows, progress_lines
 from pipeline.commands.shell import chosen_cameras, opened_site, user_name
 
@@ -87,10 +88,13 @@ def compare(
     Counts false alarms, injected faults and alerts that people called anomalies, of both, and says
     whether the candidate is not worse. Takes as long as scoring some ten minutes of footage twice.
     """
-    from pipeline.evaluation.refusals import reasons_of
-    from pipeline.learning.candidate import compare_candidate
+    from pipeline.learning.promotion import find_model
 
     with opened_site(context) as site, progress_lines() as progress:
+        find_model(site, model)  # an unknown one is said before torch is imported
+        from pipeline.evaluation.refusals import reasons_of
+        from pipeline.learning.candidate import compare_candidate
+
         made = compare_candidate(site, model, who=user_name(), instances=faults, progress=progress)
     rows = [
         (
@@ -163,9 +167,12 @@ def samples(context: typer.Context, model: Model) -> None:
     Training makes them: clips that the generator draws, and held-out footage beside what the model
     makes of it. After a change of privacy masks they are shown no more until made again.
     """
-    from pipeline.synthesis.remake import remake_samples
+    from pipeline.learning.promotion import find_model
 
     with opened_site(context) as site, progress_lines() as progress:
+        find_model(site, model)  # an unknown one is said before torch is imported
+        from pipeline.synthesis.remake import remake_samples
+
         record = remake_samples(site, model, progress=progress)
     print_line(f"{record.camera}: the samples of model {record.model_id[:12]} are made")
 
@@ -185,9 +192,12 @@ def distil(
     The student learns from the footage that the camera has now what the experts of the model say
     together. It scores in a sixth of the time; promote it to use it.
     """
-    from pipeline.distillation.distil_camera import distil_model
+    from pipeline.learning.promotion import find_model
 
     with opened_site(context) as site, progress_lines() as progress:
+        find_model(site, model)  # an unknown one is said before torch is imported
+        from pipeline.distillation.distil_camera import distil_model
+
         record = distil_model(site, model, seed=seed, effort=effort, progress=progress)
         short = record.model_id[:12]
         print_line(
@@ -208,8 +218,12 @@ def export(
 
     ONNX, or torch.export, by the suffix of the file. Needs the packages of kizashi[onnx].
     """
-    from pipeline.distillation.distil_camera import export_model
+    from pipeline.learning.promotion import find_model
 
+    check_out_file(out)
     with opened_site(context) as site, progress_lines() as progress:
+        find_model(site, model)  # an unknown one is said before torch is imported
+        from pipeline.distillation.distil_camera import export_model
+
         path = export_model(site, model, out, int8=int8, progress=progress)
     print_line(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -97,6 +97,11 @@ def set_user(
     """
     from pipeline.accounts.login import change_user
 
+    if not (role or camera or password or off is not None):
+        raise SettingsError(
+            f"user {name}: nothing to change; give an option (--on alone ends a lock and logs out):"
+            " see kizashi user set --help"
+        )
     with opened_site(context) as site:
         change_user(
             site,

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands.moments import length_of
 from pipeline.commands.output import Format, print_rows, progress_lines
-from pipeline.commands.shell import length_of, opened_site
+from pipeline.commands.shell import opened_site
 from pipeline.errors import SettingsError
 
 __all__ = ["record"]

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.commands.examples import texts_of
+from pipeline.commands.moments import parse_moment
 from pipeline.commands.options import Cameras
 from pipeline.commands.output import Format, in_utc, print_line, print_rows, progress_lines
-from pipeline.commands.shell import chosen_cameras, opened_site, parse_moment, user_name
+from pipeline.commands.shell import chosen_cameras, opened_site, user_name
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -1,14 +1,12 @@
-"""What every command shares: which site, how it is opened, how moments are given."""
+"""What every command shares: which site, how it is opened, who asks."""
 
 from __future__ import annotations
 
 import getpass
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ import typer
 
 from pipeline.commands.output import print_failure
 from pipeline.errors import CameraError, FootageError, LeaseHeld, ModelError, SettingsError
-from pipeline.timebase import moment_in
+from pipeline.site_folder import check_site_folder
 
 if TYPE_CHECKING:
     from pipeline.assembly import Site
@@ -26,19 +24,11 @@ __all__ = [
     "chosen_cameras",
     "for_each_camera",
     "opened_site",
-    "parse_moment",
     "site_folder",
     "user_name",
 ]
 
 _SITE_FILES = ("kizashi.toml", "kizashi.db")
-_LENGTH = re.compile(r"(\d{1,6})([smhd])")
-_UNIT = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +52,7 @@ def opened_site(context: typer.Context) -> Iterator[Site]:
     from pipeline.assembly import open_site
 
     folder = site_folder(context)
+    check_site_folder(folder)
     known = any((folder / name).exists() for name in _SITE_FILES)
     # Opening makes a database. In a folder that is no site that would hide a wrong --site.
     if not known and "KIZASHI_DATABASE_URL" not in os.environ:
@@ -98,25 +89,6 @@ def for_each_camera(names: Sequence[str], work: Callable[[str], None]) -> None:
             failed = error
     if failed is not None:
         raise failed
-
-
-def parse_moment(text: str, *, timezone: str, now_utc: datetime) -> datetime:
-    """Return a moment in UTC from `2026-01-31`, `2026-01-31T08:00[:05][Z or +09:00]`, or `90m`,
-    `24h`, `7d` (that long ago). Without an offset it is meant in `timezone`."""
-    if (ago := length_of(text)) is not None:
-        return now_utc - ago
-    try:
-        return moment_in(timezone, text)
-    except (ValueError, OverflowError) as error:
-        raise SettingsError(
-            f"{text!r} is no moment; give 2026-01-31, 2026-01-31T08:00Z, 90m, 24h or 7d (ago)"
-        ) from error
-
-
-def length_of(text: str) -> timedelta | None:
-    """Return the length that `30s`, `90m`, `24h` or `7d` says; None for anything else."""
-    found = _LENGTH.fullmatch(text)
-    return None if found is None else int(found[1]) * _UNIT[found[2]]
 
 
 def user_name() -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.moments import parse_range, zone_of
 from pipeline.commands.options import Cameras, Seed
 from pipeline.commands.output import print_line, progress_lines
-from pipeline.commands.shell import chosen_cameras, for_each_camera, opened_site, parse_moment
+from pipeline.commands.shell import chosen_cameras, for_each_camera, opened_site
 from pipeline.errors import ModelError, SettingsError
 from pipeline.reports.period import PeriodKind
 
@@ -75,12 +76,18 @@ def train(
     is held out to calibrate the scores. Killed, the same command goes on where it was. A new camera
     may start from the networks of another one, and then takes a tenth of the steps.
     """
-    from pipeline.learning.train_camera import train_camera
-
     with opened_site(context) as site, progress_lines() as progress:
+        chosen = chosen_cameras(site, cameras)
+        now = site.clock.now_utc()
+        ranges = {
+            name: parse_range(since, until, timezone=zone_of(site, name), now_utc=now)
+            for name in chosen
+        }
+        # With torch, which takes seconds: only once what is asked for is known to be right.
+        from pipeline.learning.train_camera import train_camera
 
         def one(name: str) -> None:
-            zone, now = site.store.camera(name).timezone, site.clock.now_utc()
+            start, end = ranges[name]
             record = train_camera(
                 site,
                 name,
@@ -88,13 +95,13 @@ def train(
                 seed=seed,
                 effort=effort,
                 start_from=start_from,
-                since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
-                until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
+                since=start,
+                until=end,
                 progress=progress,
             )
             print_line(f"{name}: model {record.model_id[:12]} ({record.preset}) is active")
 
-        for_each_camera(chosen_cameras(site, cameras), one)
+        for_each_camera(chosen, one)
 
 
 def score(
@@ -112,17 +119,20 @@ def score(
     model expected. Scored footage is left out, so it can be called at any time. Where the camera
     was frozen, black, covered, out of focus, moved or slow, nothing is scored, and that is said.
     """
-    from pipeline.scoring.score_camera import score_camera
-
     with opened_site(context) as site, progress_lines() as progress:
         chosen = chosen_cameras(site, cameras)
         if model is not None and len(chosen) != 1:
             raise ModelError(f"{model} is of one camera; name it: kizashi score CAMERA --model ...")
+        now = site.clock.now_utc()
+        starts = {
+            name: parse_range(since, None, timezone=zone_of(site, name), now_utc=now)[0]
+            for name in chosen
+        }
+        # With torch, which takes seconds: only once what is asked for is known to be right.
+        from pipeline.scoring.score_camera import score_camera
 
         def one(name: str) -> None:
-            zone, now = site.store.camera(name).timezone, site.clock.now_utc()
-            start = parse_moment(since, timezone=zone, now_utc=now) if since else None
-            done = score_camera(site, name, since=start, exported=model, progress=progress)
+            done = score_camera(site, name, since=starts[name], exported=model, progress=progress)
             unwell = f"; {done.health_events} health events" if done.health_events else ""
             quiet = f", {done.suppressed} suppressed as known harmless" if done.suppressed else ""
             print_line(
@@ -190,10 +200,6 @@ def _ranged_report(
     from pipeline.reports.span import report_span
 
     zone, now = site.store.camera(name).timezone, site.clock.now_utc()
-    start, end = report_span(
-        site,
-        name,
-        since=parse_moment(since, timezone=zone, now_utc=now) if since else None,
-        until=parse_moment(until, timezone=zone, now_utc=now) if until else None,
-    )
+    start, end = parse_range(since, until, timezone=zone, now_utc=now)
+    start, end = report_span(site, name, since=start, until=end)
     return write_camera_report(site, name, since=start, until=end, language=language)

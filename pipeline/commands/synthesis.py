@@ -48,9 +48,9 @@ def generate(
 
     They show what the model takes for normal operation. The same seed draws the same clips.
     """
-    from pipeline.synthesis.generate import generate as draw
-
     with progress_lines() as progress, _source(context, camera, model, None, progress) as source:
+        from pipeline.synthesis.generate import generate as draw
+
         written = draw(source, clips=clips, seed=seed, out=out or source.out, tensors=tensors)
     for path in written:
         print_line(f"{source.name}: {path}")
@@ -82,9 +82,9 @@ def interpolate(
     Writes a WebM in which the methods run side by side, and figures of how near each comes to
     frames that were left out.
     """
-    from pipeline.synthesis.interpolate import interpolate_generated, interpolate_video
-
     with progress_lines() as progress, _source(context, camera, model, train, progress) as source:
+        from pipeline.synthesis.interpolate import interpolate_generated, interpolate_video
+
         folder = out or source.out
         if video is None:
             made = interpolate_generated(source, clips=clips, seed=seed, factor=factor, out=folder)
@@ -114,13 +114,17 @@ def _source(
     progress: Callable[[str], None],
 ) -> Iterator[Source]:
     """Yield the model asked for with its footage; SettingsError unless exactly one is named."""
-    from pipeline.synthesis.source import source_of_camera, source_of_folder
-
     if (camera is None) == (model is None):
         raise SettingsError("name either a camera or, with --model, the folder of a stored model")
+    # With torch, which takes seconds: only once what is asked for is known to be right.
     if model is not None:
+        from pipeline.synthesis.source import source_of_folder
+
         yield source_of_folder(model, train)
         return
     assert camera is not None, "one of the two is named"
     with opened_site(context) as site:
+        site.store.camera(camera)
+        from pipeline.synthesis.source import source_of_camera
+
         yield source_of_camera(site, camera, progress=progress)

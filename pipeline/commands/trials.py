@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.examples import texts_of
+from pipeline.commands.moments import parse_moment
 from pipeline.commands.output import print_line
-from pipeline.commands.shell import opened_site, parse_moment
+from pipeline.commands.shell import opened_site
 
 if TYPE_CHECKING:
     from pipeline.assembly import Site

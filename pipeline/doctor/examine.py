@@ -25,6 +25,7 @@ _OF_THE_SITE: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
     place.check_settings,
     place.check_secrets,
     place.check_database,
+    place.check_database_file,
     place.check_disk,
     program.check_gpu,
     program.check_scheduler,
@@ -78,7 +79,12 @@ def examine(machine: Machine) -> Iterator[Finding]:
             yield from _guarded(check, complete)
         if complete.site is None:
             return
-        for camera in complete.site.store.cameras():
+        try:
+            cameras = complete.site.store.cameras()
+        except KizashiError as error:  # damaged behind what tells its schema
+            yield place.database_problem(error, complete.settings)
+            return
+        for camera in cameras:
             source = complete.site.source_of(camera)
             for look in _OF_A_CAMERA:
                 yield from _guarded(look, complete, camera, source)

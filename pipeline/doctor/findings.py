@@ -9,9 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from pipeline.assembly import Site
+from pipeline.errors import KizashiError
 from pipeline.settings import Settings
 
-__all__ = ["Finding", "Level", "Machine", "ok", "problem", "warning"]
+__all__ = ["Finding", "Level", "Machine", "ok", "problem", "problem_of", "warning"]
 
 
 class Level(StrEnum):
@@ -71,3 +72,9 @@ def warning(check: str, found: str, fix: str) -> Finding:
 def problem(check: str, found: str, fix: str) -> Finding:
     """Return the finding of something that does not work."""
     return Finding(check=check, level=Level.PROBLEM, found=found, fix=fix)
+
+
+def problem_of(check: str, error: KizashiError) -> Finding:
+    """Return the finding of an error of ours, whose line ends with what to do."""
+    found, _, fix = str(error).rpartition("; ")
+    return problem(check, found, fix) if found else problem(check, fix, "see docs/errors.md")

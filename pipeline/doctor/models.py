@@ -21,8 +21,6 @@ _LONGEST_WAIT = timedelta(hours=1)
 
 def check_model(machine: Machine, camera: Camera, source: Path) -> Iterator[Finding]:
     """The active model of a camera, and whether its files are what was recorded."""
-    from pipeline.learning.registration import is_intact
-
     assert machine.site is not None, "asked for with a site only"
     name = f"model of {camera.name}"
     active = machine.site.store.active_model(camera.name)
@@ -32,7 +30,10 @@ def check_model(machine: Machine, camera: Camera, source: Path) -> Iterator[Find
             "none is active: nothing is scored",
             f"kizashi ingest {camera.name}, then: kizashi train {camera.name}",
         )
-    elif not is_intact(machine.folder / active.path, active.digest):
+        return
+    from pipeline.learning.registration import is_intact  # with torch: only for a model
+
+    if not is_intact(machine.folder / active.path, active.digest):
         yield problem(
             name,
             f"{active.model_id[:12]} in {active.path} is missing or was changed",

@@ -6,21 +6,24 @@ import shutil
 import stat
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from pipeline.assembly import store_url
-from pipeline.doctor.findings import Finding, Machine, ok, problem, warning
-from pipeline.errors import KizashiError
+from pipeline.doctor.findings import Finding, Machine, ok, problem, problem_of, warning
+from pipeline.errors import KizashiError, StoreUnavailable
 from pipeline.masking import is_secret_name, masked
-from pipeline.settings import SETTINGS_FILE, load_settings
+from pipeline.settings import SETTINGS_FILE, Settings, load_settings
 
 __all__ = [
     "check_database",
+    "check_database_file",
     "check_disk",
     "check_leases",
     "check_secrets",
     "check_settings",
+    "database_problem",
     "free_bytes",
 ]
 
@@ -40,7 +43,7 @@ def check_settings(machine: Machine) -> Iterator[Finding]:
     try:
         load_settings(machine.folder)
     except KizashiError as error:
-        yield problem("settings", str(error), "correct it; every setting: docs/settings.md")
+        yield problem_of("settings", error)
         return
     if path.exists():
         yield ok("settings", str(path))
@@ -56,9 +59,11 @@ def check_secrets(machine: Machine) -> Iterator[Finding]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         mode = path.stat().st_mode
-    except (OSError, ValueError):
+    except FileNotFoundError:
         yield ok("secrets", f"none in {path.name}")
         return
+    except (OSError, ValueError):
+        return  # the check of the settings says so
     secret = [
         name
         for name, value in values.items()
@@ -89,7 +94,7 @@ def check_database(machine: Machine) -> Iterator[Finding]:
     try:
         found = schema_revision(store_url(machine.folder, machine.settings))
     except KizashiError as error:
-        yield problem("database", str(error), "start it, or correct database_url")
+        yield database_problem(error, machine.settings)
         return
     if found.revision is None:
         yield warning(
@@ -105,6 +110,42 @@ def check_database(machine: Machine) -> Iterator[Finding]:
         )
     else:
         yield ok("database", f"{found.shown}, schema {found.revision}")
+
+
+def database_problem(error: KizashiError, settings: Settings | None) -> Finding:
+    """Return the finding of a database that cannot be read; what to do stands at the end of its
+    error."""
+    said = problem_of("database", error)
+    if isinstance(error, StoreUnavailable) and settings and settings.database_url is not None:
+        return replace(said, fix=f"{said.fix}; or correct database_url")
+    return said
+
+
+def check_database_file(machine: Machine) -> Iterator[Finding]:
+    """Whether only its owner and its group can read an SQLite file: digests of passwords, sessions
+    and what was seen are in it."""
+    from pipeline.store.address import parse_address
+
+    if machine.settings is None:
+        return
+    try:
+        path = parse_address(store_url(machine.folder, machine.settings)).path
+    except KizashiError:
+        return  # the check of the database says so
+    if path is None:
+        return
+    # What was written last stands in the files beside it.
+    all_of_it = [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))]
+    there = [one for one in all_of_it if one.is_file()]
+    open_ones = [str(one) for one in there if one.stat().st_mode & stat.S_IRWXO]
+    if open_ones:
+        yield problem(
+            "database file",
+            f"everybody on this machine may open {', '.join(open_ones)}",
+            f"chmod o= {' '.join(open_ones)}",
+        )
+    elif there:
+        yield ok("database file", "only its owner and its group may open it")
 
 
 def check_disk(machine: Machine) -> Iterator[Finding]:

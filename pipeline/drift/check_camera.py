@@ -36,7 +36,7 @@ def check_drift(
     """Return what has drifted since the footage that the active model of a camera learnt from, and
     keep it in the store instead of the check before.
 
-    Raises CameraError without an active model, ModelError when it has no drift reference,
+    Raises ModelError without an active model, and when it has no drift reference,
     FootageError when there is no footage since then.
     """
     record, model = load_active_model(site, site.store, camera)

@@ -22,7 +22,7 @@ from pipeline.learning.camera_model import CameraModel, Sight
 from pipeline.learning.learn import first_reader
 from pipeline.learning.origin import Origin, check_fit, origin_of
 from pipeline.learning.presets import Preset, preset_from_dict
-from pipeline.learning.registry import ModelRecord
+from pipeline.learning.registry import ModelRecord, no_active_model
 from pipeline.learning.tiles_to_learn import tile_source
 from pipeline.scoring.feature_bank import DEPTHS, cell_features
 from pipeline.scoring.scorer import BATCH_CLIPS
@@ -51,7 +51,7 @@ def choose_origin(
     one which fits the preset; `progress` is told which it is and why.
 
     A student has no networks to begin with: then it is those of its teacher. Raises CameraError
-    when `wanted` is the camera itself or has no model, and ModelError when no model fits.
+    when `wanted` is the camera itself, ModelError when it has no model or no model fits.
     """
     if wanted == camera.name:
         raise CameraError(
@@ -141,10 +141,7 @@ def _record(site: Site, camera_name: str) -> ModelRecord:
     camera = site.store.camera(camera_name)
     record = site.store.active_model(camera_name)
     if record is None:
-        raise CameraError(
-            f"camera {camera_name} has no active model to start from; run: kizashi train "
-            f"{camera_name}"
-        )
+        raise no_active_model(camera_name)
     teacher = record.manifest.get("teacher")
     if teacher is not None:
         models = {model.model_id: model for model in site.store.models(camera_name)}

@@ -6,6 +6,7 @@ from pipeline.assembly import Site
 from pipeline.errors import ModelError, NotPromoted
 from pipeline.evaluation.refusals import reasons_of
 from pipeline.files import inside
+from pipeline.identity import SHORTEST_BEGINNING, too_short
 from pipeline.learning.registry import ComparisonRecord, ModelRecord
 
 __all__ = [
@@ -16,22 +17,20 @@ __all__ = [
     "roll_back",
 ]
 
-_SHORTEST = 6
-
 
 def find_model(site: Site, beginning: str) -> ModelRecord:
     """Return the one model whose id begins like this (>= 6 characters); ModelError otherwise."""
+    if len(beginning) < SHORTEST_BEGINNING:
+        raise ModelError(too_short("a model", beginning, "kizashi model list"))
     found = [
         model
         for camera in site.store.cameras()
         for model in site.store.models(camera.name)
         if model.model_id.startswith(beginning)
     ]
-    if len(beginning) < _SHORTEST or len(found) != 1:
-        raise ModelError(
-            f"{beginning!r} names {len(found)} models; give {_SHORTEST} or more characters of an "
-            "id that kizashi model list shows"
-        )
+    if len(found) != 1:
+        problem = "several models begin with" if found else "no model is or begins with"
+        raise ModelError(f"{problem} {beginning!r}; list them with: kizashi model list")
     return found[0]
 
 

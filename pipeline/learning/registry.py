@@ -8,7 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["ComparisonRecord", "ModelRecord", "ModelState"]
+from pipeline.errors import ModelError
+
+__all__ = ["ComparisonRecord", "ModelRecord", "ModelState", "no_active_model"]
 
 
 class ModelState(StrEnum):
@@ -62,3 +64,9 @@ class ComparisonRecord:
     """Whether the rule lets it be promoted."""
     figures: Mapping[str, Any]
     """`Comparison.to_dict()`, and under `footage` what it was tried on."""
+
+
+def no_active_model(camera: str) -> ModelError:
+    """Return the error of a camera that needs an active model and has none, saying how to get
+    one."""
+    return ModelError(f"camera {camera} has no active model yet; run: kizashi train {camera}")

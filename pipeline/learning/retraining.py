@@ -17,7 +17,7 @@ from pipeline.learning.candidate import (
     retrain_camera,
 )
 from pipeline.learning.promotion import promote_compared
-from pipeline.learning.registry import ModelRecord
+from pipeline.learning.registry import ModelRecord, no_active_model
 from pipeline.store.leases import lease_kept
 
 __all__ = ["RetrainingRound", "check_and_retrain"]
@@ -52,7 +52,10 @@ def check_and_retrain(
     it is not worse and the setting `retrain_promotes` is on.
 
     A serious drift makes one candidate, and not one in every round until somebody promotes it.
+    ModelError when the camera has no active model.
     """
+    if site.store.active_model(camera) is None:
+        raise no_active_model(camera)
     found = _drift(site, camera, progress)
     newest = _newest(site, camera)
     if newest is None:

@@ -13,7 +13,7 @@ from pipeline.assembly import Site
 from pipeline.camera import Camera, check_camera
 from pipeline.clips.reader import Stretch
 from pipeline.distillation.stored_models import AnyModel, load_model
-from pipeline.errors import CameraError, FootageError
+from pipeline.errors import FootageError
 from pipeline.files import inside
 from pipeline.footage.admission import Reason, check_stays_inside
 from pipeline.footage.names import footage_path
@@ -24,7 +24,7 @@ from pipeline.learning.learn import learn, split_held_out, training_job
 from pipeline.learning.origin import ADAPTATION_EFFORT, Origin
 from pipeline.learning.presets import Preset, preset_named
 from pipeline.learning.registration import made_before, register
-from pipeline.learning.registry import ModelRecord, ModelState
+from pipeline.learning.registry import ModelRecord, ModelState, no_active_model
 from pipeline.learning.spans import within
 from pipeline.store.contract import Store
 from pipeline.store.leases import lease_kept
@@ -231,12 +231,10 @@ def _is_there(path: Path, root: Path) -> bool:
 
 
 def load_active_model(site: Site, store: Store, camera_name: str) -> tuple[ModelRecord, AnyModel]:
-    """Return the active model of a camera, verified; CameraError saying how to get one when
+    """Return the active model of a camera, verified; ModelError saying how to get one when
     none."""
     record = store.active_model(camera_name)
     if record is None:
-        raise CameraError(
-            f"camera {camera_name} has no active model yet; run: kizashi train {camera_name}"
-        )
+        raise no_active_model(camera_name)
     place = inside(site.models_folder, site.folder / record.path)
     return record, load_model(place, record.digest, device=site.settings.device)

@@ -60,8 +60,13 @@ def write_period_report(
 ) -> PeriodReport:
     """Write the report of a day, week or month beside the one before, and return what was written.
 
-    As `write_camera_report`; the files are named by the period.
+    As `write_camera_report`; the files are named by the period. SettingsError for one that is
+    still to come.
     """
+    if period.since > site.clock.now_utc():
+        raise SettingsError(
+            f"camera {camera_name}: {period.name} is still to come; give --date a day that was"
+        )
     words = Words(language, period.timezone)
     facts = gather_facts(site, camera_name, period.since, period.until)
     earlier = period.before

@@ -20,9 +20,17 @@ def report_span(
     until: datetime | None = None,
 ) -> tuple[datetime, datetime]:
     """Return [since, until) with what is missing filled in: 24 hours up to now, or up to the end of
-    the camera's footage when none of it is that new (an archive)."""
+    the camera's footage when none of it is that new (an archive). SettingsError for a range that
+    is empty, or still to come."""
+    if since is not None and since > site.clock.now_utc():
+        raise SettingsError(f"--since {since.isoformat()} is still to come; give one before now")
     end = until or _end_of_footage(site, camera_name)
     start = since or end - _DAY
+    if since is not None and until is None and not start < end:
+        raise SettingsError(
+            f"camera {camera_name} has no footage from --since {start.isoformat()} on: its last "
+            f"ends {end.isoformat()}; give an earlier one, or --until too"
+        )
     if not start < end:
         raise SettingsError(f"--since {start.isoformat()} is not before --until {end.isoformat()}")
     return start, end

@@ -20,7 +20,7 @@ from pipeline.errors import FootageError, ModelError
 from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent
 from pipeline.learning.promotion import find_model
-from pipeline.learning.registry import ModelRecord
+from pipeline.learning.registry import ModelRecord, no_active_model
 from pipeline.reports.coverage import WATCHED
 from pipeline.reports.facts import AlertFacts, alert_facts, seconds_by_state, watched_spans
 from pipeline.scoring.anomaly import Anomaly
@@ -83,7 +83,7 @@ def what_if(
     active = site.store.active_model(camera)
     record = active if model is None else find_model(site, model)
     if record is None:
-        raise ModelError(f"{camera} has no model yet; train one first: kizashi train {camera}")
+        raise no_active_model(camera)
     if record.camera != camera:
         raise ModelError(f"model {record.model_id[:12]} is of camera {record.camera}, not {camera}")
     if "tail" not in record.calibration:

@@ -14,6 +14,7 @@ from pipeline.alerts.evidence import Evidence
 from pipeline.errors import ReviewConflict, StoreError
 from pipeline.feedback.looks import EventLooks
 from pipeline.feedback.patterns import Suppression
+from pipeline.identity import SHORTEST_BEGINNING, too_short
 from pipeline.notification.outbox import DEFAULT_SINK
 from pipeline.store.contract import Review
 from pipeline.store.feedback_following import follow_verdict, put_looks, stays_suppressed
@@ -53,7 +54,6 @@ _ALERT_GROWS = (
     "severity",
     *_PLACE,
 )
-_SHORTEST_PREFIX = 6
 
 
 class AlertTable(StorePart):
@@ -118,11 +118,8 @@ class AlertTable(StorePart):
             exact = session.get(AlertRow, alert_id)
             if exact is not None:
                 return alert_of(exact)
-            if len(alert_id) < _SHORTEST_PREFIX:
-                raise StoreError(
-                    f"no alert {alert_id!r}; give its id or at least the first"
-                    f" {_SHORTEST_PREFIX} characters of it"
-                )
+            if len(alert_id) < SHORTEST_BEGINNING:
+                raise StoreError(too_short("an alert", alert_id, "kizashi alerts"))
             found = session.scalars(query).all()
             if len(found) != 1:
                 problem = "several alerts begin with" if found else "no alert is or begins with"

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.store.address import Address, check_filesystem
 
-__all__ = ["WRITING", "make_engine"]
+__all__ = ["WRITING", "is_there", "make_engine"]
 
 WRITING = {"kizashi_begin": "BEGIN IMMEDIATE"}
 """Execution options of a transaction that writes. With a plain BEGIN, 164 of 240 concurrent
@@ -78,10 +78,13 @@ def _sqlite_engine(
     address: Address, path: Path, busy_timeout_seconds: float, migrating: bool
 ) -> Engine:
     folder = path.parent
+    there = is_there(path)
     if not folder.is_dir():
         raise StoreError(f"{folder} is not a folder; make it, or correct database_url")
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise StoreError(f"{path} cannot be written; give this user the right to write there")
+    if not os.access(path if there else folder, os.W_OK):
+        raise StoreError(
+            f"{path} cannot be written; give this user the right to write to it and to its folder"
+        )
     mounts = Path("/proc/self/mounts")
     if mounts.exists():
         check_filesystem(path.resolve(), mounts.read_text(encoding="utf-8", errors="replace"))
@@ -128,6 +131,17 @@ def _sqlite_engine(
 
     _survive_fork(engine)
     return engine
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether the file of a database is there; StoreError when this user may not look."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be looked at ({error.strerror}); give this user the right to read and "
+            "write it and its folder"
+        ) from error
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:

@@ -21,6 +21,17 @@ _PASSING_STATES = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock n
 _ABSENT_CLASSES = {"08", "53", "57", "58"}  # connection, resources, shut-down, disk of the server
 _PASSING_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _ABSENT_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+_RESTORE = "restore it from a backup: docs/backup.md"
+_REMEDIES = {
+    sqlite3.SQLITE_CORRUPT: _RESTORE,
+    sqlite3.SQLITE_NOTADB: _RESTORE,
+    sqlite3.SQLITE_READONLY: "give this user the right to write to it and to its folder",
+    sqlite3.SQLITE_CANTOPEN: "see whether it is a file that this user may read and write, as well"
+    " as its folder",
+    sqlite3.SQLITE_FULL: "free space on its disk, and try again",
+    sqlite3.SQLITE_IOERR: "free space or see whether its disk works, and try again",
+}
+"""What to do when SQLite says so; of other errors it is the same for both databases."""
 
 
 def is_passing(error: SQLAlchemyError) -> bool:
@@ -43,8 +54,12 @@ def explain(error: SQLAlchemyError, address: Address) -> Exception:
         return StoreError(f"{address.shown}: {text}; record what it refers to first, each once")
     if is_passing(error):
         return StoreUnavailable(f"{address.shown}: {text}; another process holds it, try again")
+    remedy = _REMEDIES.get(_code(origin) or 0)
     if isinstance(error, DBAPIError) and _is_absent(error, origin):
-        return StoreUnavailable(f"{address.shown}: {text}; start it or free space, and try again")
+        do = remedy or "start it or free space, and try again"
+        return StoreUnavailable(f"{address.shown}: {text}; {do}")
+    if remedy is not None:
+        return StoreError(f"{address.shown}: {text}; {remedy}")
     if isinstance(error, StatementError):
         return StoreError(f"{address.shown}: {text}")
     return StoreError(f"{address.shown}: {_first_line(error)}")

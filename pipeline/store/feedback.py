@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from pipeline.errors import StoreError
 from pipeline.feedback.looks import EventLooks
 from pipeline.feedback.patterns import EndReason, Pattern, Suppression
+from pipeline.identity import SHORTEST_BEGINNING, too_short
 from pipeline.learning.registry import ModelState
 from pipeline.scoring.anomaly import Place
 from pipeline.store.feedback_following import end_pattern_row, make_pattern_row
@@ -21,8 +22,6 @@ from pipeline.store.schema import AlertRow, ModelRow, ReviewRow
 from pipeline.store.types import PlainText
 
 __all__ = ["FeedbackTable"]
-
-_SHORTEST_PREFIX = 6
 
 
 class FeedbackTable(StorePart):
@@ -55,7 +54,9 @@ class FeedbackTable(StorePart):
         query = _patterns().where(beginning).limit(2)
 
         def work(session: Session) -> Pattern:
-            found = session.execute(query).all() if length >= _SHORTEST_PREFIX else []
+            if length < SHORTEST_BEGINNING:
+                raise StoreError(too_short("a pattern", pattern_id, "kizashi feedback list"))
+            found = session.execute(query).all()
             if len(found) != 1:
                 problem = "several patterns begin with" if found else "no pattern is or begins with"
                 raise StoreError(f"{problem} {pattern_id!r}; list them with: kizashi feedback list")

@@ -54,6 +54,7 @@ WHERE rolname = 'kizashi_reader' AND pg_has_role(current_user, oid, 'MEMBER')
 _RELATION_IDS = re.compile(r":relid (\d+)")
 _FUNCTION_IDS = re.compile(r":\w*(?:funcid|fnoid|tsmhandler) (\d+)")
 _OPERATOR_IDS = re.compile(r":opno (\d+)|:opnos \(o ([\d ]+)\)")
+_UNDEFINED_TABLE = "42P01"
 _GONE_CLASSES = ("08", "53", "57P", "58")
 
 
@@ -140,4 +141,6 @@ def _refusal(error: psycopg.Error, sessions: Sessions, timeout_seconds: float) -
         not state and isinstance(error, psycopg.OperationalError)
     ):
         return StoreUnavailable(f"{sessions.address.shown}: {text}; try again later")
+    if state == _UNDEFINED_TABLE:
+        text += f"; use {', '.join(PUBLIC_VIEWS)}"
     return QueryRefused(text)

@@ -38,6 +38,7 @@ strftime string_agg substr substring sum time total trim trunc typeof unicode un
 upper
 """
 _OF_THE_LIBRARY = ("sqlite_", "pragma_", "json_", "fts", "rtree", "dbstat", "bytecode", "tables_")
+_NO_TABLE = "no such table: "
 _FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 
 
@@ -67,7 +68,11 @@ def read_sqlite(
             ) from error
         if isinstance(error, sqlite3.OperationalError) and not path.exists():
             raise StoreUnavailable(f"sqlite:///{path} is gone; restore it") from error
-        raise QueryRefused(" ".join(str(error).split())) from error
+        said = " ".join(str(error).split())
+        unknown = said.removeprefix(_NO_TABLE)
+        if unknown != said:
+            said = f"there is no view {unknown}; use {_known()}"
+        raise QueryRefused(said) from error
 
 
 def _open(path: Path) -> sqlite3.Connection:

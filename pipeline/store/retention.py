@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.errors import CameraError, StoreError
+from pipeline.identity import SHORTEST_BEGINNING, too_short
 from pipeline.retention.nouns import Hold, KeptEvidence, Removal, StoredFile
 from pipeline.retention.policy import Kind, RetentionPolicy, Why
 from pipeline.store.parts import StorePart
@@ -32,7 +33,6 @@ from pipeline.store.upsert import insert_new, insert_or_update
 
 __all__ = ["RetentionTable", "holds_of", "lock_camera", "removal_of", "trace"]
 
-_SHORTEST_PREFIX = 6
 _AT_ONCE = 500
 """Names in one statement; SQLite takes 32,766 parameters."""
 WHO = "retention"
@@ -288,14 +288,13 @@ def _hold_of(row: HoldRow, alert: AlertRow | None) -> Hold:
 
 
 def _one_hold(session: Session, hold_id: str) -> HoldRow:
+    if len(hold_id) < SHORTEST_BEGINNING:
+        raise StoreError(too_short("a hold", hold_id, "kizashi retention holds"))
     beginning = func.substr(HoldRow.hold_id, 1, len(hold_id), type_=PlainText()) == hold_id
     found = session.scalars(select(HoldRow).where(beginning).limit(2).with_for_update()).all()
-    if len(hold_id) < _SHORTEST_PREFIX or len(found) != 1:
-        problem = "several holds begin with" if len(found) > 1 else "no hold is or begins with"
-        raise StoreError(
-            f"{problem} {hold_id!r}; give at least {_SHORTEST_PREFIX} characters of one of"
-            " kizashi retention holds"
-        )
+    if len(found) != 1:
+        problem = "several holds begin with" if found else "no hold is or begins with"
+        raise StoreError(f"{problem} {hold_id!r}; list them with: kizashi retention holds")
     return found[0]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.store.address import parse_address
-from pipeline.store.engine import make_engine
+from pipeline.store.engine import is_there, make_engine
 from pipeline.store.failures import raise_explained
 from pipeline.store.migrate import revision_of
 from pipeline.store.schema import SCHEMA_REVISION
@@ -30,7 +30,7 @@ def schema_revision(url: str) -> FoundRevision:
     """Return the schema of the database at `url`; StoreError when the URL is no good,
     StoreUnavailable when it does not answer. An SQLite file that is not there is not made."""
     address = parse_address(url)
-    if address.path is not None and not address.path.exists():
+    if address.path is not None and not is_there(address.path):
         return FoundRevision(shown=address.shown, revision=None, needed=SCHEMA_REVISION)
     engine = make_engine(address)
     try:

@@ -56,7 +56,7 @@ class Source:
 def source_of_camera(
     site: Site, camera_name: str, *, progress: Callable[[str], None] = lambda line: None
 ) -> Source:
-    """Return a camera's active model; CameraError when the camera is unknown or has none."""
+    """Return a camera's active model; CameraError for an unknown camera, ModelError without one."""
     camera = check_camera(site.store.camera(camera_name))
     record, model = load_active_model(site, site.store, camera_name)
     return Source(

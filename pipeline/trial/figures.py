@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from scipy.stats import binomtest
-
 from pipeline.assembly import Site
 from pipeline.camera import Camera
 from pipeline.learning.registry import ModelRecord
@@ -20,6 +18,8 @@ from pipeline.trial.trial import Trial
 __all__ = ["Estimate", "TrialFigures", "precision_estimate", "rate_estimate", "trial_figures"]
 
 SECONDS_PER_DAY = 86_400.0
+_EDGE = 0.025
+"""What lies beyond each end of a 95 % interval."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,8 +45,12 @@ def precision_estimate(real: int, reviewed: int) -> Estimate | None:
     and Pearson); None when nothing was reviewed."""
     if reviewed == 0:
         return None
-    interval = binomtest(real, reviewed).proportion_ci(confidence_level=0.95, method="exact")
-    return Estimate(value=real / reviewed, low=float(interval.low), high=float(interval.high))
+    from scipy.special import betaincinv  # slow to import: only once it is needed
+
+    # The beta quantiles of scipy.stats.binomtest, which takes seconds to import.
+    low = float(betaincinv(real, reviewed - real + 1, _EDGE)) if real > 0 else 0.0
+    high = float(betaincinv(real + 1, reviewed - real, 1.0 - _EDGE)) if real < reviewed else 1.0
+    return Estimate(value=real / reviewed, low=low, high=high)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

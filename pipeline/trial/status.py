@@ -9,6 +9,7 @@ from enum import StrEnum
 from pipeline.assembly import Site
 from pipeline.trial.figures import SECONDS_PER_DAY, TrialFigures, trial_figures
 from pipeline.trial.trial import Trial
+from pipeline.trial.trial_file import trial_path
 
 __all__ = [
     "Stage",
@@ -77,7 +78,8 @@ def trial_status(site: Site, trial: Trial) -> TrialStatus:
             f"{stage}; {figures.watched_days:.2f} of {trial.watch_days:g} days watched, "
             f"{len(figures.alarms)} alarms, {len(figures.unreviewed)} without a verdict"
         )
-    return TrialStatus(stage=stage, stands=stands, next=_next(figures, step_of(figures)))
+    following = _gather_first(site, figures) or _next(figures, step_of(figures))
+    return TrialStatus(stage=stage, stands=stands, next=following)
 
 
 def stage_of(figures: TrialFigures) -> Stage:
@@ -131,6 +133,29 @@ def _next(figures: TrialFigures, step: Step) -> str:
     if step is Step.WATCH:
         return f"{command} as footage arrives, until {_moment(trial.watch_end_utc)}"
     return command
+
+
+def _gather_first(site: Site, figures: TrialFigures) -> str | None:
+    """Return how to come to footage to learn from while there is none; None when there is some, or
+    when nothing is to be learnt."""
+    trial, begins = figures.trial, figures.trial.learn_start_utc
+    if stage_of(figures) not in (Stage.LEARNING, Stage.TO_TRAIN) or seen_days(site, trial) > 0:
+        return None
+    if figures.as_of_utc < begins:
+        return f"nothing before {_moment(begins)}, when learning begins"
+    arrives = f"put some into {site.source_of(figures.camera)}, then: kizashi ingest {trial.camera}"
+    if figures.as_of_utc < trial.watch_start_utc:
+        return f"there is no footage yet; {arrives} (kizashi doctor says why none comes)"
+    path = trial_path(site, trial.name)
+    none = f"no footage is from {_moment(begins)} to {_moment(trial.watch_start_utc)}"
+    known = site.store.segments(trial.camera)
+    if known:
+        first, last = min(one.start_utc for one in known), max(one.end_utc for one in known)
+        return (
+            f"{none}, what there is from {_moment(first)} to {_moment(last)}; set start_utc in "
+            f"{path} to when footage to learn from begins"
+        )
+    return f"{none}; {arrives}, or set start_utc in {path} to when footage will begin"
 
 
 def seen_days(site: Site, trial: Trial) -> float:

@@ -20,6 +20,7 @@ from tomlkit.exceptions import TOMLKitError
 from pipeline.assembly import Site
 from pipeline.errors import SettingsError
 from pipeline.files import write_bytes
+from pipeline.plain_words import in_words
 from pipeline.timebase import require_utc
 from pipeline.trial.trial import Assumptions, Noticed, QualityBar, Trial
 
@@ -95,7 +96,7 @@ def new_trial(
         )
     except ValidationError as error:
         item = error.errors()[0]
-        raise SettingsError(f"trial of {camera}: {item['loc'][-1]}: {item['msg']}") from error
+        raise SettingsError(f"trial of {camera}: {item['loc'][-1]}: {in_words(item)}") from error
 
 
 def start_trial(site: Site, trial: Trial) -> Path:
@@ -114,8 +115,14 @@ def start_trial(site: Site, trial: Trial) -> Path:
 def add_noticed(site: Site, trial: Trial, alert_id: str, noticed_utc: datetime) -> Trial:
     """Note in the file of a trial when people noticed what an alert showed; return the trial.
 
-    Only the end of the file grows: what a person wrote into it stays as it is.
+    Only the end of the file grows: what a person wrote into it stays as it is. SettingsError for a
+    moment that is still to come.
     """
+    if noticed_utc > site.clock.now_utc():
+        raise SettingsError(
+            f"trial {trial.name}: {noticed_utc:%Y-%m-%dT%H:%M:%SZ} is still to come; say when "
+            "people noticed it"
+        )
     path = trial_path(site, trial.name)
     item = Noticed(alert_id=alert_id, noticed_utc=require_utc(noticed_utc))
     lines = ("", "[[noticed]]", *_values(item))
@@ -192,7 +199,7 @@ def _checked(values: dict[str, Any], path: Path) -> Trial:
         return Trial(**values)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            f"{'.'.join(str(part) for part in item['loc'])}: {in_words(item)}"
             for item in error.errors()
         )
         raise SettingsError(f"{path}: {problems}") from error

@@ -80,7 +80,7 @@ def test_nearest_is_the_camera_that_has_seen_what_is_most_alike(
     ("wanted", "kind", "said"),
     [
         pytest.param(CAMERA, CameraError, f"kizashi retrain {CAMERA}", id="itself"),
-        pytest.param("slow", CameraError, "run: kizashi train slow", id="no model"),
+        pytest.param("slow", ModelError, "run: kizashi train slow", id="no model"),
         pytest.param("nobody", CameraError, "nobody", id="no such camera"),
         pytest.param("nearest", ModelError, "no other camera has an active model", id="no other"),
     ],

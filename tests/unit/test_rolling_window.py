@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.assembly import Site, open_site
-from pipeline.errors import CameraError, FootageError, NotPromoted
+from pipeline.errors import FootageError, ModelError, NotPromoted
 from pipeline.health.events import Trouble
 from pipeline.learning.candidate import compare_candidate, retrain_camera
 from pipeline.learning.promotion import promote_compared, roll_back
@@ -182,7 +182,7 @@ def test_a_round_of_retraining_leaves_a_young_model_alone(site: Site) -> None:
 def test_a_camera_without_a_model_is_told_to_train(site: Site) -> None:
     line = fill(site.store)
     site.store.put_camera(replace(line.camera, name="press-7"))
-    with pytest.raises(CameraError, match="kizashi train press-7"):
+    with pytest.raises(ModelError, match="kizashi train press-7"):
         check_and_retrain(site, "press-7")
 
 

@@ -39,7 +39,7 @@ def kizashi(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def test_a_view_becomes_a_file(kizashi: Run, tmp_path: Path) -> None:
-    out = tmp_path / "new" / "open.csv"
+    out = tmp_path / "open.csv"
     code, said, err = kizashi("flagged_clips", "--out", str(out), "--camera", "press-2")
     assert (code, err) == (0, "")
     assert said == f"wrote {out} (1 rows of flagged_clips)\n"
@@ -64,6 +64,10 @@ def test_the_range_is_in_the_time_of_the_camera(kizashi: Run, tmp_path: Path) ->
         (("runs", "--out", "x.csv", "--camera", "press-9"), "press-9"),
         (("camera_health", "--out", "x.csv", "--since", "7d"), "has no range"),
         (("runs",), "--out"),
+        (("runs", "--out", "x.xlsx"), "--out x.xlsx: its ending is that of no format"),
+        (("runs", "--out", "runs"), "--out runs: its ending is that of no format"),
+        (("runs", "--out", "x.parquet", "--format", "csv"), "ends otherwise than --format csv"),
+        (("runs", "--out", "rnus/x.csv"), "there is no folder rnus; make it, or correct it"),
     ],
 )
 def test_what_is_wrong_is_one_line(
@@ -80,3 +84,12 @@ def test_what_is_wrong_is_one_line(
     assert err.count("\n") == 1
     assert said in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ending_of_the_file_says_its_format(kizashi: Run, tmp_path: Path) -> None:
+    out = tmp_path / "flagged.PARQUET"
+    assert kizashi("flagged_clips", "--out", str(out))[0] == 0
+    assert out.read_bytes()[:4] == b"PAR1"
+    plain = tmp_path / "flagged.txt"
+    assert kizashi("flagged_clips", "--out", str(plain), "--format", "csv")[0] == 0
+    assert plain.read_bytes().startswith(b'"alert_id"')

@@ -82,8 +82,9 @@ def test_the_table_of_alerts_names_them_short_enough_to_type(kizashi: Run, line:
         (("--camera", "press-1"), 1),
         (("--since", "2026-01-31T08:00Z"), 1),
         (("--since", "2026-01-31T08:30Z"), 0),
-        # Without an offset a time is the plant's when the camera is named, UTC otherwise.
-        (("--since", "2026-01-31T17:00"), 0),
+        # Without an offset a time is the plant's, whether or not its only camera is named.
+        (("--since", "2026-01-31T17:00"), 1),
+        (("--since", "2026-01-31T17:30"), 0),
         (("--since", "2026-01-31T17:00", "--camera", "press-1"), 1),
     ],
 )

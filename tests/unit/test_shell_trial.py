@@ -99,7 +99,7 @@ def test_start_takes_the_cameras_own_budget_and_the_footage_there_is(
         (("start", "line-1", "--least-precision", "2"), "least_precision"),
         (("status",), "kizashi trial start"),
         (("report", "large"), "no trial 'large'"),
-        (("noticed", "abc", "2026-03-02"), "no alert 'abc'"),
+        (("noticed", "abc", "2026-03-02"), "'abc' is too short to name an alert"),
     ],
 )
 def test_what_is_wrong_is_one_line(kizashi: Run, arguments: tuple[str, ...], said: str) -> None:
@@ -133,8 +133,9 @@ def test_the_stages_follow_each_other(tmp_path: Path) -> None:
 def test_without_a_model_and_without_scores_it_says_what_is_missing(tmp_path: Path) -> None:
     site = open_small_site(tmp_path)
     site.store.put_camera(camera())
-    film = footage_at(0, 3600, "1200.mp4")
-    site.store.add_footage(film, [segment_of(film, 0, 3600)], [])
+    for start, name in ((-7200, "1000.mp4"), (0, "1200.mp4")):
+        film = footage_at(start, 3600, name)
+        site.store.add_footage(film, [segment_of(film, 0, 3600)], [])
     trial = morning_trial()
     untrained = trial_status(site, trial)
     assert untrained.stage is Stage.TO_TRAIN
@@ -148,4 +149,34 @@ def test_without_a_model_and_without_scores_it_says_what_is_missing(tmp_path: Pa
     assert unscored.stage is Stage.TO_SCORE
     assert unscored.next == "kizashi score line-1 --since 2026-03-02T03:00:00Z"
     assert not trial_path(site, "small").exists()
+    site.close()
+
+
+def test_without_footage_it_says_where_to_put_some_and_does_not_lead_in_circles(
+    tmp_path: Path,
+) -> None:
+    site = open_small_site(tmp_path)
+    site.store.put_camera(camera())
+    trial = morning_trial()
+    source = site.source_of(camera())
+    early = trial_status(at(site, trial.learn_start_utc - timedelta(days=1)), trial)
+    assert early.next == "nothing before 2026-02-28T03:00:00Z, when learning begins"
+    learning = trial_status(at(site, trial.watch_start_utc - timedelta(hours=1)), trial)
+    assert learning.next == (
+        f"there is no footage yet; put some into {source}, then: kizashi ingest line-1 "
+        "(kizashi doctor says why none comes)"
+    )
+    untrained = trial_status(site, trial)
+    assert untrained.stage is Stage.TO_TRAIN
+    assert "kizashi train" not in untrained.next
+    assert untrained.next == (
+        f"no footage is from 2026-02-28T03:00:00Z to 2026-03-02T03:00:00Z; put some into {source}, "
+        f"then: kizashi ingest line-1, or set start_utc in {trial_path(site, 'small')} to when "
+        "footage will begin"
+    )
+    film = footage_at(0, 3600, "1200.mp4")
+    site.store.add_footage(film, [segment_of(film, 0, 3600)], [])
+    elsewhere = trial_status(site, trial)
+    assert "what there is from 2026-03-02T03:00:00Z to 2026-03-02T04:00:00Z" in elsewhere.next
+    assert "set start_utc in" in elsewhere.next
     site.close()

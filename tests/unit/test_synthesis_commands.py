@@ -203,8 +203,8 @@ def test_a_real_video_gets_finer_steps_and_figures(
     ("arguments", "code", "said"),
     [
         pytest.param(("generate", "other"), 3, "belt", id="unknown camera names the known"),
-        pytest.param(("generate", "belt"), 3, "kizashi train belt", id="no active model"),
-        pytest.param(("interpolate", "belt"), 3, "kizashi train belt", id="none to interpolate"),
+        pytest.param(("generate", "belt"), 5, "kizashi train belt", id="no active model"),
+        pytest.param(("interpolate", "belt"), 5, "kizashi train belt", id="none to interpolate"),
         pytest.param(("generate",), 2, "--model", id="neither camera nor model"),
         pytest.param(("generate", "belt", "--model", "x"), 2, "either a camera", id="both"),
         pytest.param(("generate", "--model", "nowhere"), 5, "nowhere", id="no such model"),

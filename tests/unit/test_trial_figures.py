@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy.stats import binomtest
 
 from pipeline.alerts.reviews import review_alert
 from pipeline.assembly import Site
@@ -114,6 +115,15 @@ def test_intervals_are_the_exact_ones() -> None:
 def test_what_cannot_be_known_is_none_and_not_nought() -> None:
     assert rate_estimate(0, 0.0) is None
     assert precision_estimate(0, 0) is None
+
+
+@pytest.mark.parametrize("reviewed", [1, 2, 7, 40, 1000])
+def test_the_interval_of_a_precision_is_that_of_clopper_and_pearson(reviewed: int) -> None:
+    for real in {0, 1, reviewed // 3, reviewed - 1, reviewed}:
+        ours = precision_estimate(real, reviewed)
+        theirs = binomtest(real, reviewed).proportion_ci(confidence_level=0.95, method="exact")
+        assert ours is not None
+        assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=1e-9)
 
 
 def test_before_watching_there_is_no_figure(site: Site) -> None:
