@@ -30,6 +30,7 @@ __all__ = [
     "Who",
     "check_origin",
     "rules_of",
+    "refuse_unseen",
     "seen_camera",
     "site_of",
 ]
@@ -157,3 +158,10 @@ def seen_camera(site: Site, who: Who, name: str) -> Camera:
     if not who.user.may_see(name):
         raise AccessRefused(f"you may not see camera {name!r}; ask an administrator")
     return site.store.camera(name)
+
+
+def refuse_unseen(who: Who, camera: str, what: str) -> None:
+    """Raise AccessRefused when `what` is of a camera that `who` may not see; the refusal does not
+    name that camera: whoever was sent an address does not know it yet."""
+    if not who.user.may_see(camera):
+        raise AccessRefused(f"you may not see the camera of {what}; ask an administrator")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dashboards.access import Who, seen_camera
+from dashboards.access import Who, refuse_unseen, seen_camera
 from pipeline.alerts.alerts import Alert
 from pipeline.alerts.evidence import Evidence
 from pipeline.assembly import Site
@@ -59,7 +59,7 @@ class Case:
 def alert_seen(site: Site, who: Who, alert_id: str) -> Alert:
     """Return an alert of a camera that `who` may see; StoreError when there is none."""
     alert = site.store.alert(alert_id)
-    seen_camera(site, who, alert.camera)
+    refuse_unseen(who, alert.camera, "this alert")
     return alert
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboards.access import Asking, Reviewer, SiteHere, seen_camera
+from dashboards.access import Asking, Reviewer, SiteHere, refuse_unseen, seen_camera
 from dashboards.cases import alert_seen, queue_of
 from dashboards.facts import score_series
 from dashboards.moments import Moment
@@ -98,8 +98,10 @@ def queue(
 
 @router.get("/alerts/{alert_id}")
 def alert(site: SiteHere, who: Asking, alert_id: AlertId) -> dict[str, Any]:
-    """Return one alert with its evidence and everything that was said of it."""
+    """Return one alert with its evidence and everything that was said of it, and record who
+    looked."""
     found = alert_seen(site, who, alert_id)
+    site.store.audit(who.user.name, "saw alert", found.alert_id, {"camera": found.camera})
     files = site.store.evidence(found.alert_id)
     quiet = site.store.suppression(found.alert_id)
     return {
@@ -135,7 +137,7 @@ def undo_verdict(site: SiteHere, who: Reviewer, alert_id: AlertId) -> dict[str, 
 def end_pattern(site: SiteHere, who: Reviewer, pattern_id: PatternId) -> dict[str, Any]:
     """Remove a harmless pattern; what it had suppressed is open again."""
     pattern = site.store.pattern(pattern_id)
-    seen_camera(site, who, pattern.camera)
+    refuse_unseen(who, pattern.camera, "this pattern")
     _, opened = remove_pattern(site, pattern.pattern_id, who.user.name)
     return {"pattern_id": pattern.pattern_id, "alerts_opened": list(opened)}
 
