@@ -152,7 +152,8 @@ async function unquiet(button) {
 
 async function fetchCase(id) {
   const answer = await fetch(`/alerts/${id}?part=true`);
-  if (!answer.ok) throw new Error(String(answer.status));
+  if (answer.redirected) location.reload(); // to the form to log in: the session has ended
+  if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
   const html = await answer.text();
   const clip = await fetch(`/media/${id}/clip`).then((found) => (found.ok ? found.blob() : null));
   return { html, clip };

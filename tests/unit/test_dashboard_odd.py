@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import html
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from httpx import Response
 
 from pipeline.assembly import Site
-from tests.dashboard_site import filled_site, signed_in
+from tests.dashboard_site import PASSWORD, client_of, filled_site, signed_in
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +43,73 @@ def test_a_moment_without_offset_or_of_no_calendar_is_refused_in_a_sentence(
     assert answer.status_code == 422
     assert "has no offset" in answer.text or "give a year from 1900" in answer.text
     assert str(site.folder) not in answer.text
+
+
+def test_a_refusal_does_not_name_the_camera_of_an_alert_or_pattern(site: Site) -> None:
+    alert = site.store.alerts("line-1")[0].alert_id
+    client = signed_in(site, "oto")
+    for address in (f"/alerts/{alert}", f"/media/{alert}/clip", f"/api/v1/alerts/{alert}"):
+        answer = client.get(address)
+        assert answer.status_code == 403
+        assert "line-1" not in answer.text, address
+
+
+def test_who_sees_one_camera_is_told_no_names_of_others_that_share_its_footage(site: Site) -> None:
+    own = site.store.camera("line-1")
+    site.store.put_camera(replace(own, name="secret-line"))
+    try:
+        seen = signed_in(site, "ada").get("/cameras/line-1/kept").text
+        assert "is also that of secret-line" in seen
+        shown = signed_in(site, "vic").get("/cameras/line-1/kept").text
+        assert "is also that of cameras that you may not see" in shown
+        assert "secret-line" not in shown
+    finally:
+        site.store.put_camera(replace(own, name="secret-line", source=Path("elsewhere")))
+
+
+def test_whoever_asks_the_api_for_an_alert_stands_in_the_audit_log(site: Site) -> None:
+    alert = site.store.alerts("line-1")[1].alert_id
+    assert signed_in(site, "vic").get(f"/api/v1/alerts/{alert}").status_code == 200
+    asked = "SELECT who FROM audit_log WHERE what = 'saw alert' AND subject = ?"
+    with closing(sqlite3.connect(site.folder / "kizashi.db")) as opened:
+        assert opened.execute(asked, (alert,)).fetchall() == [("vic",)]
+
+
+def test_the_login_leads_back_to_the_page_as_it_was_asked(site: Site) -> None:
+    asked = "/cameras/line-1?hours=168.0&until=2026-03-02T06%3A00%3A00%2B00%3A00"
+    client = client_of(site)
+    form = client.get(client.get(asked).headers["location"]).text
+    target = html.unescape(form.split('name="next" value="')[1].split('"')[0])
+    assert target == asked
+    given = {"name": "vic", "password": PASSWORD, "next": target}
+    assert client.post("/login", data=given).headers["location"] == asked
+
+
+def test_an_address_too_long_for_the_form_leads_back_to_its_page(site: Site) -> None:
+    location = client_of(site).get("/sql", params={"query": "x" * 5000}).headers["location"]
+    assert location == "/login?next=/sql"
+
+
+def test_a_page_that_refreshes_itself_goes_to_the_login_when_the_session_has_ended(
+    site: Site,
+) -> None:
+    here = {"hx-request": "true", "hx-current-url": "http://127.0.0.1/alerts?camera=line-1"}
+    for client_asks in (client_of(site).get("/", headers=here), _logged_out(site, here)):
+        # Followed by the script, the page to log in would take the place of the cameras.
+        assert client_asks.status_code == 401
+        target = "/login?next=/alerts%3Fcamera%3Dline-1"
+        assert client_asks.headers["hx-redirect"] == target
+
+
+def _logged_out(site: Site, headers: dict[str, str]) -> Response:
+    return client_of(site).post("/logout", headers=headers)
+
+
+def test_a_form_keeps_what_was_typed_when_the_session_has_ended(site: Site) -> None:
+    answer = client_of(site).post(
+        "/cameras/line-1/settings", data={"purpose": "x"}, headers={"hx-request": "true"}
+    )
+    assert answer.status_code == 401
+    assert answer.headers["hx-retarget"] == "#problem"
+    assert "logged in no longer" in answer.text
+    assert "<html" not in answer.text
