@@ -29,8 +29,8 @@ __all__ = [
     "SiteHere",
     "Who",
     "check_origin",
-    "rules_of",
     "refuse_unseen",
+    "rules_of",
     "seen_camera",
     "site_of",
 ]

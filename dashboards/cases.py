@@ -18,10 +18,10 @@ from pipeline.retention.holds import holds_on
 from pipeline.retention.nouns import Hold
 from pipeline.store.contract import AlertFilter, Review
 
-__all__ = ["Case", "alert_seen", "case_of", "queue_of"]
+__all__ = ["LONGEST_QUEUE", "Case", "alert_seen", "case_of", "queue_of"]
 
-_LONGEST_QUEUE = 500
-_RANK = {"critical": 0, "warning": 1, "notice": 2}
+LONGEST_QUEUE = 500
+_MOST_SEVERE_FIRST = ("critical", "warning", "notice")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,8 +89,11 @@ def queue_of(site: Site, who: Who, camera: str) -> list[str]:
     """Return the ids of alerts without a verdict of one camera, or of `all` that may be seen: the
     most severe first, among these the newest."""
     cameras = who.cameras() if camera == "all" else [seen_camera(site, who, camera).name]
-    open_alerts = site.store.browse_alerts(
-        AlertFilter(cameras=cameras, verdict="none"), limit=_LONGEST_QUEUE
-    )
-    ranked = sorted(open_alerts, key=lambda item: _RANK[item.alert.severity.value])
-    return [item.alert.alert_id for item in ranked]
+    queue: list[str] = []
+    for severity in _MOST_SEVERE_FIRST:
+        # One after the other: of all together the newest may leave no room for what is critical.
+        wanted = AlertFilter(cameras=cameras, verdict="none", severity=severity)
+        left = LONGEST_QUEUE - len(queue)
+        found = site.store.browse_alerts(wanted, limit=left) if left else []
+        queue += [item.alert.alert_id for item in found]
+    return queue

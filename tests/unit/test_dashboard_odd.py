@@ -7,11 +7,15 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from httpx import Response
 
+from dashboards import cases
+from dashboards.routes import alerts
+from pipeline.alerts.alerts import Severity
 from pipeline.assembly import Site
 from tests.dashboard_site import PASSWORD, client_of, filled_site, signed_in
 
@@ -20,6 +24,12 @@ from tests.dashboard_site import PASSWORD, client_of, filled_site, signed_in
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with filled_site(tmp_path_factory.mktemp("site"), pictures=False) as filled:
         yield filled
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Site]:
+    with filled_site(tmp_path, pictures=False) as own:
+        yield own
 
 
 SCORES = "/api/v1/cameras/line-1/scores"
@@ -113,3 +123,30 @@ def test_a_form_keeps_what_was_typed_when_the_session_has_ended(site: Site) -> N
     assert answer.headers["hx-retarget"] == "#problem"
     assert "logged in no longer" in answer.text
     assert "<html" not in answer.text
+
+
+def test_what_is_critical_comes_first_however_many_newer_notices_wait(
+    filled: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "LONGEST_QUEUE", 3)
+    monkeypatch.setattr(alerts, "LONGEST_QUEUE", 3)
+    known = filled.store.alerts("line-1")
+    severe = [one for one in known if one.severity is Severity.CRITICAL]
+    first = severe[0]
+    for number in range(4):
+        later = first.end_utc + timedelta(hours=1, minutes=number)
+        notice = replace(
+            first,
+            alert_id=f"{number:032d}",
+            severity=Severity.NOTICE,
+            start_utc=later,
+            peak_utc=later,
+            end_utc=later,
+        )
+        filled.store.add_alert(notice, [])
+    client = signed_in(filled, "rei")
+    waiting = client.get("/api/v1/queue").json()
+    assert len(waiting) == 3
+    assert {*waiting[: len(severe)]} == {one.alert_id for one in severe}
+    # More wait than the page holds: it must not say how many, nor that all is done after these.
+    assert 'data-cut="yes"' in client.get("/review").text
