@@ -18,7 +18,7 @@ from pipeline.reports.lighting import light_rows, model_states
 from pipeline.reports.period import Period
 from pipeline.reports.words import Words
 
-__all__ = ["headline", "report_view", "suppressed_words"]
+__all__ = ["found_words", "headline", "report_view", "suppressed_words"]
 
 _MOST_REFUSED = 50
 _SHORT_WATCH = 3.0
@@ -65,17 +65,23 @@ def headline(facts: ReportFacts, words: Words) -> str:
 
     Time that nobody watched never counts as time without anomalies.
     """
-    count, watched = len(facts.alerts), words.length(facts.watched_seconds)
-    if facts.watched_seconds <= 0 and count == 0:
+    return found_words(len(facts.alerts), facts.watched_seconds, facts.range_seconds, words)
+
+
+def found_words(count: int, watched_seconds: float, range_seconds: float, words: Words) -> str:
+    """Return how many alerts there are in a range of time, and how much of it was watched."""
+    if watched_seconds <= 0 and count == 0:
         return words("headline.nothing_watched")
     key = {0: "none", 1: "one"}.get(count, "many")
+    watched = words.length(watched_seconds)
     first = words(f"headline.alerts.{key}", count=count, watched=watched)
-    if facts.blind_seconds <= 0:
+    blind_seconds = range_seconds - watched_seconds
+    if blind_seconds <= 0:
         return words("headline.both", first=first, second=words("headline.all_watched"))
     second = words(
         "headline.blind",
-        blind=words.length(facts.blind_seconds),
-        share=words.share(facts.blind_seconds / facts.range_seconds),
+        blind=words.length(blind_seconds),
+        share=words.share(blind_seconds / range_seconds),
     )
     return words("headline.both", first=first, second=second)
 

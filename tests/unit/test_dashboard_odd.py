@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from httpx import Response
 
-from dashboards import cases
+from dashboards import cases, facts
 from dashboards.routes import alerts
 from pipeline.alerts.alerts import Severity
 from pipeline.assembly import Site
@@ -150,3 +150,32 @@ def test_what_is_critical_comes_first_however_many_newer_notices_wait(
     assert {*waiting[: len(severe)]} == {one.alert_id for one in severe}
     # More wait than the page holds: it must not say how many, nor that all is done after these.
     assert 'data-cut="yes"' in client.get("/review").text
+
+
+@pytest.mark.parametrize(
+    ("until", "says"),
+    [
+        ("2026-02-01T00:00:00Z", "Nothing was watched in this time"),
+        # An hour before the morning and its first minutes.
+        (
+            "2026-03-02T03:10:00Z",
+            "in the 10 min 0 s that were watched. 1 h 50 min (91.7 %",
+        ),
+        ("2026-03-02T05:10:00Z", "alert"),
+    ],
+)
+def test_no_alert_is_said_only_of_time_that_was_watched(site: Site, until: str, says: str) -> None:
+    shown = signed_in(site, "vic").get("/cameras/line-1", params={"hours": 2, "until": until}).text
+    assert says in shown
+    assert "No alert in this time" not in shown
+
+
+def test_a_page_of_more_alerts_than_it_lists_says_so(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "_NEWEST_ALERTS", 2)
+    shown = signed_in(site, "vic").get("/cameras/line-1?until=2026-03-02T09:00:00Z").text
+    assert "The newest 2 of this time; there are more." in shown
+    monkeypatch.setattr(facts, "_NEWEST_ALERTS", 3)
+    shown = signed_in(site, "vic").get("/cameras/line-1?until=2026-03-02T09:00:00Z").text
+    assert "there are more" not in shown
