@@ -179,3 +179,25 @@ def test_a_page_of_more_alerts_than_it_lists_says_so(
     monkeypatch.setattr(facts, "_NEWEST_ALERTS", 3)
     shown = signed_in(site, "vic").get("/cameras/line-1?until=2026-03-02T09:00:00Z").text
     assert "there are more" not in shown
+
+
+def test_settings_that_are_refused_keep_what_was_typed(filled: Site) -> None:
+    client = signed_in(filled, "ada")
+    page = client.get("/cameras/line-1/settings").text
+    seen = page.split('name="seen" value="')[1].split('"')[0]
+    wanted = {"purpose": "Watch the gate", "owner": "night shift", "retention_days": "21"}
+    form = {**wanted, "budget_per_day": "2.5", "seen": seen}
+    filled.store.put_camera(replace(filled.store.camera("line-1"), owner="day shift"))
+    refused = client.post("/cameras/line-1/settings", data=form)
+    assert refused.status_code == 409
+    for value in (*wanted.values(), "2.5"):
+        assert f'value="{value}"' in refused.text, value
+    assert "now: day shift" in refused.text
+    # Whoever has read what is there now may have theirs.
+    form["seen"] = refused.text.split('name="seen" value="')[1].split('"')[0]
+    assert client.post("/cameras/line-1/settings", data=form).status_code == 200
+    assert filled.store.camera("line-1").owner == "night shift"
+
+    empty = client.post("/cameras/line-1/settings", data={**form, "purpose": " ", "seen": ""})
+    assert empty.status_code == 422
+    assert 'value="21"' in empty.text
