@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from httpx import Response
 
-from dashboards import cases, facts
-from dashboards.routes import alerts
+from dashboards import cases, facts, stills
+from dashboards.routes import alerts, queries
+from pipeline.accounts.login import log_in
 from pipeline.alerts.alerts import Severity
 from pipeline.assembly import Site
+from pipeline.errors import CameraError
 from tests.dashboard_site import PASSWORD, client_of, filled_site, signed_in
 
 
@@ -201,3 +203,38 @@ def test_settings_that_are_refused_keep_what_was_typed(filled: Site) -> None:
     empty = client.post("/cameras/line-1/settings", data={**form, "purpose": " ", "seen": ""})
     assert empty.status_code == 422
     assert 'value="21"' in empty.text
+
+
+def test_the_frame_of_a_moment_is_of_the_footage_that_holds_it(filled: Site) -> None:
+    camera = filled.store.camera("line-1")
+    first, second, *_ = filled.store.segments("line-1")
+    assert first.end_utc == second.start_utc
+    last_half = first.end_utc - timedelta(seconds=0.5)
+    assert stills._segment_at(filled, camera, last_half) == first
+    assert stills._segment_at(filled, camera, second.start_utc) == second
+    hole = second.end_utc + timedelta(seconds=60)
+    with pytest.raises(CameraError, match="nothing was seen"):
+        stills._segment_at(filled, camera, hole)
+
+
+def test_an_answer_of_exactly_as_many_rows_as_are_shown_is_whole(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(site, "ada")
+    asked = {"query": "SELECT camera FROM camera_health"}
+    count = client.get("/sql", params=asked).text.count("<tr><td>")
+    monkeypatch.setattr(queries, "_ROWS", count)
+    assert f"{count} rows" in client.get("/sql", params=asked).text
+    monkeypatch.setattr(queries, "_ROWS", count - 1)
+    cut = client.get("/sql", params=asked).text
+    assert f"The first {count - 1} rows;" in cut
+    assert cut.count("<tr><td>") == count - 1
+
+
+def test_a_program_that_logs_out_ends_its_session(site: Site) -> None:
+    begun = log_in(site, "vic", PASSWORD)
+    client = client_of(site)
+    sent = {"authorization": f"Bearer {begun.token}"}
+    assert client.get("/api/v1/queue", headers=sent).status_code == 200
+    assert client.post("/logout", headers=sent).status_code == 204
+    assert client.get("/api/v1/queue", headers=sent).status_code == 401
