@@ -11,7 +11,7 @@ from pipeline.alerts.evidence import Evidence
 from pipeline.assembly import Site
 from pipeline.camera import Camera
 from pipeline.feedback.patterns import Pattern, Suppression
-from pipeline.reports.cards import gone_words
+from pipeline.reports.cards import gone_words, missing_words
 from pipeline.reports.words import Words
 from pipeline.retention.gone import evidence_gone, still_there
 from pipeline.retention.holds import holds_on
@@ -41,6 +41,10 @@ class Case:
     """What it is, or was, suppressed for."""
     own_pattern: Pattern | None = None
     """What stands on the verdict on this alert."""
+    kinds: frozenset[str]
+    """What evidence there is, as far as its files are."""
+    missing: str
+    """Why there is no clip, in words; empty where there is one."""
     gone: str
     """Since when and why evidence was removed, in words; empty while it is kept."""
     holds: Sequence[Hold]
@@ -49,11 +53,6 @@ class Case:
     def latest(self) -> str:
         """Id of the verdict that counts; empty when there is none."""
         return self.reviews[-1].review_id if self.reviews else ""
-
-    @property
-    def kinds(self) -> set[str]:
-        """What evidence there is."""
-        return {item.kind.value for item in still_there(self.evidence)}
 
 
 def alert_seen(site: Site, who: Who, alert_id: str) -> Alert:
@@ -71,17 +70,28 @@ def case_of(site: Site, who: Who, alert_id: str, words_in: Callable[[str], Words
     quiet = site.store.suppression(alert.alert_id)
     own = [p for p in site.store.patterns(camera.name) if p.alert_id == alert.alert_id]
     words, evidence = words_in(camera.timezone), site.store.evidence(alert.alert_id)
+    kinds = _kinds_of(site, evidence)
+    missing = "" if "clip" in kinds else words("evidence.clip")
     return Case(
         alert=alert,
         camera=camera,
         words=words,
         evidence=evidence,
+        kinds=kinds,
+        missing=missing_words(evidence, missing, words),
         gone=gone_words(evidence_gone(site.store, alert, evidence), words),
         holds=holds_on(site, alert),
         reviews=site.store.reviews(alert.alert_id),
         suppression=quiet,
         pattern=None if quiet is None else site.store.pattern(quiet.pattern_id),
         own_pattern=own[-1] if own else None,
+    )
+
+
+def _kinds_of(site: Site, evidence: Sequence[Evidence]) -> frozenset[str]:
+    """Return the kinds of evidence whose files are there: a page shows no hole for a clip."""
+    return frozenset(
+        item.kind.value for item in still_there(evidence) if (site.folder / item.path).is_file()
     )
 
 

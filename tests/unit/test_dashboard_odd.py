@@ -17,8 +17,10 @@ from dashboards import cases, facts, stills
 from dashboards.routes import alerts, queries
 from pipeline.accounts.login import log_in
 from pipeline.alerts.alerts import Severity
+from pipeline.alerts.evidence import Evidence, EvidenceKind
 from pipeline.assembly import Site
 from pipeline.errors import CameraError
+from pipeline.reports.camera_report import write_camera_report
 from tests.dashboard_site import PASSWORD, client_of, filled_site, signed_in
 
 
@@ -238,3 +240,37 @@ def test_a_program_that_logs_out_ends_its_session(site: Site) -> None:
     assert client.get("/api/v1/queue", headers=sent).status_code == 200
     assert client.post("/logout", headers=sent).status_code == 204
     assert client.get("/api/v1/queue", headers=sent).status_code == 401
+
+
+def test_an_alert_without_pictures_is_shown_and_nobody_is_said_to_have_taken_them(
+    filled: Site,
+) -> None:
+    alert = filled.store.alerts("line-1")[0]
+    never = signed_in(filled, "vic").get(f"/alerts/{alert.alert_id}")
+    assert never.status_code == 200
+    assert "No pictures were made of this alert" in never.text
+    assert "was changed" not in never.text
+    span = {"since": alert.start_utc, "until": alert.end_utc + timedelta(seconds=1)}
+    written = write_camera_report(filled, "line-1", **span, language="en").read_text("utf-8")
+    assert "No pictures were made of this alert" in written
+    assert "was changed" not in written
+
+
+def test_evidence_whose_file_is_gone_from_the_disk_is_said_and_not_played(
+    filled: Site,
+) -> None:
+    alert = filled.store.alerts("line-1")[0]
+    again = replace(alert, alert_id="e" * 32)
+    path = filled.evidence_folder / "line-1" / "gone.webm"
+    lost = Evidence(
+        evidence_id="d" * 32,
+        alert_id=again.alert_id,
+        kind=EvidenceKind.CLIP,
+        path=path.relative_to(filled.folder).as_posix(),
+        sha256="0" * 64,
+        size_bytes=1,
+    )
+    filled.store.add_alert(again, [lost])
+    shown = signed_in(filled, "vic").get(f"/alerts/{again.alert_id}").text
+    assert "<video" not in shown
+    assert "Evidence is missing or was changed: clip." in shown
