@@ -154,7 +154,8 @@ def _ended_meanwhile(request: Request) -> Response:
     if request.method == "GET" or request.url.path == "/logout":
         here = URL(request.headers.get("hx-current-url", "/"))
         return Response(status_code=401, headers={"HX-Redirect": _login_for(here)})
-    return _beside_the_form(request, 401, words_for(request)("login.ended"))
+    words = words_for(request)
+    return _beside_the_form(request, 401, words("login.ended"))
 
 
 def _wants_json(request: Request) -> bool:

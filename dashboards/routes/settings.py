@@ -87,7 +87,8 @@ def change(
         "budget_per_day": budget_per_day,
     }
     if seen and seen != _seen(camera):
-        problem = words_for(request)("settings.conflict")
+        words = words_for(request)
+        problem = words("settings.conflict")
         return _shown(request, site, who, camera, problem=problem, typed=wanted, status=409)
     changes = {key: value for key, value in wanted.items() if getattr(camera, key) != value}
     try:

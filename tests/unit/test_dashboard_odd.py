@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from httpx import Response
 
 from dashboards import cases, facts, stills
 from dashboards.routes import alerts, queries
@@ -108,15 +107,11 @@ def test_a_page_that_refreshes_itself_goes_to_the_login_when_the_session_has_end
     site: Site,
 ) -> None:
     here = {"hx-request": "true", "hx-current-url": "http://127.0.0.1/alerts?camera=line-1"}
-    for client_asks in (client_of(site).get("/", headers=here), _logged_out(site, here)):
+    client = client_of(site)
+    for answer in (client.get("/", headers=here), client.post("/logout", headers=here)):
         # Followed by the script, the page to log in would take the place of the cameras.
-        assert client_asks.status_code == 401
-        target = "/login?next=/alerts%3Fcamera%3Dline-1"
-        assert client_asks.headers["hx-redirect"] == target
-
-
-def _logged_out(site: Site, headers: dict[str, str]) -> Response:
-    return client_of(site).post("/logout", headers=headers)
+        assert answer.status_code == 401
+        assert answer.headers["hx-redirect"] == "/login?next=/alerts%3Fcamera%3Dline-1"
 
 
 def test_a_form_keeps_what_was_typed_when_the_session_has_ended(site: Site) -> None:
