@@ -95,7 +95,8 @@ def new_trial(
         )
     except ValidationError as error:
         item = error.errors()[0]
-        raise SettingsError(f"trial of {camera}: {item['loc'][-1]}: {item['msg']}") from error
+        where = ": ".join((f"trial of {camera}", *map(str, item["loc"][-1:])))
+        raise SettingsError(f"{where}: {item['msg']}") from error
 
 
 def start_trial(site: Site, trial: Trial) -> Path:
@@ -192,7 +193,7 @@ def _checked(values: dict[str, Any], path: Path) -> Trial:
         return Trial(**values)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            ": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"])))
             for item in error.errors()
         )
         raise SettingsError(f"{path}: {problems}") from error
