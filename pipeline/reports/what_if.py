@@ -137,7 +137,8 @@ def compared(
     stored: Sequence[Alert] = (),
 ) -> WhatIf:
     """Return what the policy of a budget would have raised from clips in order of time, beside the
-    alerts of the store. `raised`: those that were told; `stored`: all. Zones keep the rules and budgets that they have."""
+    alerts of the store. `raised`: those that were told; `stored`: all. Zones
+    keep the rules and budgets that they have."""
     asked = replace(camera, budget_per_day=budget_per_day)
     parts = part_policies(asked, policy, tail)
     # Read once a part, and not kept: there may be millions of clips.
