@@ -221,7 +221,9 @@ def test_an_answer_of_exactly_as_many_rows_as_are_shown_is_whole(
     asked = {"query": "SELECT camera FROM camera_health"}
     count = client.get("/sql", params=asked).text.count("<tr><td>")
     monkeypatch.setattr(queries, "_ROWS", count)
-    assert f"{count} rows" in client.get("/sql", params=asked).text
+    whole = client.get("/sql", params=asked).text
+    assert f"{count} rows" in whole
+    assert "The first" not in whole
     monkeypatch.setattr(queries, "_ROWS", count - 1)
     cut = client.get("/sql", params=asked).text
     assert f"The first {count - 1} rows;" in cut
