@@ -29,9 +29,11 @@ __all__ = [
     "SiteHere",
     "Who",
     "check_origin",
+    "refuse_unseen",
     "rules_of",
     "seen_camera",
     "site_of",
+    "token_of",
 ]
 
 
@@ -98,6 +100,18 @@ def rules_of(request: Request) -> Rules:
 SiteHere = Annotated[Site, Depends(site_of)]
 
 
+def _bearer_of(request: Request) -> str | None:
+    """Return the token that a program sends in a header; None when it sends none there."""
+    given = request.headers.get("authorization", "")
+    return given[7:].strip() if given.lower().startswith("bearer ") else None
+
+
+def token_of(request: Request) -> str:
+    """Return the token of the session that a request is of; empty for none."""
+    bearer = _bearer_of(request)
+    return request.cookies.get(rules_of(request).cookie, "") if bearer is None else bearer
+
+
 def signed_in(request: Request) -> Who:
     """Return who asks; NotSignedIn when nobody is logged in, AccessRefused for a form or request
     that changes something and was not made by a page of this session."""
@@ -107,9 +121,7 @@ def signed_in(request: Request) -> Who:
         check_origin(request)
     if rules.open_to is not None:
         return Who(user=rules.open_to, session=None)
-    bearer = request.headers.get("authorization", "")
-    by_header = bearer.lower().startswith("bearer ")
-    token = bearer[7:].strip() if by_header else request.cookies.get(rules.cookie, "")
+    token, by_header = token_of(request), _bearer_of(request) is not None
     found = session_of(site, token) if token else None
     if found is None:
         raise NotSignedIn
@@ -157,3 +169,10 @@ def seen_camera(site: Site, who: Who, name: str) -> Camera:
     if not who.user.may_see(name):
         raise AccessRefused(f"you may not see camera {name!r}; ask an administrator")
     return site.store.camera(name)
+
+
+def refuse_unseen(who: Who, camera: str, what: str) -> None:
+    """Raise AccessRefused when `what` is of a camera that `who` may not see; the refusal does not
+    name that camera: whoever was sent an address does not know it yet."""
+    if not who.user.may_see(camera):
+        raise AccessRefused(f"you may not see the camera of {what}; ask an administrator")

@@ -9,12 +9,13 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from dashboards.access import NotSignedIn, Rules, signed_in
-from dashboards.pages import page
+from dashboards.pages import page, words_for
 from dashboards.routes import (
     alerts,
     api,
@@ -51,6 +52,8 @@ from pipeline.plain_words import in_words
 
 __all__ = ["create_app"]
 
+_LONGEST_TARGET = 1_800
+"""Of an address to come back to after the login; the form takes 2,000 characters."""
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -115,8 +118,9 @@ def _answer_errors(app: FastAPI) -> None:
     def not_signed_in(request: Request, error: NotSignedIn) -> Response:
         if _wants_json(request):
             return JSONResponse({"error": "not logged in"}, status_code=401)
-        target = quote(request.url.path, safe="/")
-        return RedirectResponse(f"/login?next={target}", status_code=303)
+        if request.headers.get("hx-request"):
+            return _ended_meanwhile(request)
+        return RedirectResponse(_login_for(request.url), status_code=303)
 
     @app.exception_handler(KizashiError)
     def refused(request: Request, error: KizashiError) -> Response:
@@ -136,6 +140,23 @@ def _answer_errors(app: FastAPI) -> None:
     def unexpected(request: Request, error: Exception) -> Response:
         # Without the text: it may hold anything. The log has it.
         return _said(request, 500, f"unexpected {type(error).__name__}; the log says more")
+
+
+def _login_for(page_asked: URL) -> str:
+    """Return the address of the form to log in that leads on to a page, with what it was asked."""
+    target = f"{page_asked.path}?{page_asked.query}" if page_asked.query else page_asked.path
+    kept = target if len(target) <= _LONGEST_TARGET else page_asked.path
+    return f"/login?next={quote(kept, safe='/')}"
+
+
+def _ended_meanwhile(request: Request) -> Response:
+    """Return what a script makes of a session that has ended: a page that refreshes itself goes to
+    the form to log in; beside a form it is said, for what was typed is in no other place."""
+    if request.method == "GET" or request.url.path == "/logout":
+        here = URL(request.headers.get("hx-current-url", "/"))
+        return Response(status_code=401, headers={"HX-Redirect": _login_for(here)})
+    words = words_for(request)
+    return _beside_the_form(request, 401, words("login.ended"))
 
 
 def _wants_json(request: Request) -> bool:

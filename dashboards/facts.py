@@ -14,8 +14,9 @@ from pipeline.camera import Camera
 from pipeline.footage.segments import Segment
 from pipeline.reports.coverage import WATCHED, CoverageSpan, coverage
 from pipeline.reports.drift import drift_headline, drift_lines
-from pipeline.reports.facts import hour_of, policy_of
+from pipeline.reports.facts import hour_of, policy_of, seconds_by_state, watched_spans
 from pipeline.reports.lighting import light_now, light_rows, light_seen
+from pipeline.reports.views import found_words
 from pipeline.reports.words import Words
 from pipeline.store.contract import AlertFilter, ReviewedAlert, ScorePeak
 from pipeline.timebase import require_utc
@@ -89,7 +90,7 @@ def camera_facts(
     end = require_utc(until) if until else _end_of_range(site, state)
     since = end - timedelta(hours=hours)
     wanted = AlertFilter(cameras=[camera.name], since=since, until=end)
-    alerts = site.store.browse_alerts(wanted, limit=_NEWEST_ALERTS)
+    alerts = site.store.browse_alerts(wanted, limit=_NEWEST_ALERTS + 1)
     model = site.store.active_model(camera.name)
     check = site.store.drift(camera.name, model.model_id) if model else None
     return {
@@ -102,7 +103,9 @@ def camera_facts(
         "range": words("range", since=words.time(since), until=words.time(end)),
         "earlier": since,
         "later": min(end + timedelta(hours=hours), _end_of_range(site, state)),
-        "alerts": alerts,
+        "alerts": alerts[:_NEWEST_ALERTS],
+        "alerts_cut": _NEWEST_ALERTS if len(alerts) > _NEWEST_ALERTS else 0,
+        "no_alerts": "" if alerts else _no_alerts(site, state, since, end, words),
         "light_now": light_now(site.store, camera.name, words),
         "light": light_rows(light_seen(site.store, camera.name, since, end), words),
         "model": model,
@@ -113,6 +116,18 @@ def camera_facts(
         "drift_checked": check.checked_utc if check else None,
         "active_since": site.store.activations(camera.name)[model.model_id] if model else None,
     }
+
+
+def _no_alerts(
+    site: Site, state: CameraState, since: datetime, until: datetime, words: Words
+) -> str:
+    """Return that there is no alert, as far as the range was watched; and that nobody watches
+    now."""
+    watched = seconds_by_state(watched_spans(site, state.camera, since, until))[WATCHED]
+    said = found_words(0, watched, (until - since).total_seconds(), words)
+    if state.watching is Watching.WATCHING:
+        return said
+    return words("headline.both", first=said, second=words("camera.not_watched_now"))
 
 
 def _summarised(site: Site, camera: Camera, words: Words, since: datetime, until: datetime) -> str:

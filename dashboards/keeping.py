@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +29,8 @@ class _Row:
     since: str
 
 
-def kept_facts(site: Site, camera: Camera, words: Words) -> dict[str, Any]:
-    """Return what the page of a camera's retention shows."""
+def kept_facts(site: Site, who: Who, camera: Camera, words: Words) -> dict[str, Any]:
+    """Return what the page of a camera's retention shows to somebody."""
     state = kept_state(site, camera)
     budget = state.policy.budget_bytes
     use = disk_use(site, camera) if budget is not None else None
@@ -48,6 +49,7 @@ def kept_facts(site: Site, camera: Camera, words: Words) -> dict[str, Any]:
     return {
         "camera": camera,
         "state": state,
+        "sharers": _sharers(state.sharers, who, words),
         "rows": rows,
         "command": f"kizashi retention set {camera.name}",
         "use": None
@@ -60,6 +62,13 @@ def kept_facts(site: Site, camera: Camera, words: Words) -> dict[str, Any]:
         ),
         "too_much_held": use is not None and use.held_bytes > (budget or 0),
     }
+
+
+def _sharers(names: Sequence[str], who: Who, words: Words) -> str:
+    """Return the other cameras of the same footage; those that may not be seen without names."""
+    seen = [name for name in names if who.user.may_see(name)]
+    unseen = [words("kept.unseen_cameras")] if len(seen) < len(names) else []
+    return words("list.comma").join([*seen, *unseen])
 
 
 def release_seen(site: Site, who: Who, hold_id: str, camera: str) -> Hold:

@@ -46,7 +46,8 @@ def still_of(site: Site, camera: Camera, at_utc: datetime | None) -> bytes:
     if at_utc is None:
         at_us = max(segment.start_us, segment.end_us - _BEFORE_END_US)
     else:
-        at_us = segment.start_us + microseconds((at_utc - segment.start_utc).total_seconds())
+        seen_us = microseconds((at_utc - segment.start_utc).total_seconds())
+        at_us = segment.start_us + max(seen_us, 0)
     footage = site.store.footage(segment.footage_id)
     if footage.removed_utc is not None:  # nor from memory: it is to be forgotten
         raise CameraError(
@@ -69,12 +70,14 @@ def still_of(site: Site, camera: Camera, at_utc: datetime | None) -> bytes:
 
 
 def _segment_at(site: Site, camera: Camera, at_utc: datetime | None) -> Segment:
-    if at_utc is not None:
-        at_utc = require_utc(at_utc)
-        found = site.store.segments(camera.name, at_utc, at_utc + timedelta(seconds=1))
-    else:
+    if at_utc is None:
         newest = site.store.newest_segment(camera.name)
         found = [newest] if newest is not None else []
+    else:
+        at_utc = require_utc(at_utc)
+        near = site.store.segments(camera.name, at_utc, at_utc + timedelta(seconds=1))
+        # What holds the moment; only where nothing does, what begins in the second after it.
+        found = [one for one in near if one.start_utc <= at_utc][-1:] or list(near[:1])
     if not found:
         raise CameraError(f"camera {camera.name}: nothing was seen at that time")
-    return found[-1]
+    return found[0]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from dashboards.access import Asking, SiteHere, seen_camera
-from dashboards.cases import case_of, queue_of
+from dashboards.cases import LONGEST_QUEUE, case_of, queue_of
 from dashboards.pages import page, words_for
 from pipeline.alerts.reviews import VERDICTS
 from pipeline.store.contract import AlertFilter
@@ -70,7 +70,16 @@ def alert(
     case = case_of(site, who, alert_id, lambda zone: words_for(request, zone))
     template = "case.html" if part else "alert.html"
     waiting = queue_of(site, who, queue) if queue and not part else []
-    return page(request, template, who, words=case.words, case=case, queue=queue, waiting=waiting)
+    return page(
+        request,
+        template,
+        who,
+        words=case.words,
+        case=case,
+        queue=queue,
+        waiting=waiting,
+        cut=len(waiting) == LONGEST_QUEUE,
+    )
 
 
 @router.get("/review")
@@ -95,4 +104,5 @@ def review(
         case=case,
         queue=camera or "all",
         waiting=waiting,
+        cut=len(waiting) == LONGEST_QUEUE,
     )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboards.access import Asking, Reviewer, SiteHere, seen_camera
+from dashboards.access import Asking, Reviewer, SiteHere, refuse_unseen, seen_camera
 from dashboards.cases import alert_seen, queue_of
 from dashboards.facts import score_series
+from dashboards.moments import Moment
 from dashboards.pages import words_for
 from dashboards.routes.alerts import AlertId
 from dashboards.routes.cameras import CameraName
@@ -60,8 +60,8 @@ def scores(
     site: SiteHere,
     who: Asking,
     name: CameraName,
-    since: datetime,
-    until: datetime,
+    since: Moment,
+    until: Moment,
 ) -> dict[str, Any]:
     """Return the largest score of each step of time, threshold, alerts, and time not watched."""
     camera = seen_camera(site, who, name)
@@ -77,14 +77,12 @@ def alerts(
     severity: Literal["notice", "warning", "critical"] | None = None,
     verdict: Literal["none", "anomaly", "known_harmless", "false_alarm", "suppressed"]
     | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> list[dict[str, Any]]:
     """Return alerts with the verdicts that count, the newest first."""
-    for moment in (since, until):
-        _check_aware(moment)
     seen = who.cameras() if camera is None else [seen_camera(site, who, camera).name]
     wanted = AlertFilter(cameras=seen, since=since, until=until, severity=severity, verdict=verdict)
     return [_item(item) for item in site.store.browse_alerts(wanted, limit=limit, offset=offset)]
@@ -100,8 +98,10 @@ def queue(
 
 @router.get("/alerts/{alert_id}")
 def alert(site: SiteHere, who: Asking, alert_id: AlertId) -> dict[str, Any]:
-    """Return one alert with its evidence and everything that was said of it."""
+    """Return one alert with its evidence and everything that was said of it, and record who
+    looked."""
     found = alert_seen(site, who, alert_id)
+    site.store.audit(who.user.name, "saw alert", found.alert_id, {"camera": found.camera})
     files = site.store.evidence(found.alert_id)
     quiet = site.store.suppression(found.alert_id)
     return {
@@ -137,7 +137,7 @@ def undo_verdict(site: SiteHere, who: Reviewer, alert_id: AlertId) -> dict[str, 
 def end_pattern(site: SiteHere, who: Reviewer, pattern_id: PatternId) -> dict[str, Any]:
     """Remove a harmless pattern; what it had suppressed is open again."""
     pattern = site.store.pattern(pattern_id)
-    seen_camera(site, who, pattern.camera)
+    refuse_unseen(who, pattern.camera, "this pattern")
     _, opened = remove_pattern(site, pattern.pattern_id, who.user.name)
     return {"pattern_id": pattern.pattern_id, "alerts_opened": list(opened)}
 
@@ -149,16 +149,9 @@ def metrics(site: SiteHere, who: Asking, model_id: ModelId) -> list[dict[str, fl
     return [dict(step) for step in site.store.training_metrics(record.model_id)]
 
 
-def _check_range(since: datetime, until: datetime) -> None:
-    for moment in (since, until):
-        _check_aware(moment)
+def _check_range(since: Moment, until: Moment) -> None:
     if not since < until or (until - since).days > 366:
         raise SettingsError("give since before until, a year apart at most")
-
-
-def _check_aware(moment: datetime | None) -> None:
-    if moment is not None and moment.tzinfo is None:
-        raise SettingsError(f"{moment.isoformat()} has no offset; give 2026-01-31T08:00:00Z")
 
 
 def _item(item: ReviewedAlert) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -10,6 +9,7 @@ from fastapi.responses import Response
 
 from dashboards.access import Asking, SiteHere, seen_camera
 from dashboards.facts import camera_facts
+from dashboards.moments import Moment
 from dashboards.pages import page, words_for
 from dashboards.stills import still_of
 
@@ -27,7 +27,7 @@ def camera(
     who: Asking,
     name: CameraName,
     hours: Annotated[float, Query(gt=0, le=24 * 92)] = 24.0,
-    until: datetime | None = None,
+    until: Moment | None = None,
 ) -> Response:
     """Show one camera over some hours."""
     seen = seen_camera(site, who, name)
@@ -38,7 +38,7 @@ def camera(
 
 
 @router.get("/cameras/{name}/still")
-def still(site: SiteHere, who: Asking, name: CameraName, at: datetime | None = None) -> Response:
+def still(site: SiteHere, who: Asking, name: CameraName, at: Moment | None = None) -> Response:
     """Return the frame at a moment, the newest unless told, masks burnt in."""
     seen = seen_camera(site, who, name)
     jpeg = still_of(site, seen, at)

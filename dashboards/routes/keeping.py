@@ -29,7 +29,7 @@ def kept(request: Request, site: SiteHere, who: Asking, name: CameraName) -> Res
     """Show what a camera keeps, what is held, and what was removed."""
     camera = seen_camera(site, who, name)
     words = words_for(request, camera.timezone)
-    return page(request, "kept.html", who, words=words, **kept_facts(site, camera, words))
+    return page(request, "kept.html", who, words=words, **kept_facts(site, who, camera, words))
 
 
 @router.post("/cameras/{name}/holds/{hold_id}/release")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 
-from dashboards.access import Asking, SiteHere, check_origin, rules_of
+from dashboards.access import Asking, SiteHere, check_origin, rules_of, token_of
 from dashboards.pages import LANGUAGE_COOKIE, page
 from pipeline.accounts.login import SESSION_LIFE, NewSession, log_in, log_out
 from pipeline.errors import AccessRefused
@@ -79,7 +79,7 @@ def set_session(request: Request, answer: Response, begun: NewSession) -> None:
 def logout(request: Request, site: SiteHere, who: Asking) -> Response:
     """End the session; the token is worth nothing afterwards."""
     rules = rules_of(request)
-    log_out(site, request.cookies.get(rules.cookie, ""))
+    log_out(site, token_of(request))
     answer = Response(status_code=204, headers={"HX-Redirect": "/login"})
     answer.delete_cookie(rules.cookie, path="/", secure=rules.secure, httponly=True)
     return answer

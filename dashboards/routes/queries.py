@@ -34,7 +34,7 @@ def sql(
     if query.strip():
         site.store.audit(who.user.name, "asked sql", "dashboard", {"query": query[:2000]})
         try:
-            columns, rows = site.store.query(query, row_limit=_ROWS, timeout_seconds=_SECONDS)
+            columns, rows = site.store.query(query, row_limit=_ROWS + 1, timeout_seconds=_SECONDS)
         except QueryRefused as error:
             problem = str(error)
     return page(
@@ -43,9 +43,9 @@ def sql(
         who,
         query=query,
         columns=columns,
-        rows=rows,
+        rows=rows[:_ROWS],
         problem=problem,
-        cut=len(rows) == _ROWS,
+        cut=len(rows) > _ROWS,
         most=_ROWS,
         views=list(PUBLIC_VIEWS),
     )

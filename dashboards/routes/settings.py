@@ -38,9 +38,12 @@ def _shown(
     *,
     problem: str = "",
     saved: bool = False,
+    typed: dict[str, Any] | None = None,
     status: int = 200,
 ) -> Response:
+    """`typed`: what a form that is refused has held; nobody types it again."""
     words = words_for(request, camera.timezone)
+    stands = {field: getattr(camera, field) for field in _FIELDS}
     return page(
         request,
         "settings.html",
@@ -51,6 +54,8 @@ def _shown(
         areas=area_facts(site, camera),
         problem=problem,
         saved=saved,
+        typed=typed or stands,
+        stands=stands,
         status=status,
     )
 
@@ -75,16 +80,16 @@ def change(
 ) -> Response:
     """Change it, with a trace of who did; 409 when others are there than the form has shown."""
     camera = seen_camera(site, who, name)
-    if seen and seen != _seen(camera):
-        words = words_for(request)
-        problem = words("settings.conflict")
-        return _shown(request, site, who, camera, problem=problem, status=409)
     wanted: dict[str, Any] = {
         "purpose": purpose.strip(),
         "owner": owner.strip(),
         "retention_days": retention_days,
         "budget_per_day": budget_per_day,
     }
+    if seen and seen != _seen(camera):
+        words = words_for(request)
+        problem = words("settings.conflict")
+        return _shown(request, site, who, camera, problem=problem, typed=wanted, status=409)
     changes = {key: value for key, value in wanted.items() if getattr(camera, key) != value}
     try:
         if changes:
@@ -92,5 +97,5 @@ def change(
     except CameraChanged:
         raise
     except CameraError as error:
-        return _shown(request, site, who, camera, problem=str(error), status=422)
+        return _shown(request, site, who, camera, problem=str(error), typed=wanted, status=422)
     return _shown(request, site, who, camera, saved=True)

@@ -148,7 +148,7 @@ def _moment(text: str, timezone: str) -> datetime:
     """Return what a field for date and time holds, in UTC; it is meant in the camera's zone."""
     try:
         return moment_in(timezone, text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise SettingsError(f"{text!r} is no moment; give 2026-01-31T08:00") from error
 
 

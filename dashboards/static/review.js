@@ -23,7 +23,7 @@ function tell(text, bad = false) {
 
 function showLeft() {
   const left = document.getElementById("left");
-  if (left) left.textContent = root.dataset.left.replace("{count}", queue.length);
+  if (left) left.textContent = root.dataset.left.replace("{count}", queue.length + (root.dataset.cut ? "+" : ""));
 }
 
 // heat map -------------------------------------------------------------------------------------
@@ -108,16 +108,29 @@ async function judge(verdict) {
     tell("");
     const place = queue.indexOf(id);
     if (place >= 0) queue.splice(place, 1);
+    const asked = !root.dataset.queue || queue.length || (await refill());
     showLeft();
     if (root.dataset.queue && queue.length) await show(queue[Math.min(place < 0 ? 0 : place, queue.length - 1)]);
     else {
       await show(id, true);
-      if (root.dataset.queue) tell(root.dataset.done);
+      if (root.dataset.queue && asked) tell(root.dataset.done);
     }
   } catch (error) {
     tell(root.dataset.failed.replace("{why}", error.message), true);
   } finally {
     busy = false;
+  }
+}
+
+// The page holds the first of a long queue, and more may have come since: "all" is said only when
+// the server has said so.
+async function refill() {
+  try {
+    queue.push(...(await ask("GET", `/api/v1/queue?camera=${encodeURIComponent(root.dataset.queue)}`)));
+    root.dataset.cut = "";
+    return true;
+  } catch {
+    return false; // the verdict is saved all the same
   }
 }
 
@@ -152,7 +165,8 @@ async function unquiet(button) {
 
 async function fetchCase(id) {
   const answer = await fetch(`/alerts/${id}?part=true`);
-  if (!answer.ok) throw new Error(String(answer.status));
+  if (answer.redirected) location.reload(); // to the form to log in: the session has ended
+  if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
   const html = await answer.text();
   const clip = await fetch(`/media/${id}/clip`).then((found) => (found.ok ? found.blob() : null));
   return { html, clip };

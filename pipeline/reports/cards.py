@@ -15,7 +15,7 @@ from pipeline.reports.facts import AlertFacts, ReportFacts
 from pipeline.reports.words import Words
 from pipeline.retention.gone import Gone
 
-__all__ = ["AlertCard", "alert_cards", "embedded_media", "gone_words"]
+__all__ = ["AlertCard", "alert_cards", "embedded_media", "gone_words", "missing_words"]
 
 _MOST_CARDS = 60
 _MOST_MEDIA_BYTES = 64 * 2**20
@@ -101,9 +101,19 @@ def _card(
         note=item.review.note if item.review else "",
         model_id=alert.model_id if alert.model_id != active else "",
         media=media,
-        missing=missing,
+        missing=missing_words(item.evidence, missing, words),
         gone=gone_words(item.gone, words),
     )
+
+
+def missing_words(evidence: Sequence[Evidence], kinds: str, words: Words) -> str:
+    """Return what is wrong with the evidence of an alert, in words; `kinds` that are not as they
+    were recorded. Where none was ever made nobody has taken anything away."""
+    if not kinds:
+        return ""
+    if not evidence:
+        return words("alert.evidence_never")
+    return words("alert.evidence_missing", kinds=kinds)
 
 
 def gone_words(gone: Gone | None, words: Words) -> str:

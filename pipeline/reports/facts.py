@@ -60,11 +60,14 @@ class ReportFacts:
     axis: Axis
     curve: Sequence[Sequence[CurvePoint]]
     alerts: Sequence[AlertFacts]
-    """By time, without those that are suppressed."""
+    """Those that begin in the range, by time, without those that are suppressed: an alert over the
+    border of two ranges counts in the first alone."""
     model: ModelRecord | None
     light: Sequence[LightSpan]
     """In which light the scene was; nothing where the model knows one state only."""
     refused: Sequence[Footage]
+    ongoing: Sequence[AlertFacts] = ()
+    """Those that began before the range and went on into it."""
     suppressed: Mapping[str, int] = field(default_factory=dict)
     """Who called what they look like harmless -> how many alerts are suppressed for it."""
     summarised_until: datetime | None = None
@@ -138,8 +141,8 @@ def watched_spans(
 
 
 def alert_facts(site: Site, camera_name: str, since: datetime, until: datetime) -> list[AlertFacts]:
-    """Return the alerts of a camera in [since, until) with evidence and verdicts, by time; those
-    that are suppressed are not among them."""
+    """Return the alerts of a camera that reach into [since, until) with evidence and verdicts, by
+    time; those that are suppressed are not among them."""
     quiet = {one.alert_id for one in site.store.suppressions(camera_name, since, until)}
     return [
         _alert_facts(site, alert)
@@ -180,6 +183,7 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         health=health,
         gone=store.removed_unscored(camera_name),
     )
+    found = alert_facts(site, camera_name, since, until)
     return ReportFacts(
         camera=camera,
         since=since,
@@ -187,7 +191,8 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         spans=spans,
         axis=axis,
         curve=curve.runs(),
-        alerts=alert_facts(site, camera_name, since, until),
+        alerts=[item for item in found if item.alert.start_utc >= since],
+        ongoing=[item for item in found if item.alert.start_utc < since],
         model=model,
         light=light_seen(store, camera_name, since, until),
         refused=[item for item in store.footage_of(camera_name) if item.verdict is Verdict.REFUSED],
@@ -202,7 +207,12 @@ def _suppressed(
 ) -> Mapping[str, int]:
     said_by = {one.pattern_id: one.reviewer for one in site.store.patterns(camera_name, ended=True)}
     quiet = site.store.suppressions(camera_name, since, until)
-    return Counter(said_by[one.pattern_id] for one in quiet)
+    begun = {
+        alert.alert_id
+        for alert in site.store.alerts(camera_name, since, until)
+        if quiet and alert.start_utc >= since
+    }
+    return Counter(said_by[one.pattern_id] for one in quiet if one.alert_id in begun)
 
 
 def hour_of(moment: datetime) -> datetime:

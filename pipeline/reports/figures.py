@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pipeline.alerts.events import EventPolicy, ScoreSmoother
@@ -30,6 +30,7 @@ _STEPS_SECONDS = (
     *(3600, 7200, 10_800, 21_600, 43_200),
     *(86_400, 172_800, 604_800, 1_209_600, 2_592_000, 7_776_000, 31_536_000),
 )
+_EPOCH = datetime(1970, 1, 1)
 _SCORE_TICKS = (0, 1, 2, 3, 5, 8, 12, 20, 40, 80, 160, 320, 640)
 
 
@@ -104,16 +105,18 @@ class Axis:
         return _STEPS_SECONDS[-1]
 
     def tick_moments(self, zone: ZoneInfo) -> list[datetime]:
-        """Return the moments of the ticks: round local times, by the offset at the start."""
-        step = self.tick_step_seconds()
-        offset = self.since.astimezone(zone).utcoffset() or timedelta()
-        shift_seconds = int(offset.total_seconds())
-        first = math.ceil((self.since.timestamp() + shift_seconds) / step) * step - shift_seconds
-        moments = []
-        moment = self.since + timedelta(seconds=first - self.since.timestamp())
-        while moment <= self.until:
-            moments.append(moment)
-            moment += timedelta(seconds=step)
+        """Return the moments of the ticks: round times of the local clock, also beyond a change of
+        it, so that a tick of a day stands at its midnight."""
+        step = timedelta(seconds=self.tick_step_seconds())
+        # Local time without its offset, in which every day has 24 hours.
+        began = self.since.astimezone(zone).replace(tzinfo=None)
+        passed = began - _EPOCH
+        local = _EPOCH + -(-passed // step) * step
+        moments: list[datetime] = []
+        while (moment := local.replace(tzinfo=zone).astimezone(UTC)) <= self.until:
+            if moment >= self.since and (not moments or moment > moments[-1]):
+                moments.append(moment)
+            local += step
         return moments
 
 

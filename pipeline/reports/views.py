@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pipeline.assembly import Site
@@ -18,7 +19,7 @@ from pipeline.reports.lighting import light_rows, model_states
 from pipeline.reports.period import Period
 from pipeline.reports.words import Words
 
-__all__ = ["headline", "report_view", "suppressed_words"]
+__all__ = ["found_words", "headline", "report_view", "suppressed_words"]
 
 _MOST_REFUSED = 50
 _SHORT_WATCH = 3.0
@@ -51,6 +52,8 @@ def report_view(
         "curve": _curve(facts, words),
         "cards": cards,
         "rows": rows,
+        "ongoing": _ongoing_words(facts, words) if facts.ongoing else "",
+        "ahead": _ahead_words(facts, site.clock.now_utc(), words),
         "watched": facts.watched_seconds > 0,
         "budget": _budget(facts, words),
         "model": _model(facts, words),
@@ -65,17 +68,31 @@ def headline(facts: ReportFacts, words: Words) -> str:
 
     Time that nobody watched never counts as time without anomalies.
     """
-    count, watched = len(facts.alerts), words.length(facts.watched_seconds)
-    if facts.watched_seconds <= 0 and count == 0:
+    said = found_words(len(facts.alerts), facts.watched_seconds, facts.range_seconds, words)
+    if not facts.ongoing:
+        return said
+    return words("headline.both", first=said, second=_ongoing_words(facts, words))
+
+
+def _ongoing_words(facts: ReportFacts, words: Words) -> str:
+    key = "headline.ongoing.one" if len(facts.ongoing) == 1 else "headline.ongoing"
+    return words(key, count=len(facts.ongoing))
+
+
+def found_words(count: int, watched_seconds: float, range_seconds: float, words: Words) -> str:
+    """Return how many alerts there are in a range of time, and how much of it was watched."""
+    if watched_seconds <= 0 and count == 0:
         return words("headline.nothing_watched")
     key = {0: "none", 1: "one"}.get(count, "many")
+    watched = words.length(watched_seconds)
     first = words(f"headline.alerts.{key}", count=count, watched=watched)
-    if facts.blind_seconds <= 0:
+    blind_seconds = range_seconds - watched_seconds
+    if blind_seconds <= 0:
         return words("headline.both", first=first, second=words("headline.all_watched"))
     second = words(
         "headline.blind",
-        blind=words.length(facts.blind_seconds),
-        share=words.share(facts.blind_seconds / facts.range_seconds),
+        blind=words.length(blind_seconds),
+        share=words.share(blind_seconds / range_seconds),
     )
     return words("headline.both", first=first, second=second)
 
@@ -88,6 +105,14 @@ def suppressed_words(facts: ReportFacts, words: Words) -> str:
         f"{name} {count}" for name, count in sorted(facts.suppressed.items())
     )
     return words("headline.suppressed", count=sum(facts.suppressed.values()), by=by)
+
+
+def _ahead_words(facts: ReportFacts, now: datetime, words: Words) -> str:
+    """Return how much of the range lies ahead still; empty when it is over."""
+    if facts.until <= now:
+        return ""
+    ahead = facts.until - max(now, facts.since)
+    return words("range.ahead", ahead=words.length(ahead.total_seconds()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,11 +238,15 @@ def _curve(facts: ReportFacts, words: Words) -> dict[str, Any]:
         if facts.summarised_until
         else "",
         "blind": _state_bands(facts, [s for s in facts.spans if s.state != WATCHED], words),
-        "alerts": [_alert_band(facts, item, words) for item in facts.alerts],
+        "alerts": [
+            _alert_band(facts, item, words, linked=linked)
+            for items, linked in ((facts.ongoing, False), (facts.alerts, True))
+            for item in items
+        ],
     }
 
 
-def _alert_band(facts: ReportFacts, item: AlertFacts, words: Words) -> Band:
+def _alert_band(facts: ReportFacts, item: AlertFacts, words: Words, *, linked: bool) -> Band:
     alert = item.alert
     title = f"{words(f'alert.severity.{alert.severity}')}: "
     title += words.times(alert.start_utc, alert.end_utc)
@@ -226,7 +255,7 @@ def _alert_band(facts: ReportFacts, item: AlertFacts, words: Words) -> Band:
         alert.end_utc,
         alert.severity.value,
         title,
-        target=f"alert-{alert.alert_id}",
+        target=f"alert-{alert.alert_id}" if linked else "",
     )
 
 

@@ -51,7 +51,7 @@ class WhatIf:
     silent: tuple[Alert, ...]
     """Alerts of the store that would not be raised."""
     new: tuple[Alert, ...]
-    """Alerts that would be raised where the store has none."""
+    """Alerts that would be raised where the store has none, suppressed ones included."""
     silent_verdicts: Mapping[str, int]
     """Verdict -> how many of the silent ones have it; those without one are UNREVIEWED."""
 
@@ -97,6 +97,7 @@ def what_if(
     chosen = budgets_per_day or [factor * own for factor in _FACTORS]
     start, end = _range(site, camera, since, until)
     raised = alert_facts(site, camera, start, end)
+    stored = site.store.alerts(camera, start, end)
     if active is not None and record.model_id == active.model_id:
         watched = seconds_by_state(watched_spans(site, camera, start, end))[WATCHED]
 
@@ -118,6 +119,7 @@ def what_if(
             record.model_id,
             raised,
             site.store.camera(camera),
+            stored,
         )
         for budget in chosen
     ]
@@ -132,9 +134,11 @@ def compared(
     model_id: str,
     raised: Sequence[AlertFacts],
     camera: Camera,
+    stored: Sequence[Alert] = (),
 ) -> WhatIf:
     """Return what the policy of a budget would have raised from clips in order of time, beside the
-    alerts of the store. Zones keep the rules and budgets that they have."""
+    alerts of the store. `raised`: those that were told; `stored`: all. Zones
+    keep the rules and budgets that they have."""
     asked = replace(camera, budget_per_day=budget_per_day)
     parts = part_policies(asked, policy, tail)
     # Read once a part, and not kept: there may be millions of clips.
@@ -145,7 +149,7 @@ def compared(
     ]
     alerts.sort(key=lambda alert: (alert.start_utc, alert.alert_id))
     silent = [one for one in raised if not _meets(one.alert, alerts)]
-    there = [one.alert for one in raised]
+    there = [*stored, *(one.alert for one in raised)]
     return WhatIf(
         model_id=model_id,
         budget_per_day=budget_per_day,

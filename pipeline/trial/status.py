@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pipeline.assembly import Site
@@ -161,11 +161,13 @@ def _gather_first(site: Site, figures: TrialFigures) -> str | None:
 def seen_days(site: Site, trial: Trial) -> float:
     """Return how much footage to learn from there is, in days."""
     since, until = trial.learn_start_utc, trial.watch_start_utc
-    seen = sum(
-        (min(item.end_utc, until) - max(item.start_utc, since)).total_seconds()
-        for item in site.store.segments(trial.camera, since, until)
-    )
-    return seen / SECONDS_PER_DAY
+    seen, at = timedelta(), since
+    for item in site.store.segments(trial.camera, since, until):  # in order of their begin
+        # Where files overlap, the time was seen once.
+        start, end = max(item.start_utc, at), min(item.end_utc, until)
+        seen += max(end - start, timedelta())
+        at = max(at, end)
+    return seen.total_seconds() / SECONDS_PER_DAY
 
 
 def _moment(moment: datetime) -> str:

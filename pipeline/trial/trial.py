@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["Assumptions", "Noticed", "QualityBar", "Trial"]
+
+
+_MOST = 1e12
+"""Of any amount: what is larger is a slip, and in the end no number any more."""
 
 
 class _Part(BaseModel):
@@ -52,10 +57,10 @@ class Assumptions(_Part):
         default="EUR", pattern=r"^[^\W\d_]{1,8}$", description="Of every amount below; a word."
     )
     stop_cost_per_hour: float = Field(
-        default=1_000.0, ge=0, description="What an hour of unplanned stop costs."
+        default=1_000.0, ge=0, le=_MOST, description="What an hour of unplanned stop costs."
     )
     stop_hours_avoided_per_fault: float = Field(
-        default=0.5, ge=0, description="Hours of stop that one fault found early saves."
+        default=0.5, ge=0, le=_MOST, description="Hours of stop that one fault found early saves."
     )
     faults_without_note_are_early: bool = Field(
         default=True,
@@ -63,29 +68,38 @@ class Assumptions(_Part):
         "noticed it (kizashi trial noticed).",
     )
     minutes_per_alarm: float = Field(
-        default=3.0, ge=0, description="Minutes that a person needs to look at one alarm."
+        default=3.0, ge=0, le=_MOST, description="Minutes that a person needs to look at one alarm."
     )
-    wage_per_hour: float = Field(default=40.0, ge=0, description="Cost of a person's hour.")
+    wage_per_hour: float = Field(
+        default=40.0, ge=0, le=_MOST, description="Cost of a person's hour."
+    )
     setup_hours: float = Field(
-        default=16.0, ge=0, description="Hours of people to set it up, once."
+        default=16.0, ge=0, le=_MOST, description="Hours of people to set it up, once."
     )
     upkeep_hours_per_month: float = Field(
-        default=1.0, ge=0, description="Hours of people to keep it running, besides alarms."
+        default=1.0,
+        ge=0,
+        le=_MOST,
+        description="Hours of people to keep it running, besides alarms.",
     )
     hardware_price: float = Field(
-        default=1_500.0, ge=0, description="Camera and computer of this one camera, once."
+        default=1_500.0, ge=0, le=_MOST, description="Camera and computer of this one camera, once."
     )
     power_watts: float = Field(
-        default=60.0, ge=0, description="Power that they draw, day and night."
+        default=60.0, ge=0, le=_MOST, description="Power that they draw, day and night."
     )
-    power_price_per_kwh: float = Field(default=0.3, ge=0, description="Price of electricity.")
+    power_price_per_kwh: float = Field(
+        default=0.3, ge=0, le=_MOST, description="Price of electricity."
+    )
     watched_hours_per_year: float = Field(
         default=6_000.0,
         gt=0,
         le=8_784,
         description="Hours a year that the line runs and is watched.",
     )
-    years: float = Field(default=3.0, gt=0, description="Years over which the return is counted.")
+    years: float = Field(
+        default=3.0, gt=0, le=1_000, description="Years over which the return is counted."
+    )
 
 
 class Noticed(_Part):
@@ -108,6 +122,14 @@ class Trial(_Part):
     assumptions: Assumptions = Assumptions()
     noticed: tuple[Noticed, ...] = ()
     """In the order they were given; of one alert the last counts."""
+
+    @model_validator(mode="after")
+    def _ends_in_the_calendar(self) -> Self:
+        try:
+            _ = self.watch_end_utc
+        except OverflowError as error:
+            raise ValueError("start_utc: the trial ends beyond the calendar") from error
+        return self
 
     @property
     def learn_start_utc(self) -> datetime:

@@ -96,7 +96,8 @@ def new_trial(
         )
     except ValidationError as error:
         item = error.errors()[0]
-        raise SettingsError(f"trial of {camera}: {item['loc'][-1]}: {in_words(item)}") from error
+        where = ": ".join((f"trial of {camera}", *map(str, item["loc"][-1:])))
+        raise SettingsError(f"{where}: {in_words(item)}") from error
 
 
 def start_trial(site: Site, trial: Trial) -> Path:
@@ -199,7 +200,7 @@ def _checked(values: dict[str, Any], path: Path) -> Trial:
         return Trial(**values)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {in_words(item)}"
+            ": ".join(filter(None, (".".join(map(str, item["loc"])), in_words(item))))
             for item in error.errors()
         )
         raise SettingsError(f"{path}: {problems}") from error

@@ -10,6 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from dashboards import cases
+from dashboards.routes import alerts
 from pipeline.alerts.reviews import review_alert
 from pipeline.assembly import Site
 from pipeline.trial.trial_file import load_trial, trial_path
@@ -255,6 +257,20 @@ def test_verdicts_by_key_lead_to_the_next_alert_until_none_is_left(visit, site: 
     assert {review.reviewer for review in found.values()} == {"rei"}
     page.goto("/review")
     expect(page.locator("h1")).to_have_text("No alert waits for a verdict")
+
+
+def test_all_are_done_only_when_the_server_says_so(  # type: ignore[no-untyped-def]
+    visit, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "LONGEST_QUEUE", 1)
+    monkeypatch.setattr(alerts, "LONGEST_QUEUE", 1)
+    page = visit("/review", "rei")
+    assert page.locator("#left").inner_text() == "1+ left"
+    first = shown_alert(page)
+    page.keyboard.press("2")
+    # The page held one of them; the others are asked for.
+    expect(page.locator("article.case")).not_to_have_attribute("data-alert", first)
+    expect(page.locator("#told")).to_be_hidden()
 
 
 def test_the_next_alert_is_there_before_it_is_asked_for(visit) -> None:  # type: ignore[no-untyped-def]

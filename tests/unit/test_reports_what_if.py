@@ -61,6 +61,23 @@ def test_alerts_of_the_store_are_kept_or_silent_by_their_verdict() -> None:
     assert found(STRICT, there).silent_verdicts == {"unreviewed": 1}
 
 
+def test_what_is_stored_and_suppressed_is_not_called_new() -> None:
+    quiet = alert(start_utc=NOON + timedelta(seconds=12), end_utc=NOON + timedelta(seconds=13))
+    loose = compared(
+        lambda: clips([*QUIET, *[PEAK] * 5, *QUIET]),
+        TAIL,
+        policy_within(TAIL, LOOSE),
+        LOOSE,
+        86_400.0 / 2.0,
+        MODEL,
+        [],
+        camera(),
+        [quiet],
+    )
+    assert len(loose.alerts) == 1
+    assert (loose.kept, loose.silent, loose.new) == (0, (), ())
+
+
 def test_nothing_watched_has_no_rate() -> None:
     assert replace(found(LOOSE), watched_seconds=0.0).per_day is None
 
