@@ -9,7 +9,7 @@ from pipeline.alerts.alerts import Alert
 from pipeline.alerts.events import Event
 from pipeline.assembly import Site
 from pipeline.camera import Camera
-from pipeline.clips.reader import Stretch
+from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.errors import FootageError
 from pipeline.feedback.looking import looks_of_event
 from pipeline.feedback.looks import EventLooks
@@ -18,6 +18,8 @@ from pipeline.feedback.patterns import Suppression
 from pipeline.learning.camera_model import CameraModel
 from pipeline.scoring.scorer import ScoringModel
 from pipeline.timebase import shift_utc
+from pipeline.zones.judging import open_score_in
+from pipeline.zones.regions import Regions
 
 __all__ = ["HarmlessJudge", "Judgement"]
 
@@ -41,6 +43,8 @@ class HarmlessJudge:
     model: ScoringModel
     stretch_of: Callable[[str], Stretch]
     """Segment id -> segment with its file."""
+    sight: tuple[ClipReader, Regions] | None = None
+    """How the camera is looked at, see `pipeline.scoring.sight`; None: as the model alone looks."""
 
     def judge(self, alert: Alert, event: Event) -> Judgement:
         """Return how an alert looks, and what suppresses it; nothing, and so it is told, when its
@@ -81,6 +85,5 @@ class HarmlessJudge:
         anomalies = list(
             self.site.store.anomalies(self.camera.name, event.model_id, event.start_utc, until)
         )
-        return looks_of_event(
-            self.model, event, anomalies, self.stretch_of, self.camera.privacy_masks
-        )
+        open_score = open_score_in(event.zone, self.camera, self.model.policy, self.model.tail)
+        return looks_of_event(self.model, event, anomalies, self.stretch_of, self.sight, open_score)

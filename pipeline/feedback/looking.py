@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, uniform_filter
 
 from pipeline.alerts.events import Event
-from pipeline.camera import Polygon
 from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
 from pipeline.feedback.looks import EventLooks, Look
 from pipeline.learning.camera_model import CameraModel
@@ -25,6 +24,7 @@ from pipeline.scoring.experts import all_term_maps
 from pipeline.scoring.feature_bank import DEPTHS, DepthBank, cell_features
 from pipeline.scoring.fusion import FUSED, join_surprises, surprises_of
 from pipeline.scoring.peak import windows_of
+from pipeline.zones.regions import EVERYWHERE, Regions
 
 __all__ = ["looks_of_event", "normal_reach"]
 
@@ -46,18 +46,24 @@ def looks_of_event(
     event: Event,
     anomalies: Sequence[Anomaly],
     stretch_of: Callable[[str], Stretch],
-    masks: tuple[Polygon, ...] = (),
+    sight: tuple[ClipReader, Regions] | None = None,
+    open_score: float | None = None,
 ) -> EventLooks | None:
     """Return how the strange places of an event looked; None when its model cannot tell.
 
     `anomalies`: of its clips, in order of time. `stretch_of`: segment id -> segment with its file.
     A place is strange when a clip as strange as it would open an event; the strangest one of a clip
-    always is. Raises FootageError when a clip cannot be decoded any more.
+    always is. Only places of the event's zone are looked at, as if nothing was elsewhere. `sight`:
+    how the clips were looked at, see `pipeline.scoring.sight`; None: as the model alone looks.
+    `open_score`: of the event's zone; None: the model's own. Raises FootageError when a clip cannot
+    be decoded any more.
     """
     if not model.sight.feature_bank:
         return None
-    reader = model.reader(masks)
-    strange = _strange_clips(anomalies, event, model.policy.open_score)
+    reader, regions = sight or (model.reader(), EVERYWHERE)
+    least_score = model.policy.open_score if open_score is None else open_score
+    places_GW = regions.scored_in(event.zone, *model.sight.grid.cells)
+    strange = _strange_clips(anomalies, event, least_score)
     strongest, whole = _strongest(strange)
     tested = {anomaly.anomaly_id for anomaly in strongest}
     known = {anomaly.anomaly_id for anomaly in _evenly(strange, _MOST_KNOWN)}
@@ -71,7 +77,7 @@ def looks_of_event(
             must_be_known = by_clip[clip.clip_id].anomaly_id in tested
             looks += [
                 replace(look, tested=must_be_known)
-                for look in _looks(model, reader, windows, since)
+                for look in _looks(model, reader, windows, since, places_GW, least_score)
             ]
     rows, columns = model.sight.grid.cells
     return EventLooks(
@@ -87,10 +93,11 @@ def looks_of_event(
 
 
 def _strange_clips(anomalies: Sequence[Anomaly], event: Event, least_score: float) -> list[Anomaly]:
-    """Return the clips of an event that would open it by themselves, and its peak."""
+    """Return the clips of an event that would open it by themselves, and its peak, with what they
+    say of its zone."""
     return [
         anomaly
-        for anomaly in anomalies
+        for anomaly in (one.within(event.zone) for one in anomalies)
         if event.start_utc <= anomaly.clip.end_utc <= event.end_utc
         and (anomaly.score >= least_score or anomaly.anomaly_id == event.peak_anomaly_id)
     ]
@@ -117,7 +124,12 @@ def _evenly(clips: Sequence[Anomaly], most: int) -> list[Anomaly]:
 
 
 def _looks(
-    model: CameraModel, reader: ClipReader, windows: WindowBatch, at_seconds: float
+    model: CameraModel,
+    reader: ClipReader,
+    windows: WindowBatch,
+    at_seconds: float,
+    places_GW: NDArray[np.bool_] | None,
+    least_score: float,
 ) -> list[Look]:
     """Return the strange places of one clip, the strangest first."""
     calibration, experts = model.calibration_in(windows.lighting), model.experts
@@ -125,6 +137,9 @@ def _looks(
     maps = all_term_maps(experts, batch)
     strangeness = {name: p.strangeness(maps[name]) for name, p in calibration.places.items()}
     surprises = surprises_of(calibration.terms, strangeness)
+    if places_GW is None:
+        places_GW = np.ones(model.sight.grid.cells, dtype=np.bool_)
+    surprises = {name: values * places_GW for name, values in surprises.items()}
     around = (1, _AROUND_CELLS, _AROUND_CELLS)
     joined_GW = uniform_filter(join_surprises(experts, surprises), around, mode="nearest")[0]
     score_GW = calibration.groups[FUSED].surprise(joined_GW)
@@ -147,7 +162,7 @@ def _looks(
             terms=_heard_at(heard_GW, row, column),
             features=tuple(round(float(value), _DIGITS) for value in features_GWD[row, column]),
         )
-        for row, column in _strange_places(joined_GW, score_GW >= model.policy.open_score)
+        for row, column in _strange_places(joined_GW, score_GW >= least_score, places_GW)
     ]
 
 
@@ -157,12 +172,14 @@ def _heard_at(heard_GW: dict[str, NDArray[np.float64]], row: int, column: int) -
 
 
 def _strange_places(
-    joined_GW: NDArray[np.float64], strange_GW: NDArray[np.bool_]
+    joined_GW: NDArray[np.float64], strange_GW: NDArray[np.bool_], places_GW: NDArray[np.bool_]
 ) -> list[tuple[int, int]]:
-    """Return the cells that are strange and strangest of the square around them, strangest first;
-    the strangest cell of all is always one of them."""
+    """Return the cells of `places_GW` that are strange and strangest of the square around them,
+    strangest first; the strangest cell of all is always one of them."""
+    # What lies at the edge of a zone is averaged beyond it.
+    joined_GW = np.where(places_GW, joined_GW, -np.inf)
     local_GW = joined_GW >= maximum_filter(joined_GW, _AROUND_CELLS, mode="nearest")
-    places = np.argwhere(local_GW & (strange_GW | (joined_GW == joined_GW.max())))
+    places = np.argwhere(places_GW & local_GW & (strange_GW | (joined_GW == joined_GW.max())))
     ranked = sorted(places.tolist(), key=lambda cell: -joined_GW[cell[0], cell[1]])
     return [(row, column) for row, column in ranked[:_MOST_PLACES]]
 

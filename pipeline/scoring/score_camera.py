@@ -115,7 +115,8 @@ def score_camera(
         keep_freed_memory()
         run = _ScoringRun(site, camera, record, model)
         with lease_kept(site.store, f"score/{camera_name}", site.settings.lease_seconds):
-            wake_patterns(site, camera, record.model_id, model, run.stretch_of, progress)
+            sight = sight_of(model, record, camera)
+            wake_patterns(site, camera, record.model_id, model, run.stretch_of, progress, sight)
             let_go_seconds = let_go(site, camera, record, progress)
             totals = _score_waiting(run, since, turn_seconds, progress)
     totals = replace(
@@ -193,7 +194,11 @@ class _ScoringRun:
         self.reader, self.regions = sight_of(model, record, camera)
         self.root = site.source_of(camera)
         self.judge = HarmlessJudge(
-            site=site, camera=camera, model=model, stretch_of=self.stretch_of
+            site=site,
+            camera=camera,
+            model=model,
+            stretch_of=self.stretch_of,
+            sight=(self.reader, self.regions),
         )
 
     def stretch_of(self, segment_id: str) -> Stretch:

@@ -20,7 +20,7 @@ from pipeline.scoring.policy import policy_within
 from pipeline.zones.hours import parse_hours
 from pipeline.zones.zone import Zone, ZoneKind
 
-__all__ = ["PartPolicy", "alerts_of_part", "part_policies"]
+__all__ = ["PartPolicy", "alerts_of_part", "open_score_in", "part_policies"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +68,13 @@ def part_policies(camera: Camera, policy: EventPolicy, tail: EventTail) -> list[
         named = content_id("policy", "zone", zone.name, chosen.policy_id, repr(chosen.open_score))
         parts.append(PartPolicy(zone=zone, policy=replace(chosen, policy_id=named)))
     return parts
+
+
+def open_score_in(part: str, camera: Camera, policy: EventPolicy, tail: EventTail) -> float:
+    """Return the score at which events open in a part of the picture; the camera's own where there
+    is no such part."""
+    parts = part_policies(camera, policy, tail)
+    return next((one.policy.open_score for one in parts if one.name == part), policy.open_score)
 
 
 def alerts_of_part(
