@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.alerts.alerts import Alert, alerts_from_events
 from pipeline.alerts.budget import EventTail
-from pipeline.alerts.events import Event, EventPolicy, join_anomalies
+from pipeline.alerts.events import Event, EventPolicy, GoingOn, join_anomalies
 from pipeline.camera import Camera
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import REST, Anomaly
@@ -42,10 +42,12 @@ class PartPolicy:
         """Yield what clips say of this part of the picture."""
         return (one if self.whole else one.within(self.name) for one in anomalies)
 
-    def events(self, anomalies: Iterable[Anomaly]) -> Iterator[Event]:
+    def events(
+        self, anomalies: Iterable[Anomaly], *, going_on: GoingOn | None = None
+    ) -> Iterator[Event]:
         """Yield the events of this part of the picture, from all clips of the camera in order of
-        time."""
-        for event in join_anomalies(self.of(anomalies), self.policy):
+        time; `going_on`: see `join_anomalies`."""
+        for event in join_anomalies(self.of(anomalies), self.policy, going_on=going_on):
             yield replace(event, zone=self.name)
 
 
