@@ -5,7 +5,7 @@ Shapes: N clips, grid of G x W cells, D principal components, M windows in the b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -26,7 +26,7 @@ from pipeline.scoring.fusion import FUSED, join_surprises, surprises_of
 from pipeline.scoring.peak import windows_of
 from pipeline.zones.regions import EVERYWHERE, Regions
 
-__all__ = ["looks_of_event", "normal_reach"]
+__all__ = ["LOOK_DIGITS", "looks_of_event", "normal_reach", "strange_clips"]
 
 _MOST_CLIPS = 16
 """Clips of an event that must be known to a pattern: of 0.8 s each, thirteen seconds without a
@@ -38,13 +38,14 @@ _MOST_PLACES = 12
 """Of a clip."""
 _AROUND_CELLS = 3
 """Side of the square that the judge averages over, and in which one place is the strangest."""
-_DIGITS = 4
+LOOK_DIGITS = 4
+"""Of the numbers of looks that are stored."""
 
 
 def looks_of_event(
     model: CameraModel,
     event: Event,
-    anomalies: Sequence[Anomaly],
+    anomalies: Iterable[Anomaly],
     stretch_of: Callable[[str], Stretch],
     sight: tuple[ClipReader, Regions] | None = None,
     open_score: float | None = None,
@@ -63,7 +64,7 @@ def looks_of_event(
     reader, regions = sight or (model.reader(), EVERYWHERE)
     least_score = model.policy.open_score if open_score is None else open_score
     places_GW = regions.scored_in(event.zone, *model.sight.grid.cells)
-    strange = _strange_clips(anomalies, event, least_score)
+    strange = strange_clips(anomalies, event, least_score)
     strongest, whole = _strongest(strange)
     tested = {anomaly.anomaly_id for anomaly in strongest}
     known = {anomaly.anomaly_id for anomaly in _evenly(strange, _MOST_KNOWN)}
@@ -84,15 +85,15 @@ def looks_of_event(
         model_id=event.model_id,
         rows=rows,
         columns=columns,
-        reach=round(normal_reach(model.sight.feature_bank[0]), _DIGITS),
+        reach=round(normal_reach(model.sight.feature_bank[0]), LOOK_DIGITS),
         seconds=round((event.end_utc - event.start_utc).total_seconds(), 3),
-        score=round(event.peak_score, _DIGITS),
+        score=round(event.peak_score, LOOK_DIGITS),
         whole=whole,
         looks=tuple(looks),
     )
 
 
-def _strange_clips(anomalies: Sequence[Anomaly], event: Event, least_score: float) -> list[Anomaly]:
+def strange_clips(anomalies: Iterable[Anomaly], event: Event, least_score: float) -> list[Anomaly]:
     """Return the clips of an event that would open it by themselves, and its peak, with what they
     say of its zone."""
     return [
@@ -158,16 +159,18 @@ def _looks(
             at_seconds=at_seconds,
             row=row,
             column=column,
-            score=round(float(score_GW[row, column]), _DIGITS),
+            score=round(float(score_GW[row, column]), LOOK_DIGITS),
             terms=_heard_at(heard_GW, row, column),
-            features=tuple(round(float(value), _DIGITS) for value in features_GWD[row, column]),
+            features=tuple(round(float(value), LOOK_DIGITS) for value in features_GWD[row, column]),
         )
         for row, column in _strange_places(joined_GW, score_GW >= least_score, places_GW)
     ]
 
 
 def _heard_at(heard_GW: dict[str, NDArray[np.float64]], row: int, column: int) -> dict[str, float]:
-    found = {name: round(float(values[row, column]), _DIGITS) for name, values in heard_GW.items()}
+    found = {
+        name: round(float(values[row, column]), LOOK_DIGITS) for name, values in heard_GW.items()
+    }
     return {name: found[name] for name in sorted(found, key=lambda n: -found[n]) if found[name] > 0}
 
 
