@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from pipeline.errors import FootageError, KizashiError
 from pipeline.footage.admission import Candidate, Reason, open_source
 from pipeline.footage.decode_errors import cannot_open, check_size, rate_of_folder
-from pipeline.footage.decode_process import start_child, stop_child
+from pipeline.footage.decode_process import STALL_SECONDS, start_child, stop_child
 from pipeline.footage.frame_pipe import (
     BEAT,
     DAMAGED_FLAG,
@@ -306,7 +306,7 @@ def open_decoder(
     end_us: int | None = None,
     grid_us: int | None = None,
     frame_rate: float | None = None,
-    stall_seconds: float = 30.0,
+    stall_seconds: float = STALL_SECONDS,
     folder_frame_rate: float | None = None,
 ) -> Iterator[Decoder]:
     """Open a video file or a folder of pictures for reading once; the child ends with the block.
@@ -345,7 +345,7 @@ def decoding_of(
     end_us: int | None = None,
     grid_us: int | None = None,
     frame_rate: float | None = None,
-    stall_seconds: float = 30.0,
+    stall_seconds: float = STALL_SECONDS,
     folder_frame_rate: float | None = None,
 ) -> Iterator[Decoder]:
     """Do the same as `open_decoder` for something that is open and must not be opened again."""

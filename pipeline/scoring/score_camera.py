@@ -214,7 +214,12 @@ class _ScoringRun:
         footage = self.site.store.footage(segment.footage_id)
         source = footage_path(self.root, footage.path)
         check_stays_inside(source, self.root)
-        return Stretch(source=source, footage=footage, segment=segment)
+        return Stretch(
+            source=source,
+            footage=footage,
+            segment=segment,
+            stall_seconds=self.site.settings.stall_seconds,
+        )
 
     def score(self, segment: Segment) -> tuple[int, Sequence[HealthEvent | LightingEvent], int]:
         """Store the anomalies of a segment, and what was found of the camera's health and light in
@@ -305,6 +310,7 @@ class _ScoringRun:
                 part=event.zone,
             ),
             evidence_folder=self.site.evidence_folder,
+            stall_seconds=self.site.settings.stall_seconds,
             site_folder=self.site.folder,
         )
 
