@@ -319,9 +319,11 @@ class Store(FeedbackStore, RetentionStore, TogetherStore, Protocol):
         """Return the largest score of each model in each step of [since, until) that has clips, by
         time. Steps begin at whole multiples since 1970."""
 
-    def last_clips(self, camera: str, since: datetime, until: datetime) -> Mapping[str, datetime]:
+    def last_clips(
+        self, camera: str, since: datetime, until: datetime, model_id: str | None = None
+    ) -> Mapping[str, datetime]:
         """Return by segment the end of its last scored clip, of any model, that ends in
-        [since, until)."""
+        [since, until). `model_id`: only of that model, and only of clips whose scores are there."""
 
     # accounts ------------------------------------------------------------------
     def put_user(self, user: User) -> None:
