@@ -27,7 +27,7 @@ from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import load_active_model
-from pipeline.lighting.events import UNKNOWN, LightingEvent
+from pipeline.lighting.events import UNKNOWN, LightingEvent, LightingSpell
 from pipeline.notification.rules import sinks_for
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.backlog import let_go, waiting_segments
@@ -193,6 +193,10 @@ class _ScoringRun:
         self.model = model
         self.reader, self.regions = sight_of(model, record, camera)
         self.root = site.source_of(camera)
+        self.now_scored = ""
+        """The segment whose clips were scored last."""
+        self.light_now: tuple[LightingSpell, ...] = ()
+        """The light that was found in it."""
         self.judge = HarmlessJudge(
             site=site,
             camera=camera,
@@ -202,11 +206,15 @@ class _ScoringRun:
         )
 
     def stretch_of(self, segment_id: str) -> Stretch:
-        """Return a segment with its file, and the light that was found when it was scored."""
+        """Return a segment with its file, and the light that this model found when it scored it;
+        what another model found since then is in words of its own."""
         store = self.site.store
         segment = store.segment(segment_id)
-        found = store.lighting(self.camera.name, segment.start_utc, segment.end_utc)
-        light = tuple(event.spell() for event in found if event.segment_id == segment_id)
+        if segment_id == self.now_scored:  # and not yet marked so
+            light = self.light_now
+        else:
+            found = store.light_found_by(self.record.model_id, segment_id)
+            light = tuple(event.spell() for event in found)
         return replace(self.stretch(segment), known_light=light)
 
     def stretch(self, segment: Segment) -> Stretch:
@@ -243,6 +251,8 @@ class _ScoringRun:
             count += len(group)
         health = self.reader.health.take() if self.reader.health else []
         spells, switches = self.reader.lighting.take() if self.reader.lighting else ([], [])
+        self.now_scored = segment.segment_id
+        self.light_now = tuple(spell.spell() for spell in spells)
         store = self.site.store
         found = sorted([*health, *switches], key=lambda event: event.start_us)
         unknown = [spell for spell in spells if spell.state == UNKNOWN]

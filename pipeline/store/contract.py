@@ -141,6 +141,10 @@ class Store(FeedbackStore, RetentionStore, TogetherStore, Protocol):
     ) -> Sequence[LightingEvent]:
         """Return lighting events that overlap [since, until)."""
 
+    def light_found_by(self, model_id: str, segment_id: str) -> Sequence[LightingEvent]:
+        """Return the light of a segment as a model found it: nothing unless it is the last one that
+        has scored the segment to its end, for states are those of the model that names them."""
+
     # models ------------------------------------------------------------------
     def add_model(self, model: ModelRecord, metrics: Sequence[Mapping[str, float]]) -> int:
         """Record a model, its calibration and its training run with the metrics of each logged
