@@ -47,8 +47,11 @@ class EventPolicy:
     sequential_offset: float = 0.0
     """Score that a sum of nearly nothing is worth."""
     sequential_gain: float = 0.0
-    """Score that each score-second more is worth; 0 = no sequential test, as in models stored
+    """Score that the first score-second is worth; 0 = no sequential test, as in models stored
     before it."""
+    sequential_shape: float = 0.0
+    """Negative: each score-second is worth less than the one before, at this rate; 0 = the same, as
+    in models stored before it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

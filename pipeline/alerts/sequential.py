@@ -8,6 +8,7 @@ seldom, is part of the policy.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Protocol
@@ -22,6 +23,8 @@ _REMEMBERED_US = 120_000_000
 """What lies farther back does not count. Events are joined again from some minutes before each new
 segment, and have to come out the same as from the whole stream."""
 _MILLIONTH = 1_000_000
+_EVEN = 1e-9
+"""Shapes nearer to 0 than this are computed as 0."""
 
 
 class SequentialRule(Protocol):
@@ -37,7 +40,12 @@ class SequentialRule(Protocol):
 
     @property
     def sequential_gain(self) -> float:
-        """Score that each score-second more is worth; 0 = no sequential test."""
+        """Score that the first score-second is worth; 0 = no sequential test."""
+
+    @property
+    def sequential_shape(self) -> float:
+        """Negative: each score-second is worth less than the one before, at this rate, so that no
+        sum is worth more than some score; 0: each is worth the same."""
 
 
 class SequentialTest:
@@ -84,7 +92,15 @@ class SequentialTest:
             self._begin()
         if self._rule.sequential_gain <= 0.0 or not self.sum:
             return score
-        return max(score, self._rule.sequential_offset + self._rule.sequential_gain * self.sum)
+        return max(score, _worth(self.sum, self._rule))
+
+
+def _worth(total: float, rule: SequentialRule) -> float:
+    """Return the score that a sum is worth."""
+    shape, much = rule.sequential_shape, total
+    if abs(shape) > _EVEN:
+        much = math.expm1(shape * total) / shape
+    return rule.sequential_offset + rule.sequential_gain * much
 
 
 def excursions(

@@ -21,7 +21,7 @@ from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.timebase import seconds as in_seconds
 
-__all__ = ["fit_policy", "policy_within"]
+__all__ = ["fit_policy", "policy_within", "with_worth_of_sums"]
 
 _SMOOTHING_SECONDS = 0.0
 """The clips look at most of a second already, and their maps are averaged over neighbouring places:
@@ -45,6 +45,8 @@ than of single clips."""
 _SUMS_SHARE = 0.1
 """Of the alerts of single clips: how often normal operation may alert by a sum. Half of the budget
 for each raised the threshold of single clips by .3, and cost more faults than sums found."""
+_EVEN = 1e-9
+"""Shapes nearer to 0 than this are computed as 0."""
 _DOUBT = 0.05
 """Chance that the scale of sums is larger than what it is taken for."""
 _LEAST_WATCHED_SECONDS = 120.0
@@ -112,10 +114,29 @@ def _with_sequential_test(
     scale = max(limit, max(found) / harmonic if found else 0.0)
     per_day = (len(found) + 3.0 / (1.0 + len(found) / 3.0)) / (watched_seconds / 86_400.0)
     allowed = _SUMS_SHARE * alone.events_per_day
+    return with_worth_of_sums(probe, alone, math.log(allowed / per_day), scale)
+
+
+def with_worth_of_sums(
+    policy: EventPolicy, alone: EventTail, at_nothing: float, scale: float
+) -> EventPolicy:
+    """Return the policy with a sequential test by which a sum is worth the score that peaks of
+    single clips reach as often as they may for it.
+
+    `at_nothing`: logarithm of how many times as often they may reach the score of a sum of nothing.
+    A sum is as many times rarer as e to the number of its scales, and so is the score: the tail of
+    `alone`, turned round. Where scores end somewhere, sums stay below that end. A heavier tail than
+    the exponential would make them worth more, and is left out: some scenes have excursions of two
+    kinds, of which the exponential says too little, and there it would take several times the share
+    of sums (ADR 20).
+    """
+    shape = min(alone.shape, 0.0)
+    first = math.expm1(shape * at_nothing) / shape if abs(shape) > _EVEN else at_nothing
     return replace(
-        probe,
-        sequential_offset=alone.threshold + alone.scale * math.log(allowed / per_day),
-        sequential_gain=alone.scale / scale,
+        policy,
+        sequential_offset=alone.threshold + alone.scale * first,
+        sequential_gain=alone.scale * math.exp(shape * at_nothing) / scale,
+        sequential_shape=shape / scale,
     )
 
 
@@ -143,8 +164,10 @@ def _policy(
     numbers = (open_score, close_score, alert_score)
     timing = (_SMOOTHING_SECONDS, _MINIMUM_SECONDS, _MERGE_GAP_SECONDS)
     test = (like.sequential_offset, like.sequential_gain) if like else (0.0, 0.0)
+    shape = like.sequential_shape if like else 0.0
+    named = (*numbers, *timing, *test, *([shape] if shape else []))
     return EventPolicy(
-        policy_id=content_id("policy", *(repr(number) for number in (*numbers, *timing, *test))),
+        policy_id=content_id("policy", *(repr(number) for number in named)),
         open_score=open_score,
         close_score=close_score,
         alert_score=alert_score,
@@ -154,4 +177,5 @@ def _policy(
         sequential_drift=_PROBE_SCORE,
         sequential_offset=test[0],
         sequential_gain=test[1],
+        sequential_shape=shape,
     )

@@ -1,17 +1,21 @@
 """Promise: what goes on for long is told though no clip of it is strange enough; noise never is."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.signal import lfilter
 from scipy.stats import norm
 
-from pipeline.alerts.budget import expected_per_day
+from pipeline.alerts.budget import EventTail, expected_per_day
 from pipeline.alerts.events import EventPolicy, join_anomalies
 from pipeline.alerts.sequential import SequentialTest, excursions
 from pipeline.scoring.anomaly import Anomaly
-from pipeline.scoring.policy import fit_policy, policy_within
+from pipeline.scoring.policy import fit_policy, policy_within, with_worth_of_sums
+from pipeline.scoring.tail import fit_tail
 from tests.alerts_makers import NOON, clips, policy
 
 
@@ -146,3 +150,46 @@ def test_less_than_two_minutes_say_nothing_of_what_goes_on_for_long() -> None:
     assert gain(ONCE * 8, ONCE * 8) > 0.0
     # Training clips that lie far apart are no footage that was watched.
     assert gain(ONCE * 14, ONCE, step=30.0) == 0.0
+
+
+STEP_SECONDS = 0.5
+
+
+def bounded(hours: float, seed: int) -> NDArray[np.float64]:
+    """Return values of clips, two a second and as alike as neighbours are, none beyond an end."""
+    chance = np.random.default_rng(seed)
+    alike = math.exp(-STEP_SECONDS / 0.7)
+    noise = chance.normal(size=round(hours * 3600 / STEP_SECONDS)) * math.sqrt(1.0 - alike**2)
+    share = norm.sf(lfilter([1.0], [1.0, -alike], noise))
+    return np.asarray((1.0 - share**0.3) / 0.3)
+
+
+def test_sums_keep_their_share_where_single_clips_end_somewhere() -> None:
+    days, per_day = 3.0, 4.0
+    seen = bounded(4.0, 3)
+    calibrated = fit_tail(seen)
+    held_out = clips(calibrated.surprise(seen).round(6).tolist(), step_seconds=STEP_SECONDS)
+    chosen, tail = fit_policy([held_out], seconds=4 * 3600.0, budget_per_day=per_day)
+    assert tail.shape < -0.1
+    test, alerts, quiet_seconds = SequentialTest(chosen), 0, 9.0
+    for score in calibrated.surprise(bounded(24.0 * days, 103)).round(6).tolist():
+        level = test.after(score, STEP_SECONDS)
+        if level >= chosen.alert_score:
+            alerts += quiet_seconds > 3.0
+            quiet_seconds = 0.0
+        quiet_seconds += STEP_SECONDS
+    # By a tail without its shape sums raised 42 alerts, where single clips may raise 12 with them.
+    assert alerts <= days * per_day
+
+
+@pytest.mark.parametrize("shape", [-0.2, -0.05, 0.0, 0.3])
+def test_a_sum_is_worth_the_score_that_is_as_rare(shape: float) -> None:
+    alone = EventTail(threshold=2.0, events_per_day=200.0, scale=0.5, shape=shape)
+    chosen = with_worth_of_sums(rule(), alone, math.log(0.1 * 200.0 / 900.0), 1.5)
+    for seconds in (12.0, 20.0, 40.0):
+        test = SequentialTest(chosen)
+        test.after(2.0, None)
+        level = [test.after(2.0, 0.5) for _ in range(round(2 * seconds))][-1]
+        allowed, reached = 0.1 * expected_per_day(alone, level), 900.0 * math.exp(-seconds / 1.5)
+        # Of a tail heavier than the exponential it is worth less, and so alerts less often.
+        assert allowed == pytest.approx(reached) or (shape > 0.0 and allowed > reached)
