@@ -61,7 +61,8 @@ def still_of(site: Site, camera: Camera, at_utc: datetime | None) -> bytes:
             return _pictures[key]
     folder = site.source_of(camera)
     source = inside(folder, footage_path(folder, footage.path))
-    picture = still_jpeg(source, footage, camera, at_us)
+    stall_seconds = site.settings.stall_seconds
+    picture = still_jpeg(source, footage, camera, at_us, stall_seconds=stall_seconds)
     with _lock:
         _pictures[key] = picture
         while len(_pictures) > _KEPT:

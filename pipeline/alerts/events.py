@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from pipeline.alerts.sequential import SequentialTest, SumRule
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly, Place
 
-__all__ = ["Event", "EventPolicy", "ScoreSmoother", "join_anomalies"]
+__all__ = ["Event", "EventPolicy", "GoingOn", "ScoreSmoother", "join_anomalies"]
 
 _RUN_GAP_SECONDS = 2.0
 """A pause between clips longer than this (or than the merge gap) begins a new run: what was seen
@@ -90,7 +90,18 @@ class Event:
     """The zone of the camera that it is in; empty for the rest of the picture."""
 
 
-def join_anomalies(anomalies: Iterable[Anomaly], policy: EventPolicy) -> Iterator[Event]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GoingOn:
+    """An event that was joined up to its end so far, and may go on after it."""
+
+    event: Event
+    score_at_peak: float
+    """Smoothed score of its peak: a later clip is the peak when it exceeds this."""
+
+
+def join_anomalies(
+    anomalies: Iterable[Anomaly], policy: EventPolicy, *, going_on: GoingOn | None = None
+) -> Iterator[Event]:
     """Yield the events of one camera and model in order of time, from anomalies by clip end.
 
     Causal: an event depends only on clips up to the one that closed it. A longer stream gives the
@@ -99,12 +110,19 @@ def join_anomalies(anomalies: Iterable[Anomaly], policy: EventPolicy) -> Iterato
     end minus its first plus one clip step (the time from the clip before the first, or at the
     beginning of a run to the clip after it; there, of a camera whose clips come seldom, the first
     clip's own length). Raises ValueError when clips go back in time or change camera.
+
+    `going_on`: begin at the end of this event as if its clips had been seen. The anomalies up to
+    there only say what scores and sums are by then, and one of them ends there.
     """
     growing: _Growing | None = None
     smoother, test = ScoreSmoother(policy), SequentialTest(policy.sums)
     for anomaly in anomalies:
         score, step_seconds = smoother.after(anomaly)
         level = test.after(score, step_seconds)
+        if going_on is not None and anomaly.clip.end_utc <= going_on.event.end_utc:
+            if anomaly.clip.end_utc == going_on.event.end_utc:
+                growing = _Growing.going_on(policy, going_on, anomaly)
+            continue
         if step_seconds is None and growing is not None:
             if growing.long_enough():
                 yield growing.event(closed=True)
@@ -194,6 +212,17 @@ class _Growing:
         # 0 at the beginning of a run, until the next clip tells. A long clip tells by itself, as
         # there may be no next one.
         self._step_seconds = step_seconds or _length_if_long(first)
+        self._before: GoingOn | None = None
+
+    @classmethod
+    def going_on(cls, policy: EventPolicy, before: GoingOn, end: Anomaly) -> _Growing:
+        """Return the event as it was at its last clip so far, `end`."""
+        event = before.event
+        # It was long enough to be one, and stays it.
+        long_seconds = policy.minimum_seconds
+        found = cls(policy, end, before.score_at_peak, event.peak_score, long_seconds)
+        found._clips, found._before = event.clips, before
+        return found
 
     def see(self, anomaly: Anomaly, score: float, level: float, step_seconds: float) -> None:
         """Take in the next clip of the same run; `level`: its score, or what the scores so far are
@@ -227,6 +256,8 @@ class _Growing:
 
     def event(self, *, closed: bool) -> Event:
         """Return the event as far as it is known."""
+        if self._before is not None:
+            return self._grown(self._before.event, closed=closed)
         camera = self._first.clip.camera
         first_id = self._first.anomaly_id
         return Event(
@@ -244,4 +275,24 @@ class _Growing:
             expert=self._peak.expert,
             place=self._peak.place,
             closed=closed,
+        )
+
+    def _grown(self, before: Event, *, closed: bool) -> Event:
+        """Return what has become of an event that was known before; its first clip here is the
+        last one of then."""
+        found = replace(
+            before,
+            end_utc=self._end.clip.end_utc,
+            peak_score=self._highest_level,
+            clips=self._clips,
+            closed=closed,
+        )
+        if self._peak is self._first:
+            return found
+        return replace(
+            found,
+            peak_anomaly_id=self._peak.anomaly_id,
+            peak_utc=self._peak.clip.end_utc,
+            expert=self._peak.expert,
+            place=self._peak.place,
         )

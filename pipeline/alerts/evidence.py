@@ -26,6 +26,7 @@ from pipeline.clips.masks import burn_masks
 from pipeline.errors import FootageError, KizashiError
 from pipeline.files import inside, make_folder, sha256_of_file, sync_folder
 from pipeline.footage.admission import Footage, Reason
+from pipeline.footage.decode_process import STALL_SECONDS
 from pipeline.footage.decoding import open_decoder
 from pipeline.footage.segments import Segment
 from pipeline.footage.webm_writer import frames_in_webm, write_webm
@@ -139,12 +140,14 @@ def write_evidence(
     picture: PeakPicture,
     evidence_folder: Path,
     site_folder: Path,
+    stall_seconds: float = STALL_SECONDS,
 ) -> list[Evidence]:
     """Write the four evidence files of an alert below `evidence_folder`/CAMERA/ALERT_ID.
 
     `source` is the file of `footage`, `segment` the one that the peak lies in. Files that are there
-    and intact stay as they are. Raises FootageError when `source` cannot be decoded around the
-    peak, and KizashiError when a file cannot be written.
+    and intact stay as they are. A decoder that gives nothing for `stall_seconds` is stopped. Raises
+    FootageError when `source` cannot be decoded around the peak, KizashiError when a file cannot be
+    written.
     """
     folder = inside(evidence_folder, f"{camera.name}/{alert.alert_id}")
     if not _all_intact(folder):
@@ -157,7 +160,7 @@ def write_evidence(
             span = _span_of(alert, segment, footage)
             _write_clip(
                 part / _FILES[EvidenceKind.CLIP],
-                _clip_frames(source, footage, span, picture.place, masks),
+                _clip_frames(source, footage, span, picture.place, masks, stall_seconds),
                 _frame_rate(footage),
             )
             _put_in_place(part, folder)
@@ -296,7 +299,12 @@ def _frame_rate(footage: Footage) -> float:
 
 
 def _clip_frames(
-    source: Path, footage: Footage, span: _Span, place: Place, masks: Sequence[Polygon]
+    source: Path,
+    footage: Footage,
+    span: _Span,
+    place: Place,
+    masks: Sequence[Polygon],
+    stall_seconds: float,
 ) -> Iterator[Picture]:
     """Yield the frames of the clip at its constant rate, masked and outlined.
 
@@ -314,6 +322,7 @@ def _clip_frames(
         end_us=span.end_us,
         folder_frame_rate=footage.frame_rate,
         sound_before=span.sound_before,
+        stall_seconds=stall_seconds,
     ) as frames:
         for frame in frames:
             if frame.damaged and shown is not None:

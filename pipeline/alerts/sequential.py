@@ -24,6 +24,8 @@ _REMEMBERED_US = 120_000_000
 """What lies farther back does not count. Events are joined again from some minutes before each new
 segment, and have to come out the same as from the whole stream."""
 _MILLIONTH = 1_000_000
+_EVEN = 1e-9
+"""Shapes nearer to 0 than this are computed as 0."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,17 +37,25 @@ class SumRule:
     offset: float
     """Score that a sum of nearly nothing is worth."""
     gain: float
-    """Score that each score-second more is worth; > 0."""
+    """Score that the first score-second is worth; > 0."""
+    shape: float = 0.0
+    """Negative: each score-second is worth less than the one before, at this rate, so that no sum
+    is worth more than some score; 0: each is worth the same."""
 
     def worth(self, score_seconds: float) -> float:
         """Return the score that normal operation reaches as seldom as this sum."""
-        return self.offset + self.gain * score_seconds
+        much = score_seconds
+        if abs(self.shape) > _EVEN:
+            much = math.expm1(self.shape * score_seconds) / self.shape
+        return self.offset + self.gain * much
 
     def seconds_to(self, worth: float, score: float) -> float:
         """Return how long a score has to last for its sum to be worth so much; inf: for ever."""
-        if score <= self.drift:
-            return math.inf
-        return max(0.0, worth - self.offset) / (self.gain * (score - self.drift))
+        much = max(0.0, worth - self.offset) / self.gain
+        if abs(self.shape) > _EVEN:
+            inside = self.shape * much
+            much = math.log1p(inside) / self.shape if inside > -1.0 else math.inf
+        return much / (score - self.drift) if score > self.drift else math.inf
 
 
 class SequentialTest:

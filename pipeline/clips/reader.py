@@ -21,6 +21,7 @@ from pipeline.clips.history import HistoryShape, with_history
 from pipeline.clips.tensors import align_lighting, planes_of, speed_plane
 from pipeline.clips.windows import Clip, Window, windows
 from pipeline.footage.admission import Footage
+from pipeline.footage.decode_process import STALL_SECONDS
 from pipeline.footage.frames import View, WorkingFrame, working_frames
 from pipeline.footage.segments import Segment
 from pipeline.health.reference import HealthReference
@@ -52,6 +53,8 @@ class Stretch:
     known_light: tuple[LightingSpell, ...] = ()
     """The light that was found of it when it was scored: a reader that tells states apart takes
     that, and judges nothing. Empty where its light is to be judged."""
+    stall_seconds: float = STALL_SECONDS
+    """A decoder of it that gives nothing for this long is stopped."""
 
     def part(self, start_us: int, end_us: int) -> Stretch:
         """Return the part of it between two media times; the segment keeps its name, and of a
@@ -61,9 +64,7 @@ class Stretch:
         grid_us = self.segment.start_us if self.grid_us is None else self.grid_us
         return replace(self, segment=segment, grid_us=grid_us)
 
-    def frames(
-        self, view: View, *, grid_us: int | None = None, stall_seconds: float = 30.0
-    ) -> Iterator[WorkingFrame]:
+    def frames(self, view: View, *, grid_us: int | None = None) -> Iterator[WorkingFrame]:
         """Yield the frames of it as `working_frames` does, a folder of pictures at the rate that it
         was admitted with.
 
@@ -75,7 +76,7 @@ class Stretch:
             end_us=self.segment.end_us,
             grid_us=grid_us,
             folder_frame_rate=self.footage.frame_rate,
-            stall_seconds=stall_seconds,
+            stall_seconds=self.stall_seconds,
             sound_before=self.grid_us == 0,
         )
 
@@ -140,7 +141,6 @@ class ClipReader:
     here."""
     history: HistoryShape | None = None
     """How far back the history of a window goes; None: it has none."""
-    stall_seconds: float = 30.0
     unlearnt_HW: NDArray[np.bool_] | None = None
     """Pixels that are masked now and were not while learning, or the other way round: grey windows
     show the background there, so that nothing happens; None: no pixel."""
@@ -204,10 +204,7 @@ class ClipReader:
                 yield Moment(stretch.segment.segment_id, frame.pts_us), frame.history_SGW2
 
     def _frames(self, stretch: Stretch) -> Iterator[WorkingFrame]:
-        frames = timed(
-            "decode",
-            stretch.frames(self.view, grid_us=stretch.grid_us, stall_seconds=self.stall_seconds),
-        )
+        frames = timed("decode", stretch.frames(self.view, grid_us=stretch.grid_us))
         if self.health:
             frames = timed("health", self.health.watched(frames, stretch.segment))
         if stretch.lighting:

@@ -50,6 +50,9 @@ _WHAT_IF_COLUMNS = (
     "silent_anomalies",
     "silent_false_or_harmless",
     "silent_unreviewed",
+    "alerts_unscored",
+    "scored_hours",
+    "asked_hours",
 )
 
 
@@ -155,6 +158,8 @@ def what_if(
     Changes nothing. Without --budget: half, once, twice and four times the camera's own. The active
     model's scores are in the store; another model scores the footage again, which takes as long as
     scoring does. Of the alerts that there are: kept, and silent by their verdicts; new ones beside.
+    Only time that the model has scored counts: scored_hours of asked_hours. Of the alerts in all
+    other time (alerts_unscored) nothing is said.
     """
     from pipeline.reports.what_if import what_if as compare
 
@@ -169,10 +174,7 @@ def what_if(
 
 def _what_if_row(found: WhatIf) -> tuple[Any, ...]:
     verdicts = found.silent_verdicts
-    return (
-        found.budget_per_day,
-        found.model_id[:12],
-        round(found.alert_score, 2),
+    counts = (
         len(found.alerts),
         "" if found.per_day is None else float(f"{found.per_day:.3g}"),
         found.kept,
@@ -180,6 +182,16 @@ def _what_if_row(found: WhatIf) -> tuple[Any, ...]:
         verdicts.get("anomaly", 0),
         verdicts.get("known_harmless", 0) + verdicts.get("false_alarm", 0),
         verdicts.get("unreviewed", 0),
+    )
+    return (
+        found.budget_per_day,
+        found.model_id[:12],
+        round(found.alert_score, 2),
+        # Of time that the model has not scored it says nothing: no 0 either.
+        *(counts if found.watched_seconds else [""] * len(counts)),
+        found.unscored,
+        round(found.watched_seconds / 3600.0, 3),
+        round(found.asked_seconds / 3600.0, 3),
     )
 
 

@@ -5,7 +5,7 @@ Shapes: N clips, grid of G x W cells, D principal components, M windows in the b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, uniform_filter
 
 from pipeline.alerts.events import Event
-from pipeline.camera import Polygon
 from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
 from pipeline.feedback.looks import EventLooks, Look
 from pipeline.learning.camera_model import CameraModel
@@ -25,8 +24,9 @@ from pipeline.scoring.experts import all_term_maps
 from pipeline.scoring.feature_bank import DEPTHS, DepthBank, cell_features
 from pipeline.scoring.fusion import FUSED, join_surprises, surprises_of
 from pipeline.scoring.peak import windows_of
+from pipeline.zones.regions import EVERYWHERE, Regions
 
-__all__ = ["looks_of_event", "normal_reach"]
+__all__ = ["LOOK_DIGITS", "looks_of_event", "normal_reach", "strange_clips"]
 
 _MOST_CLIPS = 16
 """Clips of an event that must be known to a pattern: of 0.8 s each, thirteen seconds without a
@@ -38,26 +38,33 @@ _MOST_PLACES = 12
 """Of a clip."""
 _AROUND_CELLS = 3
 """Side of the square that the judge averages over, and in which one place is the strangest."""
-_DIGITS = 4
+LOOK_DIGITS = 4
+"""Of the numbers of looks that are stored."""
 
 
 def looks_of_event(
     model: CameraModel,
     event: Event,
-    anomalies: Sequence[Anomaly],
+    anomalies: Iterable[Anomaly],
     stretch_of: Callable[[str], Stretch],
-    masks: tuple[Polygon, ...] = (),
+    sight: tuple[ClipReader, Regions] | None = None,
+    open_score: float | None = None,
 ) -> EventLooks | None:
     """Return how the strange places of an event looked; None when its model cannot tell.
 
     `anomalies`: of its clips, in order of time. `stretch_of`: segment id -> segment with its file.
     A place is strange when a clip as strange as it would open an event; the strangest one of a clip
-    always is. Raises FootageError when a clip cannot be decoded any more.
+    always is. Only places of the event's zone are looked at, as if nothing was elsewhere. `sight`:
+    how the clips were looked at, see `pipeline.scoring.sight`; None: as the model alone looks.
+    `open_score`: of the event's zone; None: the model's own. Raises FootageError when a clip cannot
+    be decoded any more.
     """
     if not model.sight.feature_bank:
         return None
-    reader = model.reader(masks)
-    strange = _strange_clips(anomalies, event, model.policy.open_score)
+    reader, regions = sight or (model.reader(), EVERYWHERE)
+    least_score = model.policy.open_score if open_score is None else open_score
+    places_GW = regions.scored_in(event.zone, *model.sight.grid.cells)
+    strange = strange_clips(anomalies, event, least_score)
     strongest, whole = _strongest(strange)
     tested = {anomaly.anomaly_id for anomaly in strongest}
     known = {anomaly.anomaly_id for anomaly in _evenly(strange, _MOST_KNOWN)}
@@ -71,26 +78,27 @@ def looks_of_event(
             must_be_known = by_clip[clip.clip_id].anomaly_id in tested
             looks += [
                 replace(look, tested=must_be_known)
-                for look in _looks(model, reader, windows, since)
+                for look in _looks(model, reader, windows, since, places_GW, least_score)
             ]
     rows, columns = model.sight.grid.cells
     return EventLooks(
         model_id=event.model_id,
         rows=rows,
         columns=columns,
-        reach=round(normal_reach(model.sight.feature_bank[0]), _DIGITS),
+        reach=round(normal_reach(model.sight.feature_bank[0]), LOOK_DIGITS),
         seconds=round((event.end_utc - event.start_utc).total_seconds(), 3),
-        score=round(event.peak_score, _DIGITS),
+        score=round(event.peak_score, LOOK_DIGITS),
         whole=whole,
         looks=tuple(looks),
     )
 
 
-def _strange_clips(anomalies: Sequence[Anomaly], event: Event, least_score: float) -> list[Anomaly]:
-    """Return the clips of an event that would open it by themselves, and its peak."""
+def strange_clips(anomalies: Iterable[Anomaly], event: Event, least_score: float) -> list[Anomaly]:
+    """Return the clips of an event that would open it by themselves, and its peak, with what they
+    say of its zone."""
     return [
         anomaly
-        for anomaly in anomalies
+        for anomaly in (one.within(event.zone) for one in anomalies)
         if event.start_utc <= anomaly.clip.end_utc <= event.end_utc
         and (anomaly.score >= least_score or anomaly.anomaly_id == event.peak_anomaly_id)
     ]
@@ -117,7 +125,12 @@ def _evenly(clips: Sequence[Anomaly], most: int) -> list[Anomaly]:
 
 
 def _looks(
-    model: CameraModel, reader: ClipReader, windows: WindowBatch, at_seconds: float
+    model: CameraModel,
+    reader: ClipReader,
+    windows: WindowBatch,
+    at_seconds: float,
+    places_GW: NDArray[np.bool_] | None,
+    least_score: float,
 ) -> list[Look]:
     """Return the strange places of one clip, the strangest first."""
     calibration, experts = model.calibration_in(windows.lighting), model.experts
@@ -125,6 +138,9 @@ def _looks(
     maps = all_term_maps(experts, batch)
     strangeness = {name: p.strangeness(maps[name]) for name, p in calibration.places.items()}
     surprises = surprises_of(calibration.terms, strangeness)
+    if places_GW is None:
+        places_GW = np.ones(model.sight.grid.cells, dtype=np.bool_)
+    surprises = {name: values * places_GW for name, values in surprises.items()}
     around = (1, _AROUND_CELLS, _AROUND_CELLS)
     joined_GW = uniform_filter(join_surprises(experts, surprises), around, mode="nearest")[0]
     score_GW = calibration.groups[FUSED].surprise(joined_GW)
@@ -143,26 +159,30 @@ def _looks(
             at_seconds=at_seconds,
             row=row,
             column=column,
-            score=round(float(score_GW[row, column]), _DIGITS),
+            score=round(float(score_GW[row, column]), LOOK_DIGITS),
             terms=_heard_at(heard_GW, row, column),
-            features=tuple(round(float(value), _DIGITS) for value in features_GWD[row, column]),
+            features=tuple(round(float(value), LOOK_DIGITS) for value in features_GWD[row, column]),
         )
-        for row, column in _strange_places(joined_GW, score_GW >= model.policy.open_score)
+        for row, column in _strange_places(joined_GW, score_GW >= least_score, places_GW)
     ]
 
 
 def _heard_at(heard_GW: dict[str, NDArray[np.float64]], row: int, column: int) -> dict[str, float]:
-    found = {name: round(float(values[row, column]), _DIGITS) for name, values in heard_GW.items()}
+    found = {
+        name: round(float(values[row, column]), LOOK_DIGITS) for name, values in heard_GW.items()
+    }
     return {name: found[name] for name in sorted(found, key=lambda n: -found[n]) if found[name] > 0}
 
 
 def _strange_places(
-    joined_GW: NDArray[np.float64], strange_GW: NDArray[np.bool_]
+    joined_GW: NDArray[np.float64], strange_GW: NDArray[np.bool_], places_GW: NDArray[np.bool_]
 ) -> list[tuple[int, int]]:
-    """Return the cells that are strange and strangest of the square around them, strangest first;
-    the strangest cell of all is always one of them."""
+    """Return the cells of `places_GW` that are strange and strangest of the square around them,
+    strangest first; the strangest cell of all is always one of them."""
+    # What lies at the edge of a zone is averaged beyond it.
+    joined_GW = np.where(places_GW, joined_GW, -np.inf)
     local_GW = joined_GW >= maximum_filter(joined_GW, _AROUND_CELLS, mode="nearest")
-    places = np.argwhere(local_GW & (strange_GW | (joined_GW == joined_GW.max())))
+    places = np.argwhere(places_GW & local_GW & (strange_GW | (joined_GW == joined_GW.max())))
     ranked = sorted(places.tolist(), key=lambda cell: -joined_GW[cell[0], cell[1]])
     return [(row, column) for row, column in ranked[:_MOST_PLACES]]
 

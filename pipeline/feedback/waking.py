@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from pipeline.alerts.alerts import Alert
 from pipeline.alerts.events import Event
 from pipeline.assembly import Site
 from pipeline.camera import Camera
-from pipeline.clips.reader import Stretch
+from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.errors import FootageError
 from pipeline.feedback.looking import looks_of_event
 from pipeline.feedback.looks import EventLooks
@@ -22,8 +23,10 @@ from pipeline.feedback.patterns import Pattern
 from pipeline.footage.segments import Segment
 from pipeline.learning.camera_model import CameraModel
 from pipeline.lighting.events import LightingSpell
-from pipeline.scoring.anomaly import Anomaly
+from pipeline.scoring.anomaly import REST, Anomaly
 from pipeline.scoring.scorer import ScoringModel, score_stretch
+from pipeline.zones.judging import open_score_in
+from pipeline.zones.regions import EVERYWHERE, Regions
 
 __all__ = ["wake_patterns"]
 
@@ -38,9 +41,12 @@ def wake_patterns(
     model: ScoringModel,
     stretch_of: Callable[[str], Stretch],
     progress: Callable[[str], None] = lambda line: None,
+    sight: tuple[ClipReader, Regions] | None = None,
 ) -> int:
     """Look again at the alerts of patterns that `model` has none of; return how many woke.
 
+    `sight`: how the camera is looked at now, see `pipeline.scoring.sight`; None: as the model looks
+    behind the camera's masks. What its reader finds of light is taken from it.
     What cannot wake is said, and sleeps on: its footage is gone, or the model is a student.
     """
     woken = 0
@@ -50,7 +56,8 @@ def wake_patterns(
             progress(f"{name} sleeps: a student cannot compare; what it knows alerts again")
             continue
         try:
-            looks = _seen_again(site, camera, pattern, model_id, model, stretch_of)
+            chosen = sight or (model.reader(camera.privacy_masks), EVERYWHERE)
+            looks = _seen_again(site, camera, pattern, model_id, model, stretch_of, chosen)
         except FootageError as error:
             progress(f"{name} sleeps, what it knows alerts again: {error}")
             continue
@@ -76,19 +83,22 @@ def _seen_again(
     model_id: str,
     model: CameraModel,
     stretch_of: Callable[[str], Stretch],
+    sight: tuple[ClipReader, Regions],
 ) -> EventLooks | None:
     alert = site.store.alert(pattern.alert_id)
+    # What was scored was seen: a short piece of it says less of the camera's health.
+    reader, regions = replace(sight[0], health=None), sight[1]
+    part = _part_of(alert, regions, model.sight.grid.cells)
     anomalies: list[Anomaly] = []
     light: dict[str, tuple[LightingSpell, ...]] = {}
-    reader = model.reader(camera.privacy_masks)
     for segment in site.store.segments(camera.name, alert.start_utc, alert.end_utc):
         # The light that is stored of it may be what another model found.
         stretch = replace(stretch_of(segment.segment_id), known_light=())
-        part = stretch.part(
+        piece = stretch.part(
             max(segment.start_us, _media_us(segment, alert.start_utc - _BEFORE)),
             min(segment.end_us, _media_us(segment, alert.end_utc) + 1),
         )
-        scored = score_stretch(model, part, model_id=model_id, reader=reader)
+        scored = score_stretch(model, piece, model_id=model_id, reader=reader, regions=regions)
         anomalies += [
             clip.anomaly
             for clip in scored
@@ -98,7 +108,7 @@ def _seen_again(
         light[segment.segment_id] = tuple(spell.spell() for spell in spells)
     if not anomalies:
         return None
-    peak = max(anomalies, key=lambda anomaly: anomaly.score)
+    peak = max((one.within(part) for one in anomalies), key=lambda anomaly: anomaly.score)
     before = next(
         event
         for event in site.store.events(camera.name, alert.start_utc, alert.end_utc)
@@ -110,12 +120,28 @@ def _seen_again(
         peak_anomaly_id=peak.anomaly_id,
         peak_utc=peak.clip.end_utc,
         peak_score=peak.score,
+        zone=part,
     )
+    open_score = open_score_in(part, camera, model.policy, model.tail)
 
     def as_scored(segment_id: str) -> Stretch:
         return replace(stretch_of(segment_id), known_light=light[segment_id])
 
-    return looks_of_event(model, event, anomalies, as_scored, camera.privacy_masks)
+    return looks_of_event(model, event, anomalies, as_scored, (reader, regions), open_score)
+
+
+def _part_of(alert: Alert, regions: Regions, grid: tuple[int, int]) -> str:
+    """Return the part of the picture that an alert lies in by the zones of now: where its own is
+    gone, or there was none, the one that has the middle of its place."""
+    parts = regions.parts(*grid)
+    if not parts:
+        return REST
+    if alert.zone != REST and alert.zone in parts:
+        return alert.zone
+    at, (rows, columns) = alert.place, grid
+    row = min(int((at.y + at.height / 2) * rows), rows - 1)
+    column = min(int((at.x + at.width / 2) * columns), columns - 1)
+    return next((name for name, cells_GW in parts.items() if cells_GW[row, column]), REST)
 
 
 def _media_us(segment: Segment, at_utc: datetime) -> int:

@@ -13,11 +13,14 @@ from typing import Any, BinaryIO
 
 from pipeline.footage.frame_pipe import MAX_PIXELS, PIPE_BYTES
 
-__all__ = ["FORMATS", "child_environment", "start_child", "stop_child"]
+__all__ = ["FORMATS", "STALL_SECONDS", "child_environment", "start_child", "stop_child"]
 
 FORMATS = ("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts")
 """Containers that FFmpeg may open. Playlists and lists of files are not among them: one of those
 named .mp4 would otherwise open any other file of this machine (tried with OpenCV 5.0.0)."""
+
+STALL_SECONDS = 30.0
+"""A child that gives nothing for this long is stopped, where nothing else is said."""
 
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux; the fcntl module does not name it in 3.11
 

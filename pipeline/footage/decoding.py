@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from pipeline.errors import FootageError, KizashiError
 from pipeline.footage.admission import Candidate, Reason, open_source
 from pipeline.footage.decode_errors import cannot_open, check_size, rate_of_folder
-from pipeline.footage.decode_process import start_child, stop_child
+from pipeline.footage.decode_process import STALL_SECONDS, start_child, stop_child
 from pipeline.footage.frame_pipe import (
     BEAT,
     DAMAGED_FLAG,
@@ -50,7 +50,6 @@ __all__ = [
     "open_decoder",
 ]
 
-_STALL_SECONDS = 30.0
 _MAX_CLAIMED_FRAMES = 2**40
 _MAX_JSON_BYTES = 1 << 16
 
@@ -334,7 +333,7 @@ def open_decoder(source: Path, **options: Unpack[DecodeOptions]) -> Iterator[Dec
 def decoding_of(candidate: Candidate, **options: Unpack[DecodeOptions]) -> Iterator[Decoder]:
     """Do the same as `open_decoder` for something that is open and must not be opened again."""
     start_us, grid_us = options.get("start_us", 0), options.get("grid_us")
-    stall_seconds = options.get("stall_seconds", _STALL_SECONDS)
+    stall_seconds = options.get("stall_seconds", STALL_SECONDS)
     job = {
         "descriptor": candidate.descriptor,
         "size_px": options.get("size_px"),

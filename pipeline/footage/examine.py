@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Candidate, Footage, Reason, Verdict, admit
+from pipeline.footage.decode_process import STALL_SECONDS
 from pipeline.footage.decoding import DecodeReport, Ended, decoding_of
 from pipeline.footage.names import is_picture, natural_key, stored_path
 from pipeline.footage.segments import Blind, Coverage, Segment, Span, segments_and_blind
@@ -116,7 +117,7 @@ def examine(
     candidate: Candidate,
     *,
     folder_frame_rate: float | None = None,
-    stall_seconds: float = 30.0,
+    stall_seconds: float = STALL_SECONDS,
 ) -> Examined:
     """Decode everything once, without keeping a picture, and return what was seen and what not.
 
@@ -241,7 +242,7 @@ def probe_footage(
     root: Path,
     start_utc: datetime,
     folder_frame_rate: float = FOLDER_FRAME_RATE,
-    stall_seconds: float = 30.0,
+    stall_seconds: float = STALL_SECONDS,
 ) -> tuple[Footage, list[Segment], list[Blind]]:
     """Return what would be stored of one file or folder of pictures that lies below `root`.
 

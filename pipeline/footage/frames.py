@@ -13,6 +13,7 @@ from pipeline.camera import Polygon
 from pipeline.clips.masks import burn_masks
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
+from pipeline.footage.decode_process import STALL_SECONDS
 from pipeline.footage.decoding import DecodedFrame, Ended, open_decoder
 from pipeline.footage.names import shown_name
 
@@ -66,7 +67,7 @@ def working_frames(
     end_us: int | None = None,
     grid_us: int | None = None,
     folder_frame_rate: float | None = None,
-    stall_seconds: float = 30.0,
+    stall_seconds: float = STALL_SECONDS,
     sound_before: bool = False,
 ) -> Iterator[WorkingFrame]:
     """Yield the undamaged frames with start_us <= pts < end_us, in order of time.

@@ -206,6 +206,7 @@ def stretches_of(
             source=footage_path(root, footage[segment.footage_id].path),
             footage=footage[segment.footage_id],
             segment=segment,
+            stall_seconds=site.settings.stall_seconds,
         )
         for segment in segments
     ]

@@ -227,7 +227,7 @@ def _last_of(hours: Sequence[ScoreHour]) -> datetime:
 def policy_of(record: ModelRecord) -> EventPolicy | None:
     """Return the event policy that a model was calibrated to; None when it is not recorded."""
     policy = record.calibration.get("policy")
-    return EventPolicy(**policy) if policy else None
+    return EventPolicy.from_dict(policy) if policy else None
 
 
 def _unscored(site: Site, camera_name: str, records: Sequence[ModelRecord]) -> set[str]:

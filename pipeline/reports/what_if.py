@@ -21,8 +21,8 @@ from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent
 from pipeline.learning.promotion import find_model
 from pipeline.learning.registry import ModelRecord, no_active_model
-from pipeline.reports.coverage import WATCHED
-from pipeline.reports.facts import AlertFacts, alert_facts, seconds_by_state, watched_spans
+from pipeline.reports.coverage import WATCHED, CoverageSpan, coverage
+from pipeline.reports.facts import AlertFacts, alert_facts, policy_of, seconds_by_state
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.policy import policy_within
 from pipeline.zones.judging import alerts_of_part, part_policies
@@ -44,6 +44,8 @@ class WhatIf:
     alert_score: float
     """-log10 p from which an event would be an alert."""
     watched_seconds: float
+    """As far as this model has scored it, and the scores are there. Of all other time nothing is
+    said."""
     alerts: tuple[Alert, ...]
     """That would have been raised, in order of time."""
     kept: int
@@ -54,6 +56,10 @@ class WhatIf:
     """Alerts that would be raised where the store has none, suppressed ones included."""
     silent_verdicts: Mapping[str, int]
     """Verdict -> how many of the silent ones have it; those without one are UNREVIEWED."""
+    asked_seconds: float = 0.0
+    """How long the range is."""
+    unscored: int = 0
+    """Alerts of the store in time that this model has not scored: neither kept nor silent."""
 
     @property
     def per_day(self) -> float | None:
@@ -92,24 +98,31 @@ def what_if(
             "reaches a score; train again"
         )
     tail = EventTail.from_dict(record.calibration["tail"])
-    like = EventPolicy(**record.calibration["policy"]) if "policy" in record.calibration else None
+    like = policy_of(record)
     own = site.store.camera(camera).budget_per_day
     chosen = budgets_per_day or [factor * own for factor in _FACTORS]
     start, end = _range(site, camera, since, until)
-    raised = alert_facts(site, camera, start, end)
     stored = site.store.alerts(camera, start, end)
     if active is not None and record.model_id == active.model_id:
-        watched = seconds_by_state(watched_spans(site, camera, start, end))[WATCHED]
+        spans = _scored_spans(site, record, start, end)
 
         def anomalies() -> Iterable[Anomaly]:
             return site.store.anomalies(camera, record.model_id, start, end)
     else:
-        scored, watched = _scored_again(site, record, start, end, progress)
+        scored, spans = _scored_again(site, record, start, end, progress)
 
         def anomalies() -> Iterable[Anomaly]:
             return scored
 
-    return [
+    watched, asked = seconds_by_state(spans)[WATCHED], (end - start).total_seconds()
+    raised = alert_facts(site, camera, start, end)
+    known = [one for one in raised if _lies_in(one.alert, spans)]
+    if asked - watched >= 1.0:
+        progress(
+            f"model {record.model_id[:12]} has scored {watched / 3600:.2f} h of the "
+            f"{asked / 3600:.2f} h that were asked for; of the rest nothing is said"
+        )
+    found = [
         compared(
             anomalies,
             tail,
@@ -117,12 +130,41 @@ def what_if(
             budget,
             watched,
             record.model_id,
-            raised,
+            known,
             site.store.camera(camera),
             stored,
         )
         for budget in chosen
     ]
+    unscored = len(raised) - len(known)
+    return [replace(one, asked_seconds=asked, unscored=unscored) for one in found]
+
+
+def _lies_in(alert: Alert, spans: Iterable[CoverageSpan]) -> bool:
+    """Tell whether any of an alert lies in watched time."""
+    return any(
+        span.state == WATCHED
+        and span.start_utc <= alert.end_utc
+        and alert.start_utc <= span.end_utc
+        for span in spans
+    )
+
+
+def _scored_spans(
+    site: Site, record: ModelRecord, since: datetime, until: datetime
+) -> list[CoverageSpan]:
+    """Return what time in a range is to the scores of one model that are in the store."""
+    store, camera = site.store, record.camera
+    waiting = store.unscored_segments(camera, record.model_id)
+    return coverage(
+        since,
+        until,
+        store.segments(camera, since, until),
+        store.blind(camera, since, until),
+        unscored={segment.segment_id for segment in waiting},
+        last_clip_utc=store.last_clips(camera, since, until, record.model_id),
+        health=store.health(camera, since, until),
+    )
 
 
 def compared(
@@ -188,7 +230,8 @@ def _scored_again(
     since: datetime,
     until: datetime,
     progress: Callable[[str], None],
-) -> tuple[list[Anomaly], float]:
+) -> tuple[list[Anomaly], list[CoverageSpan]]:
+    """Return what a model says of the footage that is there, and what time is to it."""
     # Scores of the store are joined without torch.
     from pipeline.distillation.stored_models import load_model
     from pipeline.learning.train_camera import stretches_of
@@ -199,7 +242,8 @@ def _scored_again(
     model = load_model(site.folder / record.path, record.digest)
     reader, regions = sight_of(model, record, camera)
     found: list[Anomaly] = []
-    watched = 0.0
+    segments: list[Segment] = []
+    unseen: list[HealthEvent] = []
     for stretch in stretches_of(site, camera.name, since=since, until=until, progress=progress):
         try:
             scored = score_stretch(
@@ -210,13 +254,10 @@ def _scored_again(
             progress(f"not scored: {error}")
             continue
         found += [anomaly for anomaly in clips if since <= anomaly.clip.end_utc < until]
-        watched += _length(stretch.segment, since, until)
-        unseen = reader.health.take() if reader.health else []
-        watched -= sum(_length(event, since, until) for event in unseen if event.trouble.blinds)
+        segments.append(stretch.segment)
+        unseen += reader.health.take() if reader.health else []
         progress(f"scored {stretch.footage.path}, {len(clips)} clips")
-    return found, watched
-
-
-def _length(of: Segment | HealthEvent, since: datetime, until: datetime) -> float:
-    """Return how many seconds of it lie in a range."""
-    return max(0.0, (min(of.end_utc, until) - max(of.start_utc, since)).total_seconds())
+    last = {anomaly.clip.segment_id: anomaly.clip.end_utc for anomaly in found}
+    return found, coverage(
+        since, until, segments, [], unscored=set(), last_clip_utc=last, health=unseen
+    )

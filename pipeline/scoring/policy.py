@@ -21,7 +21,7 @@ from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.timebase import seconds as in_seconds
 
-__all__ = ["fit_policy", "policy_within"]
+__all__ = ["fit_policy", "policy_within", "sum_as_rare"]
 
 _SMOOTHING_SECONDS = 0.0
 """The clips look at most of a second already, and their maps are averaged over neighbouring places:
@@ -47,6 +47,8 @@ _QUICK_DRIFTS = (1.5, 2.0, 2.5)
 _SUMS_SHARE = 0.1
 """Of the alerts of single clips: how often normal operation may alert by a sum. Half of the budget
 for each raised the threshold of single clips by .3, and cost more faults than sums found."""
+_EVEN = 1e-9
+"""Shapes nearer to 0 than this are computed as 0."""
 _DOUBT = 0.05
 """Chance that the scale of sums is larger than what it is taken for."""
 _LEAST_WATCHED_SECONDS = 120.0
@@ -151,8 +153,28 @@ def _sum_rule(
     harmonic = sum(1.0 / number for number in range(1, len(found) + 1))
     scale = max(limit, max(found) / harmonic if found else 0.0)
     per_day = (len(found) + 3.0 / (1.0 + len(found) / 3.0)) / (watched_seconds / 86_400.0)
-    offset = alone.threshold + alone.scale * math.log(share * alone.events_per_day / per_day)
-    return SumRule(drift=drift, offset=offset, gain=alone.scale / scale)
+    return sum_as_rare(drift, alone, math.log(share * alone.events_per_day / per_day), scale)
+
+
+def sum_as_rare(drift: float, alone: EventTail, at_nothing: float, scale: float) -> SumRule:
+    """Return the rule by which a sum is worth the score that peaks of single clips reach as often
+    as they may for it.
+
+    `at_nothing`: logarithm of how many times as often they may reach the score of a sum of nothing.
+    A sum is as many times rarer as e to the number of its scales, and so is the score: the tail of
+    `alone`, turned round. Where scores end somewhere, sums stay below that end. A heavier tail than
+    the exponential would make them worth more, and is left out: some scenes have excursions of two
+    kinds, of which the exponential says too little, and there it would take several times the share
+    of sums (ADR 20).
+    """
+    shape = min(alone.shape, 0.0)
+    first = math.expm1(shape * at_nothing) / shape if abs(shape) > _EVEN else at_nothing
+    return SumRule(
+        drift=drift,
+        offset=alone.threshold + alone.scale * first,
+        gain=alone.scale * math.exp(shape * at_nothing) / scale,
+        shape=shape / scale,
+    )
 
 
 def _steps_of(part: Sequence[Anomaly], policy: EventPolicy) -> Iterator[tuple[float, float | None]]:
@@ -200,3 +222,5 @@ def _named(sums: Sequence[SumRule]) -> Iterator[float]:
         yield from (rule.offset, rule.gain)
         if rule.drift != _PROBE_SCORE:
             yield rule.drift
+        if rule.shape:
+            yield rule.shape

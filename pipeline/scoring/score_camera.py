@@ -27,7 +27,7 @@ from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import load_active_model
-from pipeline.lighting.events import UNKNOWN, LightingEvent
+from pipeline.lighting.events import UNKNOWN, LightingEvent, LightingSpell
 from pipeline.notification.rules import sinks_for
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.backlog import let_go, waiting_segments
@@ -115,7 +115,8 @@ def score_camera(
         keep_freed_memory()
         run = _ScoringRun(site, camera, record, model)
         with lease_kept(site.store, f"score/{camera_name}", site.settings.lease_seconds):
-            wake_patterns(site, camera, record.model_id, model, run.stretch_of, progress)
+            sight = sight_of(model, record, camera)
+            wake_patterns(site, camera, record.model_id, model, run.stretch_of, progress, sight)
             let_go_seconds = let_go(site, camera, record, progress)
             totals = _score_waiting(run, since, turn_seconds, progress)
     totals = replace(
@@ -192,16 +193,28 @@ class _ScoringRun:
         self.model = model
         self.reader, self.regions = sight_of(model, record, camera)
         self.root = site.source_of(camera)
+        self.now_scored = ""
+        """The segment whose clips were scored last."""
+        self.light_now: tuple[LightingSpell, ...] = ()
+        """The light that was found in it."""
         self.judge = HarmlessJudge(
-            site=site, camera=camera, model=model, stretch_of=self.stretch_of
+            site=site,
+            camera=camera,
+            model=model,
+            stretch_of=self.stretch_of,
+            sight=(self.reader, self.regions),
         )
 
     def stretch_of(self, segment_id: str) -> Stretch:
-        """Return a segment with its file, and the light that was found when it was scored."""
+        """Return a segment with its file, and the light that this model found when it scored it;
+        what another model found since then is in words of its own."""
         store = self.site.store
         segment = store.segment(segment_id)
-        found = store.lighting(self.camera.name, segment.start_utc, segment.end_utc)
-        light = tuple(event.spell() for event in found if event.segment_id == segment_id)
+        if segment_id == self.now_scored:  # and not yet marked so
+            light = self.light_now
+        else:
+            found = store.light_found_by(self.record.model_id, segment_id)
+            light = tuple(event.spell() for event in found)
         return replace(self.stretch(segment), known_light=light)
 
     def stretch(self, segment: Segment) -> Stretch:
@@ -209,7 +222,12 @@ class _ScoringRun:
         footage = self.site.store.footage(segment.footage_id)
         source = footage_path(self.root, footage.path)
         check_stays_inside(source, self.root)
-        return Stretch(source=source, footage=footage, segment=segment)
+        return Stretch(
+            source=source,
+            footage=footage,
+            segment=segment,
+            stall_seconds=self.site.settings.stall_seconds,
+        )
 
     def score(self, segment: Segment) -> tuple[int, Sequence[HealthEvent | LightingEvent], int]:
         """Store the anomalies of a segment, and what was found of the camera's health and light in
@@ -233,6 +251,8 @@ class _ScoringRun:
             count += len(group)
         health = self.reader.health.take() if self.reader.health else []
         spells, switches = self.reader.lighting.take() if self.reader.lighting else ([], [])
+        self.now_scored = segment.segment_id
+        self.light_now = tuple(spell.spell() for spell in spells)
         store = self.site.store
         found = sorted([*health, *switches], key=lambda event: event.start_us)
         unknown = [spell for spell in spells if spell.state == UNKNOWN]
@@ -300,6 +320,7 @@ class _ScoringRun:
                 part=event.zone,
             ),
             evidence_folder=self.site.evidence_folder,
+            stall_seconds=self.site.settings.stall_seconds,
             site_folder=self.site.folder,
         )
 

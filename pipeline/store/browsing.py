@@ -89,7 +89,9 @@ class BrowsingTable(StorePart):
 
         return self._sessions.read(work)
 
-    def last_clips(self, camera: str, since: datetime, until: datetime) -> Mapping[str, datetime]:
+    def last_clips(
+        self, camera: str, since: datetime, until: datetime, model_id: str | None = None
+    ) -> Mapping[str, datetime]:
         """See `Store`."""
         query = (
             select(AnomalyRow.segment_id, func.max(AnomalyRow.end_utc))
@@ -100,6 +102,11 @@ class BrowsingTable(StorePart):
             )
             .group_by(AnomalyRow.segment_id)
         )
+        if model_id is not None:
+            of_model = query.where(AnomalyRow.model_id == model_id)
+            return self._sessions.read(
+                lambda session: dict(session.execute(of_model).tuples().all())
+            )
         removed = (
             select(ScoredSegmentRow.segment_id, func.max(ScoredSegmentRow.last_clip_utc))
             .join(SegmentRow, SegmentRow.segment_id == ScoredSegmentRow.segment_id)

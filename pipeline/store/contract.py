@@ -141,6 +141,10 @@ class Store(FeedbackStore, RetentionStore, TogetherStore, Protocol):
     ) -> Sequence[LightingEvent]:
         """Return lighting events that overlap [since, until)."""
 
+    def light_found_by(self, model_id: str, segment_id: str) -> Sequence[LightingEvent]:
+        """Return the light of a segment as a model found it: nothing unless it is the last one that
+        has scored the segment to its end, for states are those of the model that names them."""
+
     # models ------------------------------------------------------------------
     def add_model(self, model: ModelRecord, metrics: Sequence[Mapping[str, float]]) -> int:
         """Record a model, its calibration and its training run with the metrics of each logged
@@ -319,9 +323,11 @@ class Store(FeedbackStore, RetentionStore, TogetherStore, Protocol):
         """Return the largest score of each model in each step of [since, until) that has clips, by
         time. Steps begin at whole multiples since 1970."""
 
-    def last_clips(self, camera: str, since: datetime, until: datetime) -> Mapping[str, datetime]:
+    def last_clips(
+        self, camera: str, since: datetime, until: datetime, model_id: str | None = None
+    ) -> Mapping[str, datetime]:
         """Return by segment the end of its last scored clip, of any model, that ends in
-        [since, until)."""
+        [since, until). `model_id`: only of that model, and only of clips whose scores are there."""
 
     # accounts ------------------------------------------------------------------
     def put_user(self, user: User) -> None:

@@ -12,6 +12,7 @@ from pipeline.lighting.events import LightingEvent
 from pipeline.store.lighting_rows import LightingRow
 from pipeline.store.parts import StorePart, overlapping
 from pipeline.store.rows import plain_row
+from pipeline.store.schema import ScoredSegmentRow
 from pipeline.store.upsert import insert_new
 
 __all__ = ["LightingTable"]
@@ -45,6 +46,27 @@ class LightingTable(StorePart):
             .order_by(LightingRow.start_utc, LightingRow.lighting_id)
         )
         return self._sessions.read(lambda session: [_event_of(r) for r in session.scalars(query)])
+
+    def light_found_by(self, model_id: str, segment_id: str) -> Sequence[LightingEvent]:
+        """See `Store`."""
+        last = (
+            select(ScoredSegmentRow.model_id)
+            .where(ScoredSegmentRow.segment_id == segment_id)
+            .order_by(ScoredSegmentRow.at_utc.desc())
+            .limit(1)
+        )
+        query = (
+            select(LightingRow)
+            .where(LightingRow.segment_id == segment_id)
+            .order_by(LightingRow.start_utc, LightingRow.lighting_id)
+        )
+
+        def work(session: Session) -> list[LightingEvent]:
+            if session.scalars(last).first() != model_id:
+                return []
+            return [_event_of(row) for row in session.scalars(query)]
+
+        return self._sessions.read(work)
 
 
 def _event_of(row: LightingRow) -> LightingEvent:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.alerts.alerts import Alert, alerts_from_events
 from pipeline.alerts.budget import EventTail
-from pipeline.alerts.events import Event, EventPolicy, join_anomalies
+from pipeline.alerts.events import Event, EventPolicy, GoingOn, join_anomalies
 from pipeline.camera import Camera
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import REST, Anomaly
@@ -20,7 +20,7 @@ from pipeline.scoring.policy import policy_within
 from pipeline.zones.hours import parse_hours
 from pipeline.zones.zone import Zone, ZoneKind
 
-__all__ = ["PartPolicy", "alerts_of_part", "part_policies"]
+__all__ = ["PartPolicy", "alerts_of_part", "open_score_in", "part_policies"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,10 +42,12 @@ class PartPolicy:
         """Yield what clips say of this part of the picture."""
         return (one if self.whole else one.within(self.name) for one in anomalies)
 
-    def events(self, anomalies: Iterable[Anomaly]) -> Iterator[Event]:
+    def events(
+        self, anomalies: Iterable[Anomaly], *, going_on: GoingOn | None = None
+    ) -> Iterator[Event]:
         """Yield the events of this part of the picture, from all clips of the camera in order of
-        time."""
-        for event in join_anomalies(self.of(anomalies), self.policy):
+        time; `going_on`: see `join_anomalies`."""
+        for event in join_anomalies(self.of(anomalies), self.policy, going_on=going_on):
             yield replace(event, zone=self.name)
 
 
@@ -68,6 +70,13 @@ def part_policies(camera: Camera, policy: EventPolicy, tail: EventTail) -> list[
         named = content_id("policy", "zone", zone.name, chosen.policy_id, repr(chosen.open_score))
         parts.append(PartPolicy(zone=zone, policy=replace(chosen, policy_id=named)))
     return parts
+
+
+def open_score_in(part: str, camera: Camera, policy: EventPolicy, tail: EventTail) -> float:
+    """Return the score at which events open in a part of the picture; the camera's own where there
+    is no such part."""
+    parts = part_policies(camera, policy, tail)
+    return next((one.policy.open_score for one in parts if one.name == part), policy.open_score)
 
 
 def alerts_of_part(

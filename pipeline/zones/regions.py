@@ -49,6 +49,14 @@ class Regions:
         camera without zones."""
         return _parts(rows, columns, self.zones) if self.zones else {}
 
+    def scored_in(self, part: str, rows: int, columns: int) -> Cells | None:
+        """Return scored_GW of one part of the picture, and of all of it where there is no such
+        part; None when all of the picture is scored."""
+        scored_GW, part_GW = self.scored(rows, columns), self.parts(rows, columns).get(part)
+        if scored_GW is None or part_GW is None:
+            return part_GW if scored_GW is None else scored_GW
+        return scored_GW & part_GW
+
 
 EVERYWHERE = Regions()
 """No zones; everything is scored."""

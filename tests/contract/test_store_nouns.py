@@ -316,6 +316,14 @@ def test_lighting_of_a_segment_is_what_was_found_last(store: Store) -> None:
     assert store.put_lighting(good.segment_id, [bright, dark]) == 1
     assert store.lighting("press-1") == [bright, dark, beside]
     assert store.lighting("press-1", since=dark.end_utc) == [beside]
+    # Its states are those of the model that scored the segment last.
+    assert store.light_found_by(model().model_id, good.segment_id) == []
+    for number in (0, 1):
+        later, at_utc = model(number=number), MORNING + timedelta(hours=number)
+        store.add_model(later, [])
+        store.mark_scored(good.segment_id, later.model_id, 1, at_utc)
+        assert store.light_found_by(later.model_id, good.segment_id) == [bright, dark]
+    assert store.light_found_by(model().model_id, good.segment_id) == []
     assert store.put_lighting(good.segment_id, []) == 0
     assert store.lighting("press-1") == [beside]
 

@@ -20,6 +20,8 @@ from pipeline.learning.camera_model import CameraModel
 from pipeline.learning.learn import learn
 from pipeline.learning.presets import preset_named
 from pipeline.scoring import score_camera as scoring
+from pipeline.zones.regions import regions_of
+from pipeline.zones.zone import Zone, ZoneKind
 from tests.footage_maker import encode, scene
 from tests.footage_site import CAMERA, footage_site
 from tests.store_samples import MORNING, model
@@ -116,3 +118,59 @@ def test_what_was_called_harmless_is_not_told_again_and_what_is_else_is(
         assert opened == [hidden.alert_id]
         waiting = [item.alert.alert_id for item in store.fresh_deliveries("file", CAMERA, 9)]
         assert hidden.alert_id in waiting
+
+
+LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+EDGE = ((0.9, 0.0), (1.0, 0.0), (1.0, 1.0), (0.9, 1.0))
+
+
+def test_an_alert_looks_like_what_is_in_its_zone_and_a_new_mask_looks_like_nothing(
+    learnt: CameraModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = Zone(name="left", kind=ZoneKind.WATCH, corners=LEFT, budget_per_day=24.0)
+    with footage_site(tmp_path, zones=(left,)) as camera:
+        store = camera.site.store
+        record = replace(model(CAMERA), camera=CAMERA)
+        record = replace(record, manifest={**record.manifest, "privacy_masks": []})
+        store.add_model(record, [])
+        store.promote(record.model_id, MORNING)
+        monkeypatch.setattr(scoring, "_model_for", lambda *_: (record, learnt))
+        harmless = with_thing(line(6), 60, 8, 8, 1)
+        encode(camera.source / "20260302T080000Z.mp4", noisy(harmless, 1))
+        camera.ingest()
+        scoring.score_camera(camera.site, CAMERA)
+        (first,) = store.alerts(CAMERA)
+        assert first.zone == "left"
+        review_alert(camera.site, first.alert_id, "known_harmless", "sato", "the lift")
+
+        # The same again, while something else happens beside the zone: that alone is told.
+        both = with_thing(harmless, 60, 64, 32, 2)
+        encode(camera.source / "20260302T090000Z.mp4", noisy(both, 2))
+        camera.ingest()
+        done = scoring.score_camera(camera.site, CAMERA)
+        told = [explain_alert(camera.site, one.alert_id).lines for one in store.alerts(CAMERA)]
+        assert (done.alerts, done.suppressed) == (1, 1), told
+        (quiet,) = store.suppressions(CAMERA)
+        assert store.alert(quiet.alert_id).zone == "left"
+
+        # A mask that the model has not learnt is no strange place, neither to it nor to another
+        # one that wakes the pattern.
+        masked = replace(store.camera(CAMERA), zones=(), privacy_masks=(EDGE,))
+        store.put_camera(masked)
+        encode(camera.source / "20260302T100000Z.mp4", noisy(harmless, 3))
+        camera.ingest()
+        assert scoring.score_camera(camera.site, CAMERA).suppressed == 1
+        later = replace(model(CAMERA, 1), camera=CAMERA, manifest=record.manifest)
+        store.add_model(later, [])
+        store.promote(later.model_id, MORNING)
+        monkeypatch.setattr(scoring, "_model_for", lambda *_: (later, learnt))
+        scoring.score_camera(camera.site, CAMERA)
+        (woken,) = [one for one in store.patterns(CAMERA) if one.model_id == later.model_id]
+        seen = [store.looks(one.alert_id) for one in store.alerts(CAMERA)]
+        newest = seen[-1]
+        assert newest is not None
+        scored_GW = regions_of(masked, ()).scored(newest.rows, newest.columns)
+        assert scored_GW is not None
+        assert not scored_GW.all()
+        for looks in (newest, woken.looks):
+            assert all(scored_GW[one.row, one.column] for one in looks.looks)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.alerts.budget import expected_per_day, fit_event_tail, score_at_rate
-from pipeline.alerts.events import Event, EventPolicy, join_anomalies
+from pipeline.alerts.events import Event, EventPolicy, GoingOn, ScoreSmoother, join_anomalies
+from pipeline.alerts.sequential import SumRule
 from pipeline.scoring.anomaly import Anomaly
 from tests.alerts_makers import anomaly, clips_at_rate, policy
 
@@ -80,6 +81,22 @@ def test_a_prefix_gives_the_same_events_up_to_the_cut(
             assert before.start_utc == after.start_utc
             assert before.end_utc <= after.end_utc
             assert before.peak_score <= after.peak_score
+
+
+@settings(max_examples=300, deadline=None)
+@given(streams(), policies(), st.integers(0, 60), st.sampled_from([0.0, 0.3]))
+def test_what_goes_on_is_joined_from_where_it_was(
+    stream: list[Anomaly], chosen: EventPolicy, cut: int, gain: float
+) -> None:
+    chosen = replace(chosen, sums=(SumRule(drift=1.0, offset=0.0, gain=gain),) if gain else ())
+    whole, part = joined(stream, chosen), joined(stream[:cut], chosen)
+    assume(part)
+    before = part[-1]
+    assume(sum(one.clip.end_utc == before.end_utc for one in stream) == 1)
+    smoother = ScoreSmoother(chosen)
+    smoothed = {one.anomaly_id: smoother.after(one)[0] for one in stream}
+    going_on = GoingOn(event=before, score_at_peak=smoothed[before.peak_anomaly_id])
+    assert list(join_anomalies(stream, chosen, going_on=going_on)) == whole[len(part) - 1 :]
 
 
 @st.composite

@@ -7,24 +7,29 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.signal import lfilter
 from scipy.stats import norm
 
-from pipeline.alerts.budget import expected_per_day
+from pipeline.alerts.budget import EventTail, expected_per_day
 from pipeline.alerts.events import EventPolicy, join_anomalies
 from pipeline.alerts.sequential import SequentialTest, SumRule, excursions
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly
-from pipeline.scoring.policy import fit_policy, policy_within
+from pipeline.scoring.policy import fit_policy, policy_within, sum_as_rare
+from pipeline.scoring.tail import fit_tail
 from tests.alerts_makers import NOON, clips, policy
 
 TEN = SumRule(drift=1.0, offset=0.0, gain=1.0)
 """Ten score-seconds are worth 10."""
 
 
-def levels(scores: list[float], *rules: SumRule, step: float = 0.5) -> list[float]:
+def levels(scores: list[float], *rules: SumRule, digits: int = 3) -> list[float]:
+    """Return what scores of clips half a second apart are worth."""
     test = SequentialTest(rules)
     return [
-        round(test.after(score, step if index else None), 3) for index, score in enumerate(scores)
+        round(test.after(score, 0.5 if index else None), digits)
+        for index, score in enumerate(scores)
     ]
 
 
@@ -204,3 +209,46 @@ def test_events_of_models_stored_before_keep_their_names() -> None:
 
 def thresholds(chosen: EventPolicy) -> tuple[float, float, float]:
     return chosen.open_score, chosen.close_score, chosen.alert_score
+
+
+STEP_SECONDS = 0.5
+
+
+def bounded(hours: float, seed: int) -> NDArray[np.float64]:
+    """Return values of clips, two a second and as alike as neighbours are, none beyond an end."""
+    chance = np.random.default_rng(seed)
+    alike = math.exp(-STEP_SECONDS / 0.7)
+    noise = chance.normal(size=round(hours * 3600 / STEP_SECONDS)) * math.sqrt(1.0 - alike**2)
+    share = norm.sf(lfilter([1.0], [1.0, -alike], noise))
+    return np.asarray((1.0 - share**0.3) / 0.3)
+
+
+def test_sums_keep_their_share_where_single_clips_end_somewhere() -> None:
+    days, per_day = 3.0, 4.0
+    seen = bounded(4.0, 3)
+    calibrated = fit_tail(seen)
+    held_out = clips(calibrated.surprise(seen).round(6).tolist(), step_seconds=STEP_SECONDS)
+    chosen, tail = fit_policy([held_out], seconds=4 * 3600.0, budget_per_day=per_day)
+    assert tail.shape < -0.1
+    test, alerts, quiet_seconds = SequentialTest(chosen.sums), 0, 9.0
+    for score in calibrated.surprise(bounded(24.0 * days, 103)).round(6).tolist():
+        level = test.after(score, STEP_SECONDS)
+        if level >= chosen.alert_score:
+            alerts += quiet_seconds > 3.0
+            quiet_seconds = 0.0
+        quiet_seconds += STEP_SECONDS
+    # By a tail without its shape sums raised 42 alerts, where single clips may raise 12 with them.
+    assert alerts <= days * per_day
+
+
+@pytest.mark.parametrize("shape", [-0.2, -0.05, 0.0, 0.3])
+def test_a_sum_is_worth_the_score_that_is_as_rare(shape: float) -> None:
+    alone = EventTail(threshold=2.0, events_per_day=200.0, scale=0.5, shape=shape)
+    rule = sum_as_rare(1.0, alone, math.log(0.1 * 200.0 / 900.0), 1.5)
+    for seconds in (12.0, 20.0, 40.0):
+        level = levels([2.0] * round(2 * seconds + 1), rule, digits=9)[-1]
+        allowed, reached = 0.1 * expected_per_day(alone, level), 900.0 * math.exp(-seconds / 1.5)
+        # Of a tail heavier than the exponential it is worth less, and so alerts less often.
+        assert allowed == pytest.approx(reached) or (shape > 0.0 and allowed > reached)
+        assert rule.seconds_to(level, 2.0) == pytest.approx(seconds)
+    assert (rule.seconds_to(9.0, 2.0) == math.inf) == (shape == -0.2)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from pipeline.alerts.events import Event
 from pipeline.alerts.reviews import review_alert, take_back_review
 from pipeline.assembly import Site
 from pipeline.errors import FootageError, SettingsError, StoreError
 from pipeline.feedback.explain import explain_alert
 from pipeline.feedback.judging import HarmlessJudge
+from pipeline.feedback.looking import strange_clips
 from pipeline.feedback.looks import EventLooks
 from pipeline.feedback.patterns import PatternState
 from pipeline.feedback.undo import remove_pattern
@@ -22,6 +24,8 @@ from pipeline.footage.admission import Reason
 from pipeline.reports.facts import gather_facts
 from pipeline.reports.views import suppressed_words
 from pipeline.reports.words import Words
+from pipeline.scoring.anomaly import Anomaly
+from tests import store_samples as samples
 from tests.fakes import FakeClock
 from tests.feedback_makers import event_looks, look, suppression
 from tests.reports_makers import open_small_site
@@ -186,3 +190,48 @@ def test_an_alert_whose_clips_are_gone_is_told_and_stops_nothing(
     )
     found = judge.judge(one.alert, one.event)
     assert (found.looks, found.suppression) == (None, None)
+
+
+@pytest.mark.parametrize("strange", ["all the time", "for five seconds"])
+def test_the_looks_of_an_event_of_an_hour_are_not_read_anew_for_every_segment(
+    site: Site, monkeypatch: pytest.MonkeyPatch, strange: str
+) -> None:
+    one = fill(site.store, reviewed=False)
+    looked = camera_model()
+    least = looked.policy.open_score
+    until = 3600 if strange == "all the time" else 5
+    clips = [
+        samples.anomaly(one.segment, one.model, 1_000 + 2 * second, score=score, p_value=10**-score)
+        for second in range(3600)
+        for score in [least + 1.0 if second < until else least - 0.1]
+    ]
+    site.store.add_anomalies(clips)
+
+    def seen(_: object, event: Event, given: Iterable[Anomaly], *more: Any) -> EventLooks:
+        found = strange_clips(given, event, least)
+        length = (event.end_utc - event.start_utc).total_seconds()
+        told = tuple(look(score=clip.score) for clip in found[:16])
+        return event_looks(
+            one.model.model_id, told, seconds=length, score=event.peak_score, whole=len(found) < 17
+        )
+
+    monkeypatch.setattr("pipeline.feedback.judging.looks_of_event", seen)
+    pages, page = [0], site.store._page  # type: ignore[attr-defined]
+
+    def counting(query: Any) -> list[Anomaly]:
+        found: list[Anomaly] = page(query)
+        pages[0] += len(found)
+        return found
+
+    monkeypatch.setattr(site.store, "_page", counting)
+    judge = HarmlessJudge(site=site, camera=one.camera, model=looked, stretch_of=cast(Any, None))
+    whole = event(
+        clips[0], clips[-1], peak_score=clips[0].score, peak_anomaly_id=clips[0].anomaly_id
+    )
+    for number in range(60):
+        joined = replace(whole, end_utc=clips[60 * number + 59].clip.end_utc, closed=number == 59)
+        raised = alert(joined)
+        site.store.put_events([joined])
+        site.store.add_alert(raised, [], looks=judge.judge(raised, joined).looks)
+    assert pages[0] <= 4 * len(clips)
+    assert site.store.looks(raised.alert_id) == seen(None, whole, clips)

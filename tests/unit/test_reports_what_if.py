@@ -16,7 +16,7 @@ from pipeline.reports.facts import AlertFacts
 from pipeline.reports.what_if import WhatIf, compared, what_if
 from pipeline.scoring.policy import policy_within
 from tests.alerts_makers import MODEL, NOON, alert, clips
-from tests.store_samples import METRICS, MORNING, camera, fill, model, review
+from tests.store_samples import METRICS, MORNING, camera, fill, footage, model, review, segment
 from tests.synthesis_makers import camera_model
 
 TAIL = EventTail(threshold=1.0, events_per_day=10.0, scale=0.5, shape=0.0)
@@ -128,6 +128,35 @@ def test_the_scores_of_the_store_are_joined_again_and_nothing_is_stored(site: Si
     late = line.segment.start_utc + timedelta(seconds=5)
     (rest,) = what_if(site, "press-1", [2.0], since=late)
     assert rest.watched_seconds == pytest.approx(now.watched_seconds - 5.0)
+
+
+def test_of_time_that_the_model_has_not_scored_nothing_is_said(site: Site) -> None:
+    line = fill(site.store)
+    later = replace(footage(number=1), path="later.mp4")
+    unscored = segment(later)
+    site.store.add_footage(later, [unscored], [])
+    record = stored(site, 1)
+    site.store.promote(record.model_id, MORNING)
+    lines: list[str] = []
+    (nothing,) = what_if(site, "press-1", [2.0], progress=lines.append)
+    # The alert that there is was raised by the model of before.
+    assert (nothing.watched_seconds, nothing.per_day, nothing.unscored) == (0.0, None, 1)
+    assert (nothing.alerts, nothing.kept, nothing.silent, nothing.new) == ((), 0, (), ())
+    assert lines == [
+        f"model {record.model_id[:12]} has scored 0.00 h of the 1.02 h that were asked for; "
+        "of the rest nothing is said"
+    ]
+    site.store.add_anomalies(
+        [
+            replace(a, anomaly_id=f"{n:032d}", model_id=record.model_id)
+            for n, a in enumerate(line.anomalies)
+        ]
+    )
+    site.store.mark_scored(line.segment.segment_id, record.model_id, 20, MORNING)
+    (first,) = what_if(site, "press-1", [2.0])
+    assert (first.watched_seconds, first.unscored) == (60.0, 0)
+    assert first.kept + len(first.silent) == 1
+    assert first.asked_seconds == pytest.approx(3660.0, abs=0.001)
 
 
 def test_a_model_of_another_camera_is_refused_by_name(site: Site) -> None:

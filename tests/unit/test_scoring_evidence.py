@@ -18,6 +18,7 @@ from pipeline.clips.reader import ClipReader, WindowBatch
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.frames import View
+from pipeline.learning.registry import ModelRecord
 from pipeline.notification.rules import sinks_for
 from pipeline.scoring import score_camera as scoring
 from pipeline.scoring.fusion import CalibratedClips
@@ -162,3 +163,28 @@ def test_pictures_are_of_the_light_that_was_found_and_leave_none_behind(
         (second.segment_id, "infrared"),
     ]
     assert len(line.site.store.health(CAMERA)) == 1
+
+
+def test_light_that_another_model_found_since_is_not_taken_for_what_this_one_names(
+    line: FootageSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = AfraidOfTheBar(**HOW)
+    use(fake, monkeypatch)
+    make.encode(line.source / "0.mp4", lit(4.0, ["lamps"]), rate=RATE)
+    line.ingest()
+    assert score(line).segments == 1
+    store = line.site.store
+    (segment,) = store.segments(CAMERA)
+    mine, other = (replace(model(CAMERA, number), camera=CAMERA) for number in (0, 1))
+
+    def known_to(record: ModelRecord) -> list[str]:
+        run = scoring._ScoringRun(line.site, store.camera(CAMERA), record, fake)
+        return [spell.state for spell in run.stretch_of(segment.segment_id).known_light]
+
+    assert known_to(mine) == ["bright"]
+    # Another model was promoted, scored the segment, and is rolled back.
+    store.add_model(other, [])
+    line.clock.advance(60.0)
+    store.mark_scored(segment.segment_id, other.model_id, 1, line.clock.now_utc())
+    assert known_to(other) == ["bright"]
+    assert known_to(mine) == []

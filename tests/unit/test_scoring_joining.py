@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,10 +42,10 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
     opened.close()
 
 
-def segments(store: SqlStore) -> list[Segment]:
+def segments(store: SqlStore, count: int = SEGMENTS) -> list[Segment]:
     """Record footage that goes on for 45 minutes without a hole, and return its segments."""
     made = []
-    for number in range(SEGMENTS):
+    for number in range(count):
         start_utc = samples.MORNING + timedelta(seconds=number * SEGMENT_SECONDS)
         film = replace(samples.footage(number=number), start_utc=start_utc)
         segment = samples.segment(film, end_us=SEGMENT_SECONDS * samples.SECOND_US)
@@ -146,3 +147,70 @@ def test_what_adds_up_for_longer_than_joining_looks_back_is_the_same(
     assert bool(expected) == opens
     part = PartPolicy(zone=None, policy=summing, whole=True)
     assert joined_one_by_one(store, streams, part) == expected
+
+
+def rows_read(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that holds how many anomalies were read from the store in all."""
+    counted, page = [0], store._page
+
+    def counting(query: Any) -> list[Anomaly]:
+        found = page(query)
+        counted[0] += len(found)
+        return found
+
+    monkeypatch.setattr(store, "_page", counting)
+    return counted
+
+
+@pytest.mark.parametrize("smoothing_seconds", [0.0, 0.5])
+def test_an_event_of_hours_is_not_read_anew_for_every_segment(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch, smoothing_seconds: float
+) -> None:
+    parts = segments(store, 24)
+    chance = np.random.default_rng(1)
+    streams = {}
+    for number, segment in enumerate(parts):
+        # It goes on from the second file to the last but one, and is strangest in the third and
+        # then in the fifteenth.
+        level = 2.0 if 0 < number < 23 else 0.1
+        scores = level + chance.uniform(0.0, 0.1, 299) + (0.05 * number if number < 15 else 0.0)
+        scores[17] += {3: 2.0, 14: 3.0}.get(number, 0.0)
+        clips = enumerate(np.round(scores, 6).tolist())
+        streams[segment.segment_id] = [
+            samples.anomaly(segment, MODEL, 2 * at, score=score, p_value=10**-score)
+            for at, score in clips
+        ]
+    policy = replace(
+        POLICY,
+        smoothing_seconds=smoothing_seconds,
+        sums=(SumRule(drift=1.0, offset=0.0, gain=0.01),),
+    )
+    part = PartPolicy(zone=None, policy=policy, whole=True)
+    counted, by_segment = rows_read(store, monkeypatch), []
+    for segment in parts:
+        store.add_anomalies(streams[segment.segment_id])
+        before = counted[0]
+        store.put_events(join_around(store, MODEL.model_id, part, segment))
+        by_segment.append(counted[0] - before)
+    assert max(by_segment) <= 3 * 10 * 60
+    stream = [anomaly for clips in streams.values() for anomaly in clips]
+    whole = list(join_anomalies(stream, policy))
+    assert store.events("press-1") == whole
+    assert [event.clips > 6_000 for event in whole] == [True]
+
+    # Joined again, or where footage comes late: from the beginning, and the same.
+    assert store.put_events(join_around(store, MODEL.model_id, part, parts[12])) == 0
+    assert store.events("press-1") == whole
+
+
+def test_events_of_another_model_or_policy_are_not_read_for(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = segments(store)
+    for segment in parts:
+        store.add_anomalies(scored(segment, [0.1] * 597))
+    first, last = (samples.anomaly(parts[at], MODEL, 3) for at in (0, -1))
+    store.put_events([samples.event(first, last)])
+    counted = rows_read(store, monkeypatch)
+    assert join_around(store, MODEL.model_id, PART, parts[4]) == []
+    assert counted[0] <= 6 * 597

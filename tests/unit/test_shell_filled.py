@@ -155,7 +155,23 @@ def test_what_another_budget_would_raise_is_a_table(kizashi: Run, line: Line, si
     (shown,) = json.loads(out)
     assert (shown["budget_per_day"], shown["model"]) == (5.0, "f" * 12)
     assert shown["kept"] + shown["silent_anomalies"] == 1
+    assert 0.0 < shown["scored_hours"] <= shown["asked_hours"]
     assert len(json.loads(kizashi("what-if", "press-1", "--format", "json")[1])) == 4
+
+
+def test_of_time_that_was_not_scored_what_if_does_not_say_no_alerts(
+    kizashi: Run, line: Line, site: Site
+) -> None:
+    tail = {"threshold": 1.0, "events_per_day": 10.0, "scale": 0.1, "shape": 0.0}
+    newer = replace(line.model, model_id="f" * 32, digest="f" * 64, calibration_id="tail")
+    newer = replace(newer, calibration={**newer.calibration, "tail": tail})
+    site.store.add_model(newer, [])
+    site.store.promote(newer.model_id, MORNING)
+    code, out, said = kizashi("what-if", "press-1", "--budget", "5", "--format", "json")
+    (shown,) = json.loads(out)
+    assert (code, shown["alerts"], shown["kept"], shown["alerts_unscored"]) == (0, "", "", 1)
+    assert shown["scored_hours"] == 0.0
+    assert "of the rest nothing is said" in said
 
 
 def test_rolling_back_an_unknown_camera_names_the_known_ones(kizashi: Run) -> None:
