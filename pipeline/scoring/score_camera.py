@@ -260,7 +260,7 @@ class _ScoringRun:
         for alert in alerts:
             with stage("evidence"):
                 evidence, missing = self._evidence_if_any(alert, by_id[alert.event_id])
-            told = sinks_for(self.site.settings.notify_rules(), alert.camera, alert.severity)
+            told = self._told(alert)
             judged = self.judge.judge(alert, by_id[alert.event_id])
             new = store.add_alert(
                 alert, evidence, told, looks=judged.looks, suppression=judged.suppression
@@ -270,6 +270,15 @@ class _ScoringRun:
             quiet = new and judged.suppression and store.suppression(alert.alert_id)
             new_alerts, suppressed = new_alerts + (0 if quiet else new), suppressed + bool(quiet)
         return new_events, new_alerts, suppressed
+
+    def _told(self, alert: Alert) -> tuple[str, ...]:
+        """Return the sinks that are told of an alert. None of one in footage that an earlier model
+        has seen: a model that was promoted looks at the last weeks too, and whatever was strange in
+        them was told when it was new."""
+        when = alert.start_utc, alert.end_utc
+        if self.site.store.seen_by_another(alert.camera, self.record.model_id, *when):
+            return ()
+        return sinks_for(self.site.settings.notify_rules(), alert.camera, alert.severity)
 
     def _evidence_if_any(self, alert: Alert, event: Event) -> tuple[Sequence[Evidence], str]:
         """Return the evidence of an alert, and why there is none: an alert without pictures is
