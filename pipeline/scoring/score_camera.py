@@ -30,7 +30,7 @@ from pipeline.learning.train_camera import load_active_model
 from pipeline.lighting.events import UNKNOWN, LightingEvent
 from pipeline.notification.rules import sinks_for
 from pipeline.scoring.anomaly import Anomaly
-from pipeline.scoring.backlog import let_go, waiting_segments
+from pipeline.scoring.backlog import let_go, still_there, waiting_segments
 from pipeline.scoring.joining import join_around
 from pipeline.scoring.peak import picture_of
 from pipeline.scoring.scorer import score_stretch
@@ -136,12 +136,14 @@ def _score_waiting(
     progress: Callable[[str], None],
 ) -> ScoreSummary:
     """Score what waits, segment by segment."""
-    site, record, totals = run.site, run.record, ScoreSummary()
-    waiting = [
+    site, record = run.site, run.record
+    known = [
         segment
         for segment in waiting_segments(site, run.camera, record)
         if since is None or segment.end_utc > since
     ]
+    waiting = still_there(site, run.camera, known, progress)
+    totals = ScoreSummary(unreadable=len(known) - len(waiting))
     for done, segment in enumerate(waiting):
         if turn_seconds is not None and totals.footage_seconds >= turn_seconds:
             return replace(totals, waiting=len(waiting) - done)
