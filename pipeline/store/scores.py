@@ -60,9 +60,7 @@ class ScoreTable(StorePart):
         )
         return self._sessions.read(lambda session: [segment_of(r) for r in session.scalars(query)])
 
-    def seen_by_another(
-        self, camera: str, model_id: str, since: datetime, until: datetime
-    ) -> bool:
+    def seen_by_another(self, camera: str, model_id: str, since: datetime, until: datetime) -> bool:
         """See `Store`."""
         other = (
             select(ScoredSegmentRow.segment_id)

@@ -97,9 +97,7 @@ def test_a_message_that_cannot_be_written_holds_up_neither_cameras_nor_sinks(
 
     monkeypatch.setattr(deliver, "compose_alert", breaking)
     sinks = [Recorder(), Recorder()]
-    channels = [
-        replace(channel(sink), rules=rule) for sink, rule in zip(sinks, rules, strict=True)
-    ]
+    channels = [replace(channel(sink), rules=rule) for sink, rule in zip(sinks, rules, strict=True)]
     summary = deliver_pending(site, channels)
     assert (summary.delivered, summary.failed) == (2, 2)
     assert [sink.keys() for sink in sinks] == [[sound.alert_id]] * 2
