@@ -35,9 +35,6 @@ from pipeline.store.leases import lease_kept
 
 __all__ = ["deployments_of", "serve_site", "server_url"]
 
-RUNS_AT_ONCE = 2
-"""One may be a training that takes hours; the other keeps watching."""
-
 _ANCHOR = datetime(2000, 1, 1, tzinfo=UTC)
 _SKIP = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 _QUEUE = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
@@ -143,7 +140,9 @@ def _serve(url: str, deployments: Sequence[RunnerDeployment], say: Callable[[str
             say(f"{deployment.flow_name}/{deployment.name}: {_when(deployment)}")
         prefect.serve(
             *deployments,
-            limit=RUNS_AT_ONCE,
+            # One for each: with fewer, a training and a retraining that are due together, and take
+            # hours, would keep every camera from being watched.
+            limit=len(deployments),
             pause_on_shutdown=False,
             print_starting_message=False,
         )

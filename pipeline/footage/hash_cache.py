@@ -63,7 +63,9 @@ class HashCache:
 
 
 def _state(about: os.stat_result) -> str:
-    return f"{about.st_dev}:{about.st_ino}:{about.st_size}:{about.st_mtime_ns}:{about.st_ctime_ns}"
+    # Not the number of the device: that of a network mount is another one after the next restart,
+    # and weeks of footage would be read again before anything new is looked at.
+    return f"{about.st_ino}:{about.st_size}:{about.st_mtime_ns}:{about.st_ctime_ns}"
 
 
 def _is_digest(value: object) -> bool:

@@ -17,7 +17,7 @@ from pipeline.learning.candidate import (
     retrain_camera,
 )
 from pipeline.learning.promotion import promote_compared
-from pipeline.learning.registry import ModelRecord, no_active_model
+from pipeline.learning.registry import ModelRecord, ModelState, no_active_model
 from pipeline.store.leases import lease_kept
 
 __all__ = ["RetrainingRound", "check_and_retrain"]
@@ -51,7 +51,9 @@ def check_and_retrain(
     older than the setting `retrain_after_days`; try it beside the active one, and promote it when
     it is not worse and the setting `retrain_promotes` is on.
 
-    A serious drift makes one candidate, and not one in every round until somebody promotes it.
+    A serious drift makes one candidate, and not one in every round until somebody promotes it. One
+    whose trial was cut short is tried by the next round. Where there is no newer footage the model
+    that learning gives is one that there is: nothing is tried, or promoted, a second time.
     ModelError when the camera has no active model.
     """
     if site.store.active_model(camera) is None:
@@ -64,11 +66,17 @@ def check_and_retrain(
     is_old = age >= timedelta(days=site.settings.retrain_after_days)
     active = site.store.active_model(camera)
     is_fresh = active is None or newest.model_id == active.model_id
-    if not is_old and not (found == Severity.SERIOUS and is_fresh):
+    if is_old or (found == Severity.SERIOUS and is_fresh):
+        known = {model.model_id for model in site.store.models(camera)}
+        record = retrain_camera(
+            site, camera, days=site.settings.retrain_days, effort=effort, progress=progress
+        )
+        if record.model_id in known and not _is_untried(site, record):
+            return RetrainingRound(drift=found, outcome="not due: no newer footage to learn from")
+    elif _is_untried(site, newest):
+        record = newest
+    else:
         return RetrainingRound(drift=found)
-    record = retrain_camera(
-        site, camera, days=site.settings.retrain_days, effort=effort, progress=progress
-    )
     # Compared and promoted under one lease: who comes too late promotes over nobody's newer choice.
     with lease_kept(site.store, f"train/{camera}", site.settings.lease_seconds):
         outcome = _outcome(site, record, progress)
@@ -85,8 +93,17 @@ def _drift(site: Site, camera: str, progress: Callable[[str], None]) -> str:
 
 
 def _newest(site: Site, camera: str) -> ModelRecord | None:
+    """Return the model that was learnt last; a student learns of a model, and not of footage, so it
+    makes none younger, and is the newest only where there is no other."""
     models = site.store.models(camera)
-    return max(models, key=lambda model: model.created_utc) if models else None
+    learnt = [model for model in models if "teacher" not in model.manifest] or models
+    return max(learnt, key=lambda model: model.created_utc) if learnt else None
+
+
+def _is_untried(site: Site, record: ModelRecord) -> bool:
+    """Return whether a candidate that was made to be tried never was."""
+    made_to_be = record.state is ModelState.CANDIDATE and "trial_since_utc" in record.manifest
+    return made_to_be and not site.store.comparisons(record.camera, record.model_id)
 
 
 def _outcome(site: Site, record: ModelRecord, progress: Callable[[str], None]) -> str:

@@ -8,7 +8,7 @@ digest afterwards. Critical alerts overtake what is held back, and nothing holds
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
@@ -20,6 +20,7 @@ from pipeline.masking import masked
 from pipeline.notification.compose import compose_alert, compose_digest
 from pipeline.notification.message import Message
 from pipeline.notification.outbox import Digest, DigestKind, PendingDelivery, PendingDigest
+from pipeline.notification.pauses import pause_seconds, rest_until
 from pipeline.notification.rules import day_due
 from pipeline.notification.sinks import Channel, channels_of
 from pipeline.store.leases import lease_kept
@@ -27,10 +28,9 @@ from pipeline.store.leases import lease_kept
 __all__ = ["DeliverySummary", "deliver_pending", "pause_seconds"]
 
 _BATCH = 100
-_FIRST_PAUSE_SECONDS = 15.0
-_LONGEST_PAUSE_SECONDS = 300.0
-"""One round of watching: a sink that is well again is seen to be at the next."""
 _LONGEST_ERROR = 300
+_MOST_LOST_SECONDS = 15.0
+"""After failures in a row that took so long a round leaves the sink alone: cameras wait for it."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -45,11 +45,6 @@ class DeliverySummary:
     """Alerts that were held back now, by quiet hours or a limit."""
     digests: int = 0
     """Daily digests handed over."""
-
-
-def pause_seconds(failures: int) -> float:
-    """Return how long a message rests after so many failures: 15 s, doubled up to 5 min."""
-    return min(_FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10), _LONGEST_PAUSE_SECONDS)
 
 
 def deliver_pending(site: Site, channels: Sequence[Channel] | None = None) -> DeliverySummary:
@@ -73,7 +68,7 @@ def _serve(site: Site, channel: Channel, summary: DeliverySummary) -> None:
                 round_.run()
         except LeaseHeld:
             return  # whoever holds it looks once more after giving it back, as the next line does
-        if not round_.has_fresh_due():
+        if not round_.has_news():
             return
 
 
@@ -86,6 +81,9 @@ class _Round:
         self._channel = channel
         self._sink = channel.name
         self._summary = summary
+        self._lost_seconds = 0.0
+        """What the failures since the last receipt took."""
+        self._gave_up = False
 
     def has_work(self) -> bool:
         """Return whether there may be anything to send."""
@@ -93,23 +91,53 @@ class _Round:
             return True
         return bool(self._store.waiting_cameras(self._sink))
 
-    def has_fresh_due(self) -> bool:
-        """Return whether an alert could be sent that came in while the round ran."""
+    def has_news(self) -> bool:
+        """Return whether an alert came in while the round ran. One that failed is none, though its
+        pause may be over by now: the rounds of a sink that does not answer would never end."""
+        if self._gave_up:
+            return False
         waiting = self._store.waiting_cameras(self._sink)
         heads = (self._store.fresh_deliveries(self._sink, name, 1) for name in waiting)
-        return any(head and self._is_due(head[0]) for head in heads)
+        return any(head and not head[0].attempts for head in heads)
 
     def run(self) -> None:
         """Send what is due."""
         rules = self._channel.rules
-        names = set(self._store.waiting_cameras(self._sink))
-        for camera in self._store.cameras():
-            if camera.name in names:
+        heads = self._heads()
+        self._gave_up = self._rests(heads)
+        # Whoever was not tried yet comes first, or those that fail would take all of the time.
+        cameras = sorted(self._store.cameras(), key=lambda one: _failures(heads.get(one.name, ())))
+        for camera in cameras:
+            if self._gave_up:
+                return
+            if camera.name in heads:
                 quiet = rules.is_quiet(self._now(), camera.timezone)
                 waiting = not self._send_held(camera, quiet)
                 self._send_fresh(camera, quiet, waiting)
             if rules.digest_at is not None and rules.is_about(camera.name):
                 self._send_daily(camera, rules.digest_at)
+
+    def _heads(self) -> dict[str, list[PendingDelivery | PendingDigest]]:
+        """Return what is the next to be sent of each camera of which something waits."""
+        store, sink = self._store, self._sink
+        daily = [DigestKind.DAILY] if self._channel.rules.digest_at is not None else []
+        kinds = [DigestKind.HELD, *daily]
+        return {
+            name: [
+                *store.fresh_deliveries(sink, name, 1),
+                *(one for kind in kinds for one in store.pending_digests(sink, name, kind)),
+            ]
+            for name in store.waiting_cameras(sink)
+        }
+
+    def _rests(self, heads: Mapping[str, Sequence[PendingDelivery | PendingDigest]]) -> bool:
+        """Return whether the sink, which failed last time and for several messages, is left alone
+        for now."""
+        until = rest_until([one for found in heads.values() for one in found])
+        if until is None or until <= self._now():
+            return False
+        states = {state.sink: state for state in self._store.sink_states()}
+        return states[self._sink].last_error is not None
 
     def _send_held(self, camera: Camera, quiet: bool) -> bool:
         """Send what was held back; return whether nothing of it waits any longer."""
@@ -163,8 +191,7 @@ class _Round:
                 return
 
     def _send_alert(self, camera: Camera, item: PendingDelivery) -> bool:
-        message = compose_alert(self._site, camera, item.alert)
-        error = self._send(message)
+        error = self._send(lambda: compose_alert(self._site, camera, item.alert))
         self._store.record_delivery(
             item.alert.alert_id, self._sink, self._now(), error, self._retry_utc(item, error)
         )
@@ -173,7 +200,7 @@ class _Round:
 
     def _send_digest(self, camera: Camera, item: PendingDigest) -> bool:
         digest = item.digest
-        error = self._send(compose_digest(self._site, camera, digest))
+        error = self._send(lambda: compose_digest(self._site, camera, digest))
         self._store.record_digest(
             digest.digest_id, self._now(), error, self._retry_utc(item, error)
         )
@@ -183,18 +210,22 @@ class _Round:
             self._summary.digests += 1
         return error is None
 
-    def _send(self, message: Message) -> str | None:
+    def _send(self, compose: Callable[[], Message]) -> str | None:
         """Return None once the sink has received a message, else why it has not."""
+        begun = self._site.clock.monotonic()
         try:
-            self._channel.sink.send(message)
+            self._channel.sink.send(compose())
         except KizashiError as error:
             said = masked(str(error))[:_LONGEST_ERROR]
-        except Exception as error:  # a sink that breaks must not hold up the others
+        except Exception as error:  # what breaks must not hold up other sinks and cameras
             # Without its text, of which nobody knows what it repeats.
             said = f"unexpected {type(error).__name__}; see kizashi --debug notify test"
         else:
+            self._lost_seconds = 0.0
             return None
         self._summary.failed += 1
+        self._lost_seconds += self._site.clock.monotonic() - begun
+        self._gave_up = self._lost_seconds >= _MOST_LOST_SECONDS
         return said
 
     def _retry_utc(
@@ -220,3 +251,7 @@ class _Round:
 
 def _is_critical(alert: Alert) -> bool:
     return alert.severity is Severity.CRITICAL
+
+
+def _failures(heads: Sequence[PendingDelivery | PendingDigest]) -> int:
+    return max((one.attempts for one in heads), default=0)

@@ -77,11 +77,17 @@ class WebhookSink:
             raise NotificationError(f"{place} answered {status}; ask who runs it")
 
     def _post(self, parts: SplitResult, body: bytes, headers: dict[str, str]) -> int:
-        connection = self._connection(parts)
+        trusted = trusting(self._ca_file) if parts.scheme == "https" else None
+        connection = self._connection(parts, trusted)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        problem: str | None
         try:
+            plain = self._connected(connection)
+            connection.sock = plain
             with _deadline(connection, self._timeout_seconds) as overdue:
                 try:
+                    if trusted is not None:
+                        _encrypt(connection, plain, trusted)
                     connection.request("POST", target, body, headers)
                     status = connection.getresponse().status
                     # A header that was cut off by us reads like a short one.
@@ -91,22 +97,49 @@ class WebhookSink:
             if problem is None:
                 return status
             # `from None`: what the library raised may repeat the address.
-            raise NotificationError(
-                f"webhook at {parts.hostname}: {problem}; is it running, and reachable from here?"
-            ) from None
+            raise _unreached(parts.hostname, problem) from None
         finally:
             connection.close()
 
-    def _connection(self, parts: SplitResult) -> http.client.HTTPConnection:
+    def _connection(
+        self, parts: SplitResult, trusted: ssl.SSLContext | None
+    ) -> http.client.HTTPConnection:
         assert parts.hostname is not None, "the address was checked"
-        if parts.scheme == "http":
-            return http.client.HTTPConnection(
-                parts.hostname, parts.port, timeout=self._timeout_seconds
-            )
-        trusted = trusting(self._ca_file)
-        return http.client.HTTPSConnection(
-            parts.hostname, parts.port, timeout=self._timeout_seconds, context=trusted
-        )
+        # Named always: of an address of IPv6 http.client would take the end for one.
+        port = parts.port or (80 if trusted is None else 443)
+        seconds = self._timeout_seconds
+        if trusted is None:
+            return http.client.HTTPConnection(parts.hostname, port, timeout=seconds)
+        return http.client.HTTPSConnection(parts.hostname, port, timeout=seconds, context=trusted)
+
+    def _connected(self, connection: http.client.HTTPConnection) -> socket.socket:
+        """Return a connection to the host, each of whose addresses has its time.
+
+        Before the time of the conversation begins: where one of two addresses is dead, all of it
+        would be gone, and a message that is received and never has a receipt be sent for ever.
+        """
+        place = connection.host, connection.port
+        try:
+            return socket.create_connection(place, self._timeout_seconds)
+        except OSError as error:
+            raise _unreached(connection.host, _why(error)) from None
+
+
+def _encrypt(
+    connection: http.client.HTTPConnection, plain: socket.socket, trusted: ssl.SSLContext
+) -> None:
+    """Agree on the encryption, at once with what the deadline ends."""
+    encrypted = trusted.wrap_socket(
+        plain, server_hostname=connection.host, do_handshake_on_connect=False
+    )
+    connection.sock = encrypted
+    encrypted.do_handshake()
+
+
+def _unreached(host: str | None, problem: str) -> NotificationError:
+    return NotificationError(
+        f"webhook at {host}: {problem}; is it running, and reachable from here?"
+    )
 
 
 def _credentials(parts: SplitResult) -> dict[str, str]:

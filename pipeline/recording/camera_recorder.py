@@ -115,12 +115,20 @@ class CameraRecorder:
     # one connection ------------------------------------------------------------------------
 
     def _connect(self, stop: Event) -> float:
-        """Record one connection to its end; return how long frames came."""
+        """Record one connection to its end; return how long frames came.
+
+        A secret that is not there, or a program that is just being replaced by a newer one, may be
+        there at the next attempt: nothing of that ends the recording.
+        """
         try:
-            address = self._stream.address()
+            return self._record(stop)
         except SettingsError as error:
+            self.child_pid = None
             self._fail(Cause.UNUSABLE, str(error))
             return 0.0
+
+    def _record(self, stop: Event) -> float:
+        address = self._stream.address()
         self._place = place_of(address)
         work_folder(self._source).mkdir(mode=0o750, exist_ok=True)
         self._masks, self._masks_asked = self._masks_of_now(), self._clock.monotonic()

@@ -7,17 +7,19 @@ looked at is the present; it counts as blind, with its reason, wherever blind ti
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pipeline.assembly import Site
 from pipeline.camera import Camera
+from pipeline.footage.names import footage_path, shown_name
 from pipeline.footage.segments import Segment
 from pipeline.health.events import HealthEvent, Trouble, health_event
 from pipeline.learning.registry import ModelRecord
 from pipeline.timebase import seconds
 
-__all__ = ["let_go", "waiting_segments"]
+__all__ = ["let_go", "still_there", "waiting_segments"]
 
 
 def waiting_segments(site: Site, camera: Camera, record: ModelRecord) -> Sequence[Segment]:
@@ -33,6 +35,31 @@ def waiting_segments(site: Site, camera: Camera, record: ModelRecord) -> Sequenc
         *(segment for segment in unseen if segment.end_utc <= since),
         *(segment for segment in again if segment.segment_id not in known),
     ]
+
+
+def still_there(
+    site: Site, camera: Camera, segments: Sequence[Segment], progress: Callable[[str], None]
+) -> Sequence[Segment]:
+    """Return those segments whose files are there, in their order, and say in one line of how many
+    they are not.
+
+    Where another program clears the folder, whatever was not scored in time, and with a new model
+    all of the past, waits for ever: each turn would look for every one, and say so of every one.
+    """
+    if not segments:
+        return segments
+    since, until = min(s.start_utc for s in segments), max(s.end_utc for s in segments)
+    root = site.source_of(camera)
+    paths = {
+        footage.footage_id: footage.path
+        for footage in site.store.footage_of(camera.name, since, until)
+    }
+    gone = {one for one, path in paths.items() if not os.path.lexists(footage_path(root, path))}
+    there = [segment for segment in segments if segment.footage_id not in gone]
+    if missing := [segment for segment in segments if segment.footage_id in gone]:
+        first = shown_name(paths[missing[0].footage_id])
+        progress(f"not scored: {len(missing)} segments whose files are gone, such as {first}")
+    return there
 
 
 def _watched_since(site: Site, camera: Camera) -> datetime:

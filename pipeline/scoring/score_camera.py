@@ -30,7 +30,7 @@ from pipeline.learning.train_camera import load_active_model
 from pipeline.lighting.events import UNKNOWN, LightingEvent, LightingSpell
 from pipeline.notification.rules import sinks_for
 from pipeline.scoring.anomaly import Anomaly
-from pipeline.scoring.backlog import let_go, waiting_segments
+from pipeline.scoring.backlog import let_go, still_there, waiting_segments
 from pipeline.scoring.joining import join_around
 from pipeline.scoring.peak import picture_of
 from pipeline.scoring.scorer import score_stretch
@@ -137,12 +137,14 @@ def _score_waiting(
     progress: Callable[[str], None],
 ) -> ScoreSummary:
     """Score what waits, segment by segment."""
-    site, record, totals = run.site, run.record, ScoreSummary()
-    waiting = [
+    site, record = run.site, run.record
+    known = [
         segment
         for segment in waiting_segments(site, run.camera, record)
         if since is None or segment.end_utc > since
     ]
+    waiting = still_there(site, run.camera, known, progress)
+    totals = ScoreSummary(unreadable=len(known) - len(waiting))
     for done, segment in enumerate(waiting):
         if turn_seconds is not None and totals.footage_seconds >= turn_seconds:
             return replace(totals, waiting=len(waiting) - done)
@@ -280,7 +282,7 @@ class _ScoringRun:
         for alert in alerts:
             with stage("evidence"):
                 evidence, missing = self._evidence_if_any(alert, by_id[alert.event_id])
-            told = sinks_for(self.site.settings.notify_rules(), alert.camera, alert.severity)
+            told = self._told(alert)
             judged = self.judge.judge(alert, by_id[alert.event_id])
             new = store.add_alert(
                 alert, evidence, told, looks=judged.looks, suppression=judged.suppression
@@ -290,6 +292,15 @@ class _ScoringRun:
             quiet = new and judged.suppression and store.suppression(alert.alert_id)
             new_alerts, suppressed = new_alerts + (0 if quiet else new), suppressed + bool(quiet)
         return new_events, new_alerts, suppressed
+
+    def _told(self, alert: Alert) -> tuple[str, ...]:
+        """Return the sinks that are told of an alert. None of one in footage that an earlier model
+        has seen: a model that was promoted looks at the last weeks too, and whatever was strange in
+        them was told when it was new."""
+        when = alert.start_utc, alert.end_utc
+        if self.site.store.seen_by_another(alert.camera, self.record.model_id, *when):
+            return ()
+        return sinks_for(self.site.settings.notify_rules(), alert.camera, alert.severity)
 
     def _evidence_if_any(self, alert: Alert, event: Event) -> tuple[Sequence[Evidence], str]:
         """Return the evidence of an alert, and why there is none: an alert without pictures is

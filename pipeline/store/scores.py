@@ -60,6 +60,29 @@ class ScoreTable(StorePart):
         )
         return self._sessions.read(lambda session: [segment_of(r) for r in session.scalars(query)])
 
+    def seen_by_another(self, camera: str, model_id: str, since: datetime, until: datetime) -> bool:
+        """See `Store`."""
+        other = (
+            select(ScoredSegmentRow.segment_id)
+            .where(
+                ScoredSegmentRow.segment_id == SegmentRow.segment_id,
+                ScoredSegmentRow.model_id != model_id,
+            )
+            .exists()
+        )
+        # A clip may end where its segment does.
+        query = select(other).where(
+            SegmentRow.camera == camera,
+            SegmentRow.start_utc <= until,
+            SegmentRow.end_utc >= since,
+        )
+
+        def work(session: Session) -> bool:
+            seen = session.scalars(query).all()
+            return bool(seen) and all(seen)
+
+        return self._sessions.read(work)
+
     def anomalies(
         self,
         camera: str,

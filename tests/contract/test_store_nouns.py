@@ -488,6 +488,30 @@ def test_segments_stay_unscored_until_the_mark_of_that_model(store: Store) -> No
     assert store.unscored_segments("press-1", None) == [good[0], good[2]]
 
 
+def test_footage_is_seen_by_another_model_when_all_of_it_is(store: Store) -> None:
+    store.put_camera(camera())
+    films = [footage(number=number) for number in range(3)]
+    good = [segment(film) for film in films]
+    for film, one in zip(films, good, strict=True):
+        store.add_footage(film, [one], [])
+    first, second = model(number=1), model(number=2)
+    store.add_model(first, [])
+    store.add_model(second, [])
+    for one in good[:2]:
+        store.mark_scored(one.segment_id, first.model_id, 7, MORNING)
+    store.mark_scored(good[2].segment_id, second.model_id, 7, MORNING)
+
+    def seen(begin: int, end: int) -> bool:
+        when = good[begin].end_utc, good[end].end_utc
+        return store.seen_by_another("press-1", second.model_id, *when)
+
+    assert [seen(0, 0), seen(0, 1), seen(1, 1)] == [True, True, True]
+    assert [seen(1, 2), seen(2, 2)] == [False, False]
+    assert not store.seen_by_another("press-1", first.model_id, MORNING, good[0].end_utc)
+    long_ago = MORNING - timedelta(days=9)
+    assert not store.seen_by_another("press-1", second.model_id, long_ago, long_ago)
+
+
 def test_anomalies_stream_in_order_of_clip_end_within_their_bounds(store: Store) -> None:
     one = fill(store)
     other = model(number=5)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import configparser
+import importlib
 import re
 import shlex
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from prefect.cli._app import _app as prefect_commands
+from prefect.settings.models.server.concurrency import ServerConcurrencySettings
+from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
 
 from tests.unit.test_shell_docs import problem_with
 
@@ -190,3 +195,42 @@ def test_the_commands_of_prefect_that_the_documents_show_exist() -> None:
     assert len(shown) >= 6
     for line in shown:
         check_command(shlex.split(line.split("   ")[0]))
+
+
+def environment_of_the_server(where: str) -> dict[str, str]:
+    if where == "compose":
+        said = SERVICES["prefect"]["environment"]
+        return {name: value for name, value in said.items() if name.startswith("PREFECT_SERVER_")}
+    text = (ROOT / "deploy/systemd/environment").read_text(encoding="utf-8")
+    return dict(re.findall(r"^(PREFECT_SERVER_\w+)=(.*)$", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("where", ["systemd", "compose"])
+def test_whose_turn_it_is_outlives_the_server_so_that_a_power_cut_holds_no_place_for_ever(
+    where: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from uuid import uuid4
+
+    for name, value in environment_of_the_server(where).items():
+        monkeypatch.setenv(name, value)
+    module = importlib.import_module(ServerConcurrencySettings().lease_storage)
+
+    async def taken_and_looked_at_by_the_next_server() -> Any:
+        taken = await module.ConcurrencyLeaseStorage(tmp_path).create_lease(
+            [uuid4()], timedelta(seconds=-1)
+        )
+        return taken.id in await module.ConcurrencyLeaseStorage(tmp_path).read_expired_lease_ids()
+
+    assert asyncio.run(taken_and_looked_at_by_the_next_server())
+    home = "/home/kizashi/.prefect"
+    assert [mount for mount in SERVICES["prefect"]["volumes"] if mount.endswith(f":{home}")]
+    assert home in (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("where", ["systemd", "compose"])
+def test_the_server_forgets_what_ran_long_ago(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment_of_the_server(where).items():
+        monkeypatch.setenv(name, value)
+    said = ServerServicesDBVacuumSettings()
+    assert {"events", "flow_runs"} <= said.enabled_vacuum_types
+    assert timedelta(days=7) <= said.retention_period <= timedelta(days=30)

@@ -12,8 +12,10 @@ import pytest
 
 from pipeline.camera import ClockSource
 from pipeline.errors import CameraError, LeaseHeld
-from pipeline.footage.admission import Reason
+from pipeline.footage.admission import Candidate, Reason
+from pipeline.footage.examine import Content
 from pipeline.footage.gaps import blind_without_footage, note_gap, recording_folder
+from pipeline.footage.hash_cache import HashCache
 from pipeline.footage.ingest import ingest_camera, probe_footage
 from tests import footage_maker as make
 from tests.footage_site import CAMERA, FootageSite, footage_site
@@ -58,6 +60,21 @@ def test_a_second_run_reads_nothing_again_and_adds_nothing(
     again = opened.ingest()
     assert (again.known, again.admitted, opened.lines) == (1, 0, [])
     assert opened.site.store.row_counts() == rows
+
+
+def test_a_mount_that_is_another_device_after_a_restart_is_not_read_again(tmp_path: Path) -> None:
+    known = Content(sha256="a" * 64, size_bytes=3, changed_ns=0)
+
+    def candidate(device: int, inode: int = 7) -> Candidate:
+        about = os.stat_result((0o100640, inode, device, 1, 0, 0, 3, 0, 0, 0))
+        return Candidate(descriptor=-1, about=about, name="a.mp4")
+
+    before = HashCache(tmp_path / "hashes.json")
+    before.put("a.mp4", candidate(41), known)
+    before.save()
+    after = HashCache(tmp_path / "hashes.json")
+    assert after.get("a.mp4", candidate(56)) is not None
+    assert after.get("a.mp4", candidate(56, inode=8)) is None
 
 
 def test_a_damaged_memory_of_hashes_does_no_harm(opened: FootageSite, video: bytes) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,8 +112,46 @@ def test_a_receiver_that_sends_a_byte_now_and_then_is_given_up_in_time() -> None
         assert time.monotonic() - begun < 30
 
 
+def test_a_host_of_which_one_address_is_dead_gives_its_receipt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect = socket.create_connection
+
+    def tries_a_dead_address_first(*place: Any, **how: Any) -> socket.socket:
+        time.sleep(0.5)  # the whole of its time-out
+        return connect(*place, **how)
+
+    with receiving() as receiver:
+        monkeypatch.setattr(socket, "create_connection", tries_a_dead_address_first)
+        WebhookSink(receiver.url, timeout_seconds=0.4).send(MESSAGE)
+    assert receiver.asked == 1
+
+
+def test_a_handshake_that_goes_on_and_on_is_given_up_in_time() -> None:
+    with dripping(b"\x16\x03\x03\x3f\xff") as port:
+        begun = time.monotonic()
+        assert "no answer in time" in said(
+            WebhookSink(f"https://127.0.0.1:{port}/", timeout_seconds=0.4)
+        )
+        assert time.monotonic() - begun < 30
+
+
+def test_an_address_of_ipv6_without_a_port_is_that_of_its_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+
+    def refusing(place: Any, *_: Any, **how: Any) -> socket.socket:
+        asked.append(place)
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(socket, "create_connection", refusing)
+    assert "Connection refused" in said(WebhookSink("https://[2001:db8::5]/hook"))
+    assert asked == [("2001:db8::5", 443)]
+
+
 @contextmanager
-def dripping() -> Iterator[int]:
+def dripping(begin: bytes = b"HTTP/1.1 200 OK\r\nX-Slow: ") -> Iterator[int]:
     """Yield the port of a server that answers a header byte by byte, without an end."""
     listener = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
@@ -121,7 +160,7 @@ def dripping() -> Iterator[int]:
         connection, _ = listener.accept()
         with connection:
             try:
-                connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                connection.sendall(begin)
                 for _ in range(600):
                     if over.wait(0.1):
                         return

@@ -144,3 +144,15 @@ def test_what_the_first_model_learnt_from_is_scored_last_and_never_let_go(
     scored = {a.clip.segment_id for a in line.site.store.anomalies(CAMERA)}
     assert scored == {s.segment_id for s in segments[2:]}
     assert turn(line).segments == 2
+
+
+def test_what_another_program_cleared_is_passed_over_in_one_line_and_takes_no_turn(
+    line: FootageSite,
+) -> None:
+    for number in (0, 1, 2):
+        (line.source / f"{number}.mp4").unlink()
+    done = turn(line, 0.1)
+    assert (done.segments, done.unreadable, done.waiting) == (1, 3, 0)
+    said = [one for one in line.lines if one.startswith("not scored")]
+    assert said == ["not scored: 3 segments whose files are gone, such as 0.mp4"]
+    assert turn(line).unreadable == 3

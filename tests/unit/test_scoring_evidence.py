@@ -96,6 +96,32 @@ def test_an_alert_whose_pictures_cannot_be_made_stays_and_holds_no_other_back(
     assert not [said for said in line.lines if said.startswith("warning")]
 
 
+def test_a_model_that_is_promoted_tells_nobody_again_of_what_was_seen_before_it(
+    line: FootageSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = AfraidOfStrangePictures(**HOW)
+    use(fake, monkeypatch)
+    video = np.stack([f.image for f in frames(300, paint=twice_strange)])[..., None]
+    make.encode(line.source / "0.mp4", np.repeat(video, 3, axis=3))
+    line.ingest()
+    assert score(line).alerts == 2
+    store = line.site.store
+    told = {one.alert.alert_id for one in store.fresh_deliveries("file", CAMERA, 10)}
+    assert told == {alert.alert_id for alert in store.alerts(CAMERA)}
+    newer = replace(model(CAMERA, 2), camera=CAMERA)
+    store.add_model(newer, [])
+    store.promote(newer.model_id, line.clock.now_utc())
+    monkeypatch.setattr(scoring, "_model_for", lambda *_: (newer, fake))
+    make.encode(line.source / "1.mp4", np.repeat(video[200:], 3, axis=3))
+    line.ingest()
+    assert score(line).segments == 2
+    # All of it is on the pages; told is what nobody had looked at yet.
+    (fresh,) = {one.alert.alert_id for one in store.fresh_deliveries("file", CAMERA, 10)} - told
+    alerts = {alert.alert_id: alert for alert in store.alerts(CAMERA)}
+    assert len(alerts) == 5
+    assert alerts[fresh].start_utc >= store.segments(CAMERA)[1].start_utc
+
+
 @dataclass
 class AfraidOfTheBar(AfraidOfStrangePictures):
     """A model that knows lamps and infrared, and fears what differs where the bar is."""

@@ -11,6 +11,7 @@ import yaml
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import IntervalSchedule
 
+from flows import deployments
 from flows.deployments import deployments_of
 from pipeline.assembly import open_site
 from pipeline.cli import main
@@ -110,6 +111,19 @@ def test_a_site_is_served_by_one_process_at_a_time(
     assert main(["--site", str(tmp_path), "serve"]) == 7
     assert capsys.readouterr().err.count("\n") == 1
     site.close()
+
+
+def test_trainings_reports_and_retention_together_leave_a_place_for_watching(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(deployments, "clear_dead_runs", lambda client, known: 0)
+    monkeypatch.setattr(deployments.prefect, "serve", lambda *_, **said: asked.update(said))
+    served = list(BY_FLOW.values())
+    deployments._serve("http://127.0.0.1:1/api", served, lambda line: None)
+    others = [item for item in served if item.flow_name != "kizashi-watch"]
+    at_once = sum(item.concurrency_limit or 0 for item in others)
+    assert asked["limit"] > at_once
 
 
 def test_prefect_yaml_says_the_same_as_serve_does() -> None:
