@@ -161,7 +161,7 @@ def peak_picture() -> PeakPicture:
         frame_HWC=np.stack([np.tile(ramp, (120, 1))] * 3, axis=2),
         heat_HW=heat,
         input_HW=np.full((48, 64), 200, np.uint8),
-        reconstruction_HW=np.full((48, 64), 90, np.uint8),
+        usual_HW=np.full((48, 64), 90, np.uint8),
         difference_HW=np.full((48, 64), 110, np.uint8),
         place=Place(x=0.5, y=0.25, width=0.25, height=0.25),
     )

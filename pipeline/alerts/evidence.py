@@ -1,4 +1,4 @@
-"""Evidence of an alert: clip, heat map, input / reconstruction / difference strip, peak frame.
+"""Evidence of an alert: clip, heat map, strip of seen / usual / difference, peak frame.
 
 Privacy masks are burnt into every picture before it is written. OpenCV says nothing when it cannot
 write, so every file is read back. The four files appear together, by one rename.
@@ -72,7 +72,7 @@ class EvidenceKind(StrEnum):
     HEAT_MAP = "heat_map"
     """PNG: peak frame with the score map over it."""
     STRIP = "strip"
-    """PNG: input, reconstruction and difference side by side at the peak."""
+    """PNG: what was seen at the peak, what is usual and the difference, side by side."""
     PEAK_FRAME = "peak_frame"
     """JPEG of the frame at the peak, masks applied."""
 
@@ -111,8 +111,8 @@ class PeakPicture:
     """Score map of any resolution, >= 0, larger is stranger."""
     input_HW: Picture
     """The frame as the model saw it."""
-    reconstruction_HW: Picture
-    """What normal operation would look like to it."""
+    usual_HW: Picture
+    """What is usual there."""
     difference_HW: Picture
     """Absolute difference of the two."""
     place: Place
@@ -249,7 +249,7 @@ def _heated(frame_BGR: Picture, heat_HW: NDArray[np.float32]) -> Picture:
 
 
 def _strip(picture: PeakPicture, masks: Sequence[Polygon]) -> Picture:
-    """Return input, reconstruction and difference side by side, all enlarged alike."""
+    """Return what was seen, what is usual and the difference side by side, all enlarged alike."""
     height = picture.input_HW.shape[0]
     scale = max(1, math.ceil(_STRIP_HEIGHT_PX / height))
     brighter = np.clip(picture.difference_HW.astype(np.uint16) * _DIFFERENCE_GAIN, 0, 255).astype(
@@ -257,7 +257,7 @@ def _strip(picture: PeakPicture, masks: Sequence[Polygon]) -> Picture:
     )
     panels = [
         cv2.cvtColor(picture.input_HW, cv2.COLOR_GRAY2BGR),
-        cv2.cvtColor(picture.reconstruction_HW, cv2.COLOR_GRAY2BGR),
+        cv2.cvtColor(picture.usual_HW, cv2.COLOR_GRAY2BGR),
         cv2.applyColorMap(brighter, cv2.COLORMAP_INFERNO),
     ]
     gap = np.full((height * scale, STRIP_GAP_PX, 3), 255, dtype=np.uint8)

@@ -34,25 +34,38 @@ def picture_of(
 ) -> PeakPicture:
     """Return the pictures of the clip `peak`, decoded again with the privacy masks burnt in.
 
-    The heat map is the strangeness map of the expert that led. Input, reconstruction and difference
-    are of the clip's last frame at working size. `sight`: how the clip was looked at, see
-    `pipeline.scoring.sight`; None: as the model alone looks. `part` of the picture the heat is of.
+    The heat map is the strangeness map of the expert that led, over `part` of the picture. What was
+    seen, what is usual and the difference are of the clip's last frame at working size. `sight`:
+    how the clip was looked at, see `pipeline.scoring.sight`; None: as the model alone looks.
     """
     reader, regions = sight or (model.reader(masks), EVERYWHERE)
     ((_, windows),) = windows_of(reader, stretch, [peak.clip])
     seen_of_all, parts = in_regions(model.look(reader, windows), regions)
     scored = parts.get(part, seen_of_all)
-    drawn = model.expected_pictures(reader, windows)[0]
-    seen = windows.pictures[0, -1]
-    difference = np.abs(seen.astype(np.int16) - drawn.astype(np.int16)).astype(np.uint8)
+    seen, drawn = windows.pictures[0, -1], model.expected_pictures(reader, windows)[0]
+    usual = _nearer(seen, drawn, reader.background_of(windows.lighting))
     return PeakPicture(
         frame_HWC=_full_frame(stretch, peak.clip.end_us, masks),
         heat_HW=scored.maps[peak.expert][0],
         input_HW=_grey(seen),
-        reconstruction_HW=_grey(drawn),
-        difference_HW=_grey(difference),
+        usual_HW=_grey(usual),
+        difference_HW=_grey(_difference(seen, usual)),
         place=peak.place,
     )
+
+
+def _nearer(
+    seen: NDArray[np.uint8], drawn: NDArray[np.uint8], background: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Return what the model draws of a picture, or the background where that comes nearer to it:
+    networks that learnt for few steps draw what moves, and little of what never does."""
+    if background.shape != seen.shape:
+        return drawn
+    return min((drawn, background), key=lambda one: float(_difference(seen, one).mean()))
+
+
+def _difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.abs(one.astype(np.int16) - other.astype(np.int16)).astype(np.uint8)
 
 
 def windows_of(

@@ -81,7 +81,7 @@ def _picture(clip: Path) -> PeakPicture:
         frame_HWC=np.ascontiguousarray(frame_BGR[:, :, ::-1]),
         heat_HW=heat,
         input_HW=seen,
-        reconstruction_HW=drawn,
+        usual_HW=drawn,
         difference_HW=cv2.absdiff(seen, drawn),
         place=FAULTS[0].place,
     )

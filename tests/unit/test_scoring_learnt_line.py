@@ -65,6 +65,17 @@ def test_the_heat_is_the_map_of_the_expert_that_led(
         assert picture.input_HW.shape == picture.difference_HW.shape == (64, 96)
 
 
+def test_what_is_usual_is_the_background_while_the_model_draws_worse(
+    line: Stretch, model: CameraModel, scored: list[ScoredClip]
+) -> None:
+    # Three steps of training draw nothing of the line.
+    picture = picture_of(model, line, scored[0].anomaly, ())
+    np.testing.assert_array_equal(picture.usual_HW, model.sight.background_HW)
+    gap = picture.input_HW.astype(np.int16) - picture.usual_HW
+    np.testing.assert_array_equal(picture.difference_HW, np.abs(gap))
+    assert picture.difference_HW.mean() < 0.5 * picture.input_HW.std()
+
+
 def test_the_rhythm_has_a_map_once_the_stream_has_run_for_its_seconds(
     model: CameraModel, scored: list[ScoredClip]
 ) -> None:

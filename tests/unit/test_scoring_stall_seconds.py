@@ -80,7 +80,7 @@ def picture() -> PeakPicture:
         frame_HWC=np.zeros((64, 96, 3), np.uint8),
         heat_HW=np.zeros((8, 8), np.float32),
         input_HW=grey,
-        reconstruction_HW=grey,
+        usual_HW=grey,
         difference_HW=grey,
         place=PLACE,
     )
