@@ -74,7 +74,8 @@ def state_words(state: CameraState, words: Words) -> str:
 
 def _finding(state: CameraState, words: Words) -> str:
     if state.open_alerts:
-        return words("finding.open", count=state.open_alerts)
+        key = "finding.one_open" if state.open_alerts == 1 else "finding.open"
+        return words(key, count=state.open_alerts)
     if state.watching is not Watching.WATCHING:
         return words("finding.unknown")
     blind = state.blind_share_last_day or 0.0

@@ -102,8 +102,10 @@ async function judge(verdict) {
   busy = true;
   const id = currentId();
   const note = current().querySelector("input[name=note]").value;
+  let saved = false;
   try {
     await ask("POST", `/api/v1/alerts/${id}/reviews`, { verdict, note, after: current().dataset.latest });
+    saved = true;
     last = id;
     tell("");
     const place = queue.indexOf(id);
@@ -116,7 +118,7 @@ async function judge(verdict) {
       if (root.dataset.queue && asked) tell(root.dataset.done);
     }
   } catch (error) {
-    tell(root.dataset.failed.replace("{why}", error.message), true);
+    tell((saved ? root.dataset.unshown : root.dataset.failed).replace("{why}", error.message), true);
   } finally {
     busy = false;
   }
