@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def model(**changes: object) -> ModelRecord:
             "budget_per_day": 1.0,
             "held_out_seconds": 5400.0,
             "experts": ["critic", "reconstruction"],
-            "policy": asdict(policy()),
+            "policy": policy().to_dict(),
             "tail": TAIL.to_dict(),
         },
         "manifest": {"seed": 0, "training_seconds": 21_600.0, "footage": ["a", "b", "c"]},

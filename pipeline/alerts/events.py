@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -48,9 +48,13 @@ class EventPolicy:
     sums: tuple[SumRule, ...] = ()
     """What scores are worth together; see pipeline.alerts.sequential. None: each stands alone."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as values that JSON can hold."""
+        return {**asdict(self), "sums": [asdict(rule) for rule in self.sums]}
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> EventPolicy:
-        """Return the policy that `dataclasses.asdict` wrote, of models stored before it too."""
+        """Return the policy that `to_dict` wrote, or a version before it."""
         kept = {name: value for name, value in values.items() if not name.startswith(_ONE_SUM)}
         sums = tuple(SumRule(**rule) for rule in values.get("sums", ()))
         if values.get(_ONE_SUM + "gain"):

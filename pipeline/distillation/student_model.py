@@ -148,7 +148,7 @@ class StudentModel:
             "budget_per_day": self.budget_per_day,
             "held_out_seconds": self.held_out_seconds,
             "experts": [STUDENT],
-            "policy": asdict(self.policy),
+            "policy": self.policy.to_dict(),
             "tail": asdict(self.tail),
         }
 

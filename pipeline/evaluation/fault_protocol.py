@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -121,7 +120,7 @@ def evaluate_faults(
             "frame_rate": round(scene.frame_rate, 4),
             "budget_per_day": budget_per_day,
             "alert_policies": {
-                name: asdict(one.policy) for name, one in zip(models, job.models, strict=True)
+                name: one.policy.to_dict() for name, one in zip(models, job.models, strict=True)
             },
         },
         "digests": {

@@ -297,7 +297,7 @@ def _settings(job: _Job, runs: Sequence[_Run], rows: Sequence[str]) -> dict[str,
         "labelled_frames": sum(int(video.labels.sum()) for video in job.videos),
         "labelled_intervals": sum(len(video.intervals) for video in job.videos),
         "clips": sum(video.clips for video in runs[0].videos),
-        "alert_policies": {run.name: asdict(run.model.policy) for run in runs},
+        "alert_policies": {run.name: run.model.policy.to_dict() for run in runs},
         "score_latency_seconds": max(video.latency_seconds for video in runs[0].videos),
         "strict": "a frame has the score of the clip around it (the newest whose middle has "
         "passed), known score_latency_seconds later and smoothed causally; frames at the edges of "

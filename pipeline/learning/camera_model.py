@@ -174,7 +174,7 @@ class CameraModel:
             "budget_per_day": self.budget_per_day,
             "held_out_seconds": self.held_out_seconds,
             "experts": [expert.name for expert in self.experts],
-            "policy": asdict(self.policy),
+            "policy": self.policy.to_dict(),
             "tail": asdict(self.tail),
             **self._lighting_summary(),
             **self._cycles_summary(),

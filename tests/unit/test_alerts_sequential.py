@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -187,12 +187,12 @@ def test_a_sum_below_its_drift_never_comes() -> None:
 
 def test_a_policy_of_one_sum_is_read_from_models_stored_before() -> None:
     chosen = replace(policy(), sums=(SumRule(drift=1.0, offset=-0.5, gain=0.2),))
-    stored = {key: value for key, value in asdict(chosen).items() if key != "sums"}
+    stored = {key: value for key, value in chosen.to_dict().items() if key != "sums"}
     before = {"sequential_drift": 1.0, "sequential_offset": -0.5, "sequential_gain": 0.2}
     assert EventPolicy.from_dict({**stored, **before}) == chosen
     assert EventPolicy.from_dict({**stored, **before, "sequential_gain": 0.0}).sums == ()
     assert EventPolicy.from_dict(stored).sums == ()
-    assert EventPolicy.from_dict(json.loads(json.dumps(asdict(chosen)))) == chosen
+    assert EventPolicy.from_dict(json.loads(json.dumps(chosen.to_dict()))) == chosen
 
 
 def test_events_of_models_stored_before_keep_their_names() -> None:

@@ -425,7 +425,7 @@ WRONG = {
     'issuer = "http://login.plant.example"': "https",
     'client_secret_env = "A"\nclient_secret_file = "b"': "not both",
     'scopes = ["email"]': "openid",
-    "groups = []": "at least 1",
+    "groups = []": "must not be empty",
 }
 
 

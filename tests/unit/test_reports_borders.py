@@ -16,6 +16,7 @@ from pipeline.reports.camera_report import write_period_report
 from pipeline.reports.figures import Axis
 from pipeline.reports.period import PeriodKind, period_of
 from tests.alerts_makers import NOON
+from tests.fakes import FakeClock
 from tests.reports_makers import add_alerts, fill_morning, open_small_site
 
 
@@ -62,6 +63,7 @@ def test_an_alert_over_midnight_counts_in_the_day_in_which_it_began(site: Site) 
     add_alerts(site, [over])
     day = period_of(PeriodKind.DAY, date(2026, 3, 2), "Asia/Tokyo")
     week = period_of(PeriodKind.WEEK, date(2026, 3, 2), "Asia/Tokyo")
+    site = replace(site, clock=FakeClock(week.until))
     counts, texts = [], []
     for number in range(7):
         one = period_of(PeriodKind.DAY, day.first + timedelta(days=number), "Asia/Tokyo")
