@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from dashboards.access import Admin, Asking, SiteHere, Who, seen_camera
 from dashboards.areas import area_facts
+from dashboards.budgets import other_budgets_of
 from dashboards.pages import page, words_for
 from dashboards.routes.cameras import CameraName
 from pipeline.assembly import Site
@@ -52,6 +53,7 @@ def _shown(
         camera=camera,
         seen=_seen(camera),
         areas=area_facts(site, camera),
+        budgets=other_budgets_of(site, camera, words),
         problem=problem,
         saved=saved,
         typed=typed or stands,

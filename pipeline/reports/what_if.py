@@ -27,12 +27,22 @@ from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.policy import policy_within
 from pipeline.zones.judging import alerts_of_part, part_policies
 
-__all__ = ["UNREVIEWED", "WhatIf", "compared", "what_if"]
+__all__ = [
+    "BUDGET_FACTORS",
+    "UNREVIEWED",
+    "WhatIf",
+    "beside_stored",
+    "compared",
+    "lies_in",
+    "scored_spans",
+    "what_if",
+]
 
 UNREVIEWED = "unreviewed"
 
 _DAY_SECONDS = 86_400.0
-_FACTORS = (0.5, 1.0, 2.0, 4.0)
+BUDGET_FACTORS = (0.5, 1.0, 2.0, 4.0)
+"""Times the budget that a camera has."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,11 +110,11 @@ def what_if(
     tail = EventTail.from_dict(record.calibration["tail"])
     like = policy_of(record)
     own = site.store.camera(camera).budget_per_day
-    chosen = budgets_per_day or [factor * own for factor in _FACTORS]
+    chosen = budgets_per_day or [factor * own for factor in BUDGET_FACTORS]
     start, end = _range(site, camera, since, until)
     stored = site.store.alerts(camera, start, end)
     if active is not None and record.model_id == active.model_id:
-        spans = _scored_spans(site, record, start, end)
+        spans = scored_spans(site, record, start, end)
 
         def anomalies() -> Iterable[Anomaly]:
             return site.store.anomalies(camera, record.model_id, start, end)
@@ -116,7 +126,7 @@ def what_if(
 
     watched, asked = seconds_by_state(spans)[WATCHED], (end - start).total_seconds()
     raised = alert_facts(site, camera, start, end)
-    known = [one for one in raised if _lies_in(one.alert, spans)]
+    known = [one for one in raised if lies_in(one.alert, spans)]
     if asked - watched >= 1.0:
         progress(
             f"model {record.model_id[:12]} has scored {watched / 3600:.2f} h of the "
@@ -140,7 +150,7 @@ def what_if(
     return [replace(one, asked_seconds=asked, unscored=unscored) for one in found]
 
 
-def _lies_in(alert: Alert, spans: Iterable[CoverageSpan]) -> bool:
+def lies_in(alert: Alert, spans: Iterable[CoverageSpan]) -> bool:
     """Tell whether any of an alert lies in watched time."""
     return any(
         span.state == WATCHED
@@ -150,7 +160,7 @@ def _lies_in(alert: Alert, spans: Iterable[CoverageSpan]) -> bool:
     )
 
 
-def _scored_spans(
+def scored_spans(
     site: Site, record: ModelRecord, since: datetime, until: datetime
 ) -> list[CoverageSpan]:
     """Return what time in a range is to the scores of one model that are in the store."""
@@ -190,6 +200,20 @@ def compared(
         for alert in alerts_of_part(list(part.events(anomalies())), part, asked, policy, tail)
     ]
     alerts.sort(key=lambda alert: (alert.start_utc, alert.alert_id))
+    return beside_stored(alerts, policy, budget_per_day, watched_seconds, model_id, raised, stored)
+
+
+def beside_stored(
+    alerts: Sequence[Alert],
+    policy: EventPolicy,
+    budget_per_day: float,
+    watched_seconds: float,
+    model_id: str,
+    raised: Sequence[AlertFacts],
+    stored: Sequence[Alert],
+) -> WhatIf:
+    """Return what would have been raised, beside what the store has: `raised` are those that were
+    told, `stored` all."""
     silent = [one for one in raised if not _meets(one.alert, alerts)]
     there = [*stored, *(one.alert for one in raised)]
     return WhatIf(
