@@ -9,7 +9,7 @@ from datetime import timedelta
 from pipeline.assembly import Site
 from pipeline.camera import Camera
 from pipeline.reports.other_budgets import other_budgets
-from pipeline.reports.what_if import UNREVIEWED, WhatIf
+from pipeline.reports.what_if import WhatIf
 from pipeline.reports.words import Words
 
 __all__ = ["BudgetRow", "OtherBudgets", "other_budgets_of"]
@@ -30,11 +30,9 @@ class BudgetRow:
     per_day: str
     """In a day of watching."""
     lost: int
-    """Real anomalies that would not be told."""
-    quiet: int
-    """False alarms and known harmless ones that would not be told."""
-    unreviewed: int
-    """Alerts without a verdict that would not be told."""
+    spared: int
+    unknown: int
+    """Of these see WhatIf."""
     new: int
 
 
@@ -63,15 +61,13 @@ def other_budgets_of(site: Site, camera: Camera, words: Words) -> OtherBudgets:
 
 
 def _row(one: WhatIf, camera: Camera, words: Words) -> BudgetRow:
-    said = one.silent_verdicts
-    lost, unreviewed = said.get("anomaly", 0), said.get(UNREVIEWED, 0)
     return BudgetRow(
         budget=words.number(one.budget_per_day),
         own=one.budget_per_day == camera.budget_per_day,
         alerts=len(one.alerts),
         per_day=words.number(one.per_day or 0.0) if one.watched_seconds >= _HOUR_SECONDS else "–",
-        lost=lost,
-        quiet=len(one.silent) - lost - unreviewed,
-        unreviewed=unreviewed,
+        lost=one.lost,
+        spared=one.spared,
+        unknown=one.unknown,
         new=len(one.new),
     )

@@ -29,6 +29,7 @@ __all__ = [
     "AfraidOfStrangePictures",
     "Image",
     "background",
+    "critic_alone",
     "frames",
     "learnt",
     "segment",
@@ -113,6 +114,21 @@ def watched(
 READER = ClipReader(view=VIEW, frames=8, planes=("grey",), background_HW=background(), flow=None)
 
 
+def critic_alone(score_N: NDArray[np.float64]) -> CalibratedClips:
+    """Return clips of which only a critic says something, the same everywhere."""
+    maps = np.ones((len(score_N), 3, 4), np.float32)
+    return CalibratedClips(
+        experts={"critic": score_N},
+        tgan=score_N,
+        fused=score_N,
+        without={},
+        maps={"critic": maps},
+        tgan_map=maps,
+        fused_map=maps,
+        within=lambda only_GW: critic_alone(score_N),
+    )
+
+
 @dataclass
 class AfraidOfStrangePictures:
     """A model whose score is how far a clip's last picture is from the background."""
@@ -130,17 +146,7 @@ class AfraidOfStrangePictures:
     ) -> CalibratedClips:
         last = windows.pictures[:, -1].astype(np.float64)
         score = np.abs(last - background()).mean(axis=(1, 2)) / 4.0
-        maps = np.ones((len(score), 3, 4), np.float32)
-        return CalibratedClips(
-            experts={"critic": score},
-            tgan=score,
-            fused=score,
-            without={},
-            maps={"critic": maps},
-            tgan_map=maps,
-            fused_map=maps,
-            within=lambda only_GW: self.look(reader, windows),
-        )
+        return critic_alone(score)
 
     def expected_pictures(self, reader: ClipReader, windows: WindowBatch) -> NDArray[np.uint8]:
         return np.repeat(background()[None], len(windows.pictures), axis=0)

@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.alerts.generalised_pareto import excess_as_rare, rarity_of
+
 __all__ = [
     "NATURAL_SCALE",
     "NATURAL_WEIGHT",
@@ -59,9 +61,6 @@ _RECURRING = 3
 """Peaks that show that such a thing belongs to normal operation."""
 _DOUBT = 0.01
 """Chance of so many peaks, or more, at which a tail is given up."""
-
-_EXPONENTIAL = 1e-9
-"""Shapes nearer to 0 than this are computed as 0."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,12 +171,8 @@ def expected_per_day(tail: EventTail, score: float) -> float:
     positive number stands for "beyond the end of the distribution".
     """
     excess = max(score - tail.threshold, 0.0) / tail.scale
-    if abs(tail.shape) < _EXPONENTIAL:
-        log_share = -excess
-    else:
-        inside = 1.0 + tail.shape * excess
-        log_share = -math.log(inside) / tail.shape if inside > 0.0 else -math.inf
-    return max(tail.events_per_day * math.exp(log_share), sys.float_info.min)
+    share = math.exp(-rarity_of(excess, tail.shape))
+    return max(tail.events_per_day * share, sys.float_info.min)
 
 
 def score_at_rate(tail: EventTail, per_day: float) -> float:
@@ -191,6 +186,4 @@ def score_at_rate(tail: EventTail, per_day: float) -> float:
     ratio = tail.events_per_day / per_day
     if ratio <= 1.0:
         return tail.threshold
-    if abs(tail.shape) < _EXPONENTIAL:
-        return tail.threshold + tail.scale * math.log(ratio)
-    return tail.threshold + tail.scale * math.expm1(tail.shape * math.log(ratio)) / tail.shape
+    return tail.threshold + excess_as_rare(math.log(ratio), tail.shape, tail.scale)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.alerts.generalised_pareto import excess_as_rare, rarity_of
 from pipeline.timebase import MICROSECONDS_PER_SECOND
 
 __all__ = ["SequentialTest", "SumRule", "excursions"]
@@ -24,8 +25,6 @@ _REMEMBERED_US = 120_000_000
 """What lies farther back does not count. Events are joined again from some minutes before each new
 segment, and have to come out the same as from the whole stream."""
 _MILLIONTH = 1_000_000
-_EVEN = 1e-9
-"""Shapes nearer to 0 than this are computed as 0."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,18 +43,14 @@ class SumRule:
 
     def worth(self, score_seconds: float) -> float:
         """Return the score that normal operation reaches as seldom as this sum."""
-        much = score_seconds
-        if abs(self.shape) > _EVEN:
-            much = math.expm1(self.shape * score_seconds) / self.shape
-        return self.offset + self.gain * much
+        return self.offset + excess_as_rare(score_seconds, self.shape, self.gain)
 
     def seconds_to(self, worth: float, score: float) -> float:
         """Return how long a score has to last for its sum to be worth so much; inf: for ever."""
-        much = max(0.0, worth - self.offset) / self.gain
-        if abs(self.shape) > _EVEN:
-            inside = self.shape * much
-            much = math.log1p(inside) / self.shape if inside > -1.0 else math.inf
-        return much / (score - self.drift) if score > self.drift else math.inf
+        if score <= self.drift:
+            return math.inf
+        excess = max(0.0, worth - self.offset) / self.gain
+        return rarity_of(excess, self.shape) / (score - self.drift)
 
 
 class SequentialTest:

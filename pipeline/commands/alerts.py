@@ -173,15 +173,14 @@ def what_if(
 
 
 def _what_if_row(found: WhatIf) -> tuple[Any, ...]:
-    verdicts = found.silent_verdicts
     counts = (
         len(found.alerts),
         "" if found.per_day is None else float(f"{found.per_day:.3g}"),
         found.kept,
         len(found.new),
-        verdicts.get("anomaly", 0),
-        verdicts.get("known_harmless", 0) + verdicts.get("false_alarm", 0),
-        verdicts.get("unreviewed", 0),
+        found.lost,
+        found.spared,
+        found.unknown,
     )
     return (
         found.budget_per_day,

@@ -13,6 +13,7 @@ _FIRST_PAUSE_SECONDS = 15.0
 _LONGEST_PAUSE_SECONDS = 300.0
 """One round of watching: a sink that is well again is seen to be at the next."""
 _SEVERAL = 3
+"""Messages that failed, at which the sink is taken to be at fault and not they."""
 
 
 def pause_seconds(failures: int) -> float:

@@ -7,22 +7,16 @@ again, for any budget and for other models.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from pipeline.alerts.budget import EventTail
+from pipeline.alerts.events import Event
 from pipeline.assembly import Site
 from pipeline.reports.coverage import WATCHED
 from pipeline.reports.facts import alert_facts, policy_of, seconds_by_state
-from pipeline.reports.what_if import (
-    BUDGET_FACTORS,
-    WhatIf,
-    beside_stored,
-    lies_in,
-    scored_spans,
-)
+from pipeline.reports.what_if import BUDGET_FACTORS, WhatIf, compared, lies_in, scored_spans
 from pipeline.scoring.policy import policy_within
-from pipeline.zones.judging import alerts_of_part, part_policies
+from pipeline.zones.judging import PartPolicy
 
 __all__ = ["other_budgets"]
 
@@ -47,24 +41,17 @@ def other_budgets(site: Site, camera: str, since: datetime, until: datetime) -> 
         for event in site.store.events(camera, since, until)
         if event.model_id == record.model_id
     ]
+
+    def events_of(part: PartPolicy) -> list[Event]:
+        return [event for event in events if event.zone == part.name]
+
     opens = (like or policy_within(tail, registered.budget_per_day)).open_score
-    found: list[WhatIf] = []
-    for factor in BUDGET_FACTORS:
-        asked = replace(registered, budget_per_day=factor * registered.budget_per_day)
-        policy = policy_within(tail, asked.budget_per_day, like=like)
-        if policy.alert_score < opens:
-            continue
-        alerts = [
-            alert
-            for part in part_policies(asked, policy, tail)
-            for alert in alerts_of_part(
-                [event for event in events if event.zone == part.name], part, asked, policy, tail
-            )
-        ]
-        alerts.sort(key=lambda alert: (alert.start_utc, alert.alert_id))
-        found.append(
-            beside_stored(
-                alerts, policy, asked.budget_per_day, watched, record.model_id, raised, stored
-            )
+    budgets = [factor * registered.budget_per_day for factor in BUDGET_FACTORS]
+    policies = [(budget, policy_within(tail, budget, like=like)) for budget in budgets]
+    return [
+        compared(
+            events_of, tail, policy, budget, watched, record.model_id, raised, registered, stored
         )
-    return found
+        for budget, policy in policies
+        if policy.alert_score >= opens
+    ]

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from pipeline.alerts.alerts import Alert
 from pipeline.alerts.budget import EventTail
-from pipeline.alerts.events import EventPolicy
+from pipeline.alerts.events import Event, EventPolicy
 from pipeline.assembly import Site
 from pipeline.camera import Camera
 from pipeline.errors import FootageError, ModelError
@@ -25,13 +25,12 @@ from pipeline.reports.coverage import WATCHED, CoverageSpan, coverage
 from pipeline.reports.facts import AlertFacts, alert_facts, policy_of, seconds_by_state
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.policy import policy_within
-from pipeline.zones.judging import alerts_of_part, part_policies
+from pipeline.zones.judging import PartPolicy, alerts_of_part, part_policies
 
 __all__ = [
     "BUDGET_FACTORS",
     "UNREVIEWED",
     "WhatIf",
-    "beside_stored",
     "compared",
     "lies_in",
     "scored_spans",
@@ -78,6 +77,21 @@ class WhatIf:
             return None
         return len(self.alerts) * _DAY_SECONDS / self.watched_seconds
 
+    @property
+    def lost(self) -> int:
+        """Real anomalies that would not be told."""
+        return self.silent_verdicts.get("anomaly", 0)
+
+    @property
+    def spared(self) -> int:
+        """False alarms and known harmless ones that would not be told."""
+        return sum(self.silent_verdicts.get(said, 0) for said in ("known_harmless", "false_alarm"))
+
+    @property
+    def unknown(self) -> int:
+        """Alerts without a verdict that would not be told."""
+        return self.silent_verdicts.get(UNREVIEWED, 0)
+
 
 def what_if(
     site: Site,
@@ -116,6 +130,7 @@ def what_if(
     if active is not None and record.model_id == active.model_id:
         spans = scored_spans(site, record, start, end)
 
+        # Read once for each part and budget, and not kept: there may be millions of clips.
         def anomalies() -> Iterable[Anomaly]:
             return site.store.anomalies(camera, record.model_id, start, end)
     else:
@@ -134,7 +149,7 @@ def what_if(
         )
     found = [
         compared(
-            anomalies,
+            lambda part: part.events(anomalies()),
             tail,
             policy_within(tail, budget, like=like),
             budget,
@@ -178,7 +193,7 @@ def scored_spans(
 
 
 def compared(
-    anomalies: Callable[[], Iterable[Anomaly]],
+    events_of: Callable[[PartPolicy], Iterable[Event]],
     tail: EventTail,
     policy: EventPolicy,
     budget_per_day: float,
@@ -188,32 +203,16 @@ def compared(
     camera: Camera,
     stored: Sequence[Alert] = (),
 ) -> WhatIf:
-    """Return what the policy of a budget would have raised from clips in order of time, beside the
-    alerts of the store. `raised`: those that were told; `stored`: all. Zones
+    """Return what the policy of a budget would have raised of the events of each part of the
+    picture, beside the alerts of the store. `raised`: those that were told; `stored`: all. Zones
     keep the rules and budgets that they have."""
     asked = replace(camera, budget_per_day=budget_per_day)
-    parts = part_policies(asked, policy, tail)
-    # Read once a part, and not kept: there may be millions of clips.
     alerts = [
         alert
-        for part in parts
-        for alert in alerts_of_part(list(part.events(anomalies())), part, asked, policy, tail)
+        for part in part_policies(asked, policy, tail)
+        for alert in alerts_of_part(list(events_of(part)), part, asked, policy, tail)
     ]
     alerts.sort(key=lambda alert: (alert.start_utc, alert.alert_id))
-    return beside_stored(alerts, policy, budget_per_day, watched_seconds, model_id, raised, stored)
-
-
-def beside_stored(
-    alerts: Sequence[Alert],
-    policy: EventPolicy,
-    budget_per_day: float,
-    watched_seconds: float,
-    model_id: str,
-    raised: Sequence[AlertFacts],
-    stored: Sequence[Alert],
-) -> WhatIf:
-    """Return what would have been raised, beside what the store has: `raised` are those that were
-    told, `stored` all."""
     silent = [one for one in raised if not _meets(one.alert, alerts)]
     there = [*stored, *(one.alert for one in raised)]
     return WhatIf(

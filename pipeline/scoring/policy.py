@@ -16,6 +16,7 @@ from pipeline.alerts.budget import (
     score_at_rate,
 )
 from pipeline.alerts.events import EventPolicy, ScoreSmoother, join_anomalies
+from pipeline.alerts.generalised_pareto import excess_as_rare
 from pipeline.alerts.sequential import SumRule, excursions
 from pipeline.identity import content_id
 from pipeline.scoring.anomaly import Anomaly
@@ -47,8 +48,6 @@ _QUICK_DRIFTS = (1.5, 2.0, 2.5)
 _SUMS_SHARE = 0.1
 """Of the alerts of single clips: how often normal operation may alert by a sum. Half of the budget
 for each raised the threshold of single clips by .3, and cost more faults than sums found."""
-_EVEN = 1e-9
-"""Shapes nearer to 0 than this are computed as 0."""
 _DOUBT = 0.05
 """Chance that the scale of sums is larger than what it is taken for."""
 _LEAST_WATCHED_SECONDS = 120.0
@@ -168,10 +167,9 @@ def sum_as_rare(drift: float, alone: EventTail, at_nothing: float, scale: float)
     of sums (ADR 20).
     """
     shape = min(alone.shape, 0.0)
-    first = math.expm1(shape * at_nothing) / shape if abs(shape) > _EVEN else at_nothing
     return SumRule(
         drift=drift,
-        offset=alone.threshold + alone.scale * first,
+        offset=alone.threshold + excess_as_rare(at_nothing, shape, alone.scale),
         gain=alone.scale * math.exp(shape * at_nothing) / scale,
         shape=shape / scale,
     )

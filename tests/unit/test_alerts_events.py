@@ -127,6 +127,7 @@ def test_a_hole_ends_an_event_where_clips_come_seldom(frame_rate: float) -> None
 def test_a_lone_clip_is_long_enough_where_clips_come_seldom_only() -> None:
     chosen = policy(minimum_seconds=0.3)
     assert len(list(join_anomalies(clips_at_rate([5], 0.5), chosen))) == 1
+    assert len(list(join_anomalies(clips_at_rate([5], 0.9), chosen))) == 1
     assert list(join_anomalies(clips_at_rate([5], 2.0), chosen)) == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,16 @@ from pydantic import BaseModel
 
 from pipeline.accounts.oidc_table import OidcTable
 from pipeline.assembly import open_site
-from pipeline.cli import main
 from pipeline.errors import SettingsError
 from pipeline.plain_words import pattern_in_words
 from pipeline.settings import load_settings
 from pipeline.store.views import PUBLIC_VIEWS
 from pipeline.trial.trial import Trial
 from pipeline.trial.trial_file import load_trial, start_trial, trial_path
+from tests.command_line import Run, command_line
 from tests.store_samples import fill
 from tests.trial_makers import morning_trial, site_of_a_morning
 
-Run = Callable[..., tuple[int, str, str]]
 OURS = re.compile(r"should|Input|pattern|\^|\\|valid (string|integer|number)|instance of")
 
 
@@ -34,12 +33,7 @@ def kizashi(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     fill(site.store)
     site.close()
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(["--site", str(tmp_path), *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return command_line(tmp_path, capsys)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_the_settings_say_it_in_words_and_nothing_where_nothing_is_known(
         ("4", False, 3),
         ("8", False, 4),
     ]
-    assert all(row.lost == row.quiet == 0 for row in shown.rows)
+    assert all(row.lost == row.spared == 0 for row in shown.rows)
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "kizashi.toml").touch()
     empty = open_site(tmp_path / "empty")

@@ -32,7 +32,7 @@ def found(budget: float, raised: Alert | None = None, verdict: str | None = None
         said = verdict and review(raised, verdict)
         there = [AlertFacts(alert=raised, evidence=[], review=said or None)]
     return compared(
-        lambda: clips([*QUIET, *[PEAK] * 5, *QUIET]),
+        lambda part: part.events(clips([*QUIET, *[PEAK] * 5, *QUIET])),
         TAIL,
         policy_within(TAIL, budget),
         budget,
@@ -64,7 +64,7 @@ def test_alerts_of_the_store_are_kept_or_silent_by_their_verdict() -> None:
 def test_what_is_stored_and_suppressed_is_not_called_new() -> None:
     quiet = alert(start_utc=NOON + timedelta(seconds=12), end_utc=NOON + timedelta(seconds=13))
     loose = compared(
-        lambda: clips([*QUIET, *[PEAK] * 5, *QUIET]),
+        lambda part: part.events(clips([*QUIET, *[PEAK] * 5, *QUIET])),
         TAIL,
         policy_within(TAIL, LOOSE),
         LOOSE,

@@ -26,7 +26,7 @@ from pipeline.scoring.peak import picture_of
 from tests import footage_maker as make
 from tests.alerts_makers import policy
 from tests.footage_site import CAMERA, FootageSite, footage_site
-from tests.health_makers import AfraidOfStrangePictures, Image, frames
+from tests.health_makers import AfraidOfStrangePictures, Image, critic_alone, frames
 from tests.lighting_makers import HEIGHT_PX, RATE, WIDTH_PX, lit, two_states
 from tests.store_samples import model
 
@@ -137,18 +137,7 @@ class AfraidOfTheBar(AfraidOfStrangePictures):
         self, reader: ClipReader, windows: WindowBatch, *, leave_one_out: bool = False
     ) -> CalibratedClips:
         apart = np.abs(windows.pictures[:, -1] - 1.0 * reader.background_of(windows.lighting))
-        score = apart[:, *BAR].mean(axis=(1, 2)) / 8.0
-        maps = np.ones((len(score), 3, 4), np.float32)
-        return CalibratedClips(
-            experts={"critic": score},
-            tgan=score,
-            fused=score,
-            without={},
-            maps={"critic": maps},
-            tgan_map=maps,
-            fused_map=maps,
-            within=lambda only_GW: self.look(reader, windows),
-        )
+        return critic_alone(apart[:, *BAR].mean(axis=(1, 2)) / 8.0)
 
     def expected_pictures(self, reader: ClipReader, windows: WindowBatch) -> NDArray[np.uint8]:
         self.drawn_in.append(windows.lighting)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,14 +20,13 @@ from pipeline.commands.moments import parse_moment
 from pipeline.commands.output import Format, csv_cell, in_utc, in_zone, plain, print_rows
 from pipeline.errors import CameraError, SettingsError
 from pipeline.zones.polygon import parse_polygon
+from tests.command_line import Run, command_line
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 REGISTER = ("--purpose", "see jams", "--owner", "line 3", "--retention-days", "30")
 
 NO_MODEL = "camera belt has no active model yet; run: kizashi train belt"
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -42,14 +40,7 @@ def site(tmp_path: Path) -> Path:
 @pytest.fixture
 def kizashi(site: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run one command on the site; return exit code, standard output, standard error."""
-    capsys.readouterr()
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(["--site", str(site), *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return command_line(site, capsys)
 
 
 @pytest.fixture

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipeline.assembly import open_site
-from pipeline.cli import main
+from tests.command_line import Run, command_line
 from tests.store_samples import fill
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kizashi(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run one export of that site."""
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(["--site", str(folder), "export", *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return command_line(folder, capsys, "export")
 
 
 def test_a_view_becomes_a_file(kizashi: Run, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +10,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.assembly import Site, open_site
-from pipeline.cli import main
 from pipeline.errors import ModelError, SettingsError
 from pipeline.learning.promotion import find_model
 from pipeline.reports.span import report_span
+from tests.command_line import Run, command_line
 from tests.store_samples import MORNING, Line, fill
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -41,12 +38,7 @@ def site(folder: Path, line: Line) -> Site:
 
 @pytest.fixture
 def kizashi(folder: Path, line: Line, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(["--site", str(folder), *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return command_line(folder, capsys)
 
 
 def test_alerts_show_both_times_the_verdict_and_the_clip(kizashi: Run, line: Line) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,15 +9,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.assembly import open_site
-from pipeline.cli import main
 from pipeline.commands.moments import parse_moment, parse_range
 from pipeline.errors import SettingsError
 from pipeline.reports.span import report_span
 from pipeline.trial.trial_file import add_noticed, start_trial
+from tests.command_line import Run, command_line
 from tests.store_samples import MORNING, camera, fill
 from tests.trial_makers import at, morning_trial, site_of_a_morning
 
-Run = Callable[..., tuple[int, str, str]]
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -35,12 +33,7 @@ def folder(tmp_path: Path) -> Path:
 def kizashi(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run one command on that site."""
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(["--site", str(folder), *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return command_line(folder, capsys)
 
 
 def another(folder: Path, timezone: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,9 @@ import pytest
 from pipeline.accounts.accounts import Role
 from pipeline.accounts.login import add_user
 from pipeline.assembly import open_site
-from pipeline.cli import main
+from tests.command_line import Run, command_line
 from tests.store_samples import camera
 
-Run = Callable[..., tuple[int, str, str]]
 CORNERS = "0,0 0.3,0 0.3,0.5"
 REGISTER = ("--purpose", "see jams", "--owner", "line 3", "--retention-days", "30")
 
@@ -34,12 +32,7 @@ def folder(tmp_path: Path) -> Path:
 def kizashi(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run one command on that site."""
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(["--site", str(folder), *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return command_line(folder, capsys)
 
 
 @pytest.mark.parametrize(

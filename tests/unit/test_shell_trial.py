@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from pipeline.alerts.reviews import review_alert
-from pipeline.cli import main
 from pipeline.trial.status import Stage, trial_status
 from pipeline.trial.trial_file import load_trial, trial_path
 from tests.alerts_makers import NOON, camera
+from tests.command_line import Run, command_line
 from tests.reports_makers import (
     add_alerts,
     fill_morning,
@@ -24,8 +23,6 @@ from tests.reports_makers import (
     segment_of,
 )
 from tests.trial_makers import at, morning_trial, site_of_a_morning
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +40,7 @@ def kizashi(morning: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     """Run one command on a site with the morning of line-1."""
     shutil.copytree(morning, tmp_path, dirs_exist_ok=True)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(["--site", str(tmp_path), "trial", *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return command_line(tmp_path, capsys, "trial")
 
 
 def test_from_start_to_report(kizashi: Run, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,11 +16,11 @@ from pipeline.cli import main
 from pipeline.learning.presets import preset_named
 from pipeline.learning.registry import ModelRecord, ModelState
 from tests import footage_maker as make
+from tests.command_line import Run, command_line
 from tests.store_samples import MORNING
 from tests.synthesis_makers import HEIGHT_PX, WIDTH_PX, camera_model, moving_square
 
 REGISTER = ("--purpose", "see jams", "--owner", "line 3", "--retention-days", "30")
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +51,7 @@ def site(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kizashi(site: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    capsys.readouterr()
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        code = main(["--site", str(site), *map(str, arguments)])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return command_line(site, capsys)
 
 
 def activate(folder: Path) -> str:
