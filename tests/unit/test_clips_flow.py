@@ -77,6 +77,28 @@ def test_a_change_of_the_light_is_next_to_no_flow(gain: float, offset: float) ->
     assert np.hypot(flow[..., 0], flow[..., 1]).max() < 0.2
 
 
+def wall(gain: float, *, cart_px: int | None = None) -> NDArray[np.uint8]:
+    """Return a bare wall, brighter to the right, in some light; with a cart at that column."""
+    across = (
+        np.linspace(90.0, 110.0, WIDTH_PX)[None, :] + np.linspace(0.0, 12.0, HEIGHT_PX)[:, None]
+    )
+    levels = across * gain
+    if cart_px is not None:
+        levels[24:40, cart_px : cart_px + 16] = texture()[24:40, 24:40]
+    return levels.round().astype(np.uint8)
+
+
+def test_a_step_of_the_exposure_moves_nothing_on_a_bare_wall_and_a_cart_before_it_moves() -> None:
+    dimmed = [wall(1.0), wall(0.985), wall(0.97)]
+    assert not any(flow.any() for flow in flows_of(stream(*dimmed)))
+    carts = [wall(gain, cart_px=30 + 2 * n) for n, gain in enumerate((1.0, 0.985, 0.97))]
+    for flow in flows_of(stream(*carts))[1:]:
+        middle = flow[28:36, 36:44, 0]
+        assert np.median(middle) == pytest.approx(2.0, abs=0.2)
+        assert not flow[:, :8].any()
+        assert not flow[:, -24:].any()
+
+
 def test_frames_keep_all_else() -> None:
     frames = stream(seen_at(0, 0), seen_at(1, 0))
     after = list(with_flow(frames))
