@@ -9,7 +9,6 @@ from fastapi.responses import Response
 
 from dashboards.access import Admin, Asking, SiteHere, Who, seen_camera
 from dashboards.areas import area_facts
-from dashboards.budgets import other_budgets_of
 from dashboards.pages import page, words_for
 from dashboards.routes.cameras import CameraName
 from pipeline.assembly import Site
@@ -17,6 +16,7 @@ from pipeline.camera import Camera
 from pipeline.errors import CameraChanged, CameraError
 from pipeline.identity import digest_of
 from pipeline.register import change_camera
+from pipeline.reports.budget_rows import budgets_lately
 
 __all__ = ["router"]
 
@@ -53,7 +53,7 @@ def _shown(
         camera=camera,
         seen=_seen(camera),
         areas=area_facts(site, camera),
-        budgets=other_budgets_of(site, camera, words),
+        budgets=budgets_lately(site, camera, words),
         problem=problem,
         saved=saved,
         typed=typed or stands,

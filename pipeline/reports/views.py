@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.assembly import Site
+from pipeline.reports.budget_rows import budgets_between
 from pipeline.reports.cards import alert_cards
 from pipeline.reports.comparison import budget_verdict, compared_rows
 from pipeline.reports.coverage import NO_FOOTAGE, TOO_SHORT, WAITING, WATCHED, CoverageSpan
@@ -56,6 +57,7 @@ def report_view(
         "ahead": _ahead_words(facts, site.clock.now_utc(), words),
         "watched": facts.watched_seconds > 0,
         "budget": _budget(facts, words),
+        "budgets": budgets_between(site, facts.camera, facts.since, facts.until, words),
         "model": _model(facts, words),
         "refused": facts.refused[:_MOST_REFUSED],
         "refused_more": max(0, len(facts.refused) - _MOST_REFUSED),

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.budgets import other_budgets_of
 from pipeline.alerts.budget import EventTail, score_at_rate
 from pipeline.assembly import Site, open_site
+from pipeline.reports.budget_rows import budgets_lately
+from pipeline.reports.camera_report import write_camera_report
 from pipeline.reports.other_budgets import other_budgets
 from pipeline.reports.what_if import what_if
 from pipeline.reports.words import Words
@@ -83,7 +84,7 @@ def test_the_settings_say_it_in_words_and_nothing_where_nothing_is_known(
     line: tuple[Site, Line], tmp_path: Path
 ) -> None:
     site, _ = line
-    shown = other_budgets_of(site, site.store.camera("press-1"), Words("en", "UTC"))
+    shown = budgets_lately(site, site.store.camera("press-1"), Words("en", "UTC"))
     assert shown.watched == "1 min 0 s"
     assert [(row.budget, row.own, row.alerts) for row in shown.rows] == [
         ("1", False, 1),
@@ -96,4 +97,22 @@ def test_the_settings_say_it_in_words_and_nothing_where_nothing_is_known(
     (tmp_path / "empty" / "kizashi.toml").touch()
     empty = open_site(tmp_path / "empty")
     empty.store.put_camera(camera())
-    assert other_budgets_of(empty, camera(), Words("en", "UTC")).rows == ()
+    assert budgets_lately(empty, camera(), Words("en", "UTC")).rows == ()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_report_of_a_camera_says_it_too(line: tuple[Site, Line], language: str) -> None:
+    site, filled = line
+    begin, end = filled.segment.start_utc, filled.segment.end_utc + timedelta(microseconds=1)
+    page = write_camera_report(site, "press-1", since=begin, until=end, language=language)
+    words = Words(language, "UTC")
+    html = page.read_text(encoding="utf-8")
+    section = html.split(words("budgets.title"))[1].split("</section>")[0]
+    rows = section.split("<tr>")[2:]
+    budgets = ["1", words("budgets.own", budget="2"), "4", "8"]
+    assert [row.split("</td>")[0].removeprefix("<td>") for row in rows] == budgets
+    assert [row.split('class="number">')[1].split("<")[0] for row in rows] == ["1", "2", "3", "4"]
+    line_before = write_camera_report(
+        site, "press-1", since=begin - timedelta(days=2), until=begin, language=language
+    )
+    assert words("budgets.title") not in line_before.read_text(encoding="utf-8")

@@ -1,10 +1,10 @@
-"""Other budgets, for the settings of a camera: what they would have raised lately."""
+"""Other budgets in words, for reports and for the settings of a camera."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pipeline.assembly import Site
 from pipeline.camera import Camera
@@ -12,7 +12,7 @@ from pipeline.reports.other_budgets import other_budgets
 from pipeline.reports.what_if import WhatIf
 from pipeline.reports.words import Words
 
-__all__ = ["BudgetRow", "OtherBudgets", "other_budgets_of"]
+__all__ = ["BudgetRow", "OtherBudgets", "budgets_between", "budgets_lately"]
 
 _LOOK_BACK = timedelta(days=30)
 _HOUR_SECONDS = 3_600.0
@@ -38,21 +38,29 @@ class BudgetRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OtherBudgets:
-    """What the settings show of other budgets; without rows there is nothing to say."""
+    """What is shown of other budgets; without rows there is nothing to say."""
 
     rows: Sequence[BudgetRow]
     watched: str
-    """How much was watched of the last thirty days of footage."""
+    """How much of the footage was watched."""
 
 
-def other_budgets_of(site: Site, camera: Camera, words: Words) -> OtherBudgets:
+def budgets_lately(site: Site, camera: Camera, words: Words) -> OtherBudgets:
     """Return what half, once, twice and four times the budget would have raised in the last thirty
     days of footage."""
     newest = site.store.newest_segment(camera.name)
     if newest is None:
         return OtherBudgets(rows=(), watched="")
     until = newest.end_utc + timedelta(microseconds=1)
-    found = other_budgets(site, camera.name, until - _LOOK_BACK, until)
+    return budgets_between(site, camera, until - _LOOK_BACK, until, words)
+
+
+def budgets_between(
+    site: Site, camera: Camera, since: datetime, until: datetime, words: Words
+) -> OtherBudgets:
+    """Return what half, once, twice and four times the budget would have raised in
+    [since, until)."""
+    found = other_budgets(site, camera.name, since, until)
     seen = [one for one in found if one.watched_seconds]
     return OtherBudgets(
         rows=[_row(one, camera, words) for one in seen],
