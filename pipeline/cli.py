@@ -94,6 +94,14 @@ app.add_typer(people.users_app, name="user")
 app.add_typer(sites.store_app, name="store")
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        sys.stdout.write(f"kizashi {metadata.version('kizashi')}\n")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
     context: typer.Context,
@@ -102,6 +110,12 @@ def root(
     ] = Path("."),
     debug: Annotated[
         bool, typer.Option("--debug", help="Log everything, and show tracebacks.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_print_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
     """Set up what every command shares."""
