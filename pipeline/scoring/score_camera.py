@@ -92,13 +92,16 @@ def score_camera(
     *,
     since: datetime | None = None,
     exported: Path | None = None,
+    again: bool = False,
     turn_seconds: float | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ScoreSummary:
-    """Score every segment that the camera's active model has not scored (and that ends after
-    `since`), then bring events and alerts up to date.
+    """Score every segment that no active model of the camera has scored, neither the one of now nor
+    one before it (and that ends after `since`), then bring events and alerts up to date.
 
-    `exported`: by the student in this file instead, which becomes a candidate of the camera.
+    `again`: also what an earlier one has scored; then an incident has an alert of each of them.
+    `exported`: all that the student in this file has not scored, by it; it becomes a candidate of
+    the camera.
     `turn_seconds`: stop once this much footage is scored; None: when nothing waits. Footage of a
     live camera that waited longer than the setting `most_behind_seconds` is let go.
 
@@ -118,7 +121,12 @@ def score_camera(
             sight = sight_of(model, record, camera)
             wake_patterns(site, camera, record.model_id, model, run.stretch_of, progress, sight)
             let_go_seconds = let_go(site, camera, record, progress)
-            totals = _score_waiting(run, since, turn_seconds, progress)
+            known = [
+                segment
+                for segment in waiting_segments(site, camera, record, again=again or bool(exported))
+                if since is None or segment.end_utc > since
+            ]
+            totals = _score_waiting(run, known, turn_seconds, progress)
     totals = replace(
         totals,
         let_go_seconds=let_go_seconds,
@@ -132,17 +140,12 @@ def score_camera(
 
 def _score_waiting(
     run: _ScoringRun,
-    since: datetime | None,
+    known: Sequence[Segment],
     turn_seconds: float | None,
     progress: Callable[[str], None],
 ) -> ScoreSummary:
     """Score what waits, segment by segment."""
     site, record = run.site, run.record
-    known = [
-        segment
-        for segment in waiting_segments(site, run.camera, record)
-        if since is None or segment.end_utc > since
-    ]
     waiting = still_there(site, run.camera, known, progress)
     totals = ScoreSummary(unreadable=len(known) - len(waiting))
     for done, segment in enumerate(waiting):
@@ -294,9 +297,8 @@ class _ScoringRun:
         return new_events, new_alerts, suppressed
 
     def _told(self, alert: Alert) -> tuple[str, ...]:
-        """Return the sinks that are told of an alert. None of one in footage that an earlier model
-        has seen: a model that was promoted looks at the last weeks too, and whatever was strange in
-        them was told when it was new."""
+        """Return the sinks that are told of an alert. None of one in footage that another model has
+        seen: whatever was strange in it was told when it was new."""
         when = alert.start_utc, alert.end_utc
         if self.site.store.seen_by_another(alert.camera, self.record.model_id, *when):
             return ()
