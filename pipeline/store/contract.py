@@ -335,7 +335,9 @@ class Store(FeedbackStore, RetentionStore, TogetherStore, Protocol):
         self, camera: str, since: datetime, until: datetime, model_id: str | None = None
     ) -> Mapping[str, datetime]:
         """Return by segment the end of its last scored clip, of any model, that ends in
-        [since, until). `model_id`: only of that model, and only of clips whose scores are there."""
+        [since, until). `model_id`: only of that model, and of segments whose scores in that time
+        are all there: when scores are removed, those of first and strongest clips of events stay.
+        """
 
     # accounts ------------------------------------------------------------------
     def put_user(self, user: User) -> None:
