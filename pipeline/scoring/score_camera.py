@@ -24,7 +24,7 @@ from pipeline.feedback.waking import wake_patterns
 from pipeline.footage.admission import check_stays_inside
 from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
-from pipeline.health.events import HealthEvent
+from pipeline.health.events import HealthEvent, Trouble
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import load_active_model
 from pipeline.lighting.events import UNKNOWN, LightingEvent, LightingSpell
@@ -219,7 +219,7 @@ class _ScoringRun:
             light = self.light_now
         else:
             found = store.light_found_by(self.record.model_id, segment_id)
-            light = tuple(event.spell() for event in found)
+            light = tuple(event.spell() for event in found) if self.reader.lighting else ()
         return replace(self.stretch(segment), known_light=light)
 
     def stretch(self, segment: Segment) -> Stretch:
@@ -263,8 +263,21 @@ class _ScoringRun:
         unknown = [spell for spell in spells if spell.state == UNKNOWN]
         told: list[HealthEvent | LightingEvent] = [*found, *unknown]
         with stage("store"):
-            store.put_lighting(segment.segment_id, spells)
+            if self.reader.lighting:
+                store.put_lighting(segment.segment_id, spells)
+            else:
+                # A student knows no lighting states: what was found of them stays.
+                found += self._switches(segment)
             return count, told, store.put_health(segment.segment_id, found)
+
+    def _switches(self, segment: Segment) -> Sequence[HealthEvent]:
+        """Return the switches of light that are stored of a segment."""
+        stored = self.site.store.health(self.camera.name, segment.start_utc, segment.end_utc)
+        return [
+            event
+            for event in stored
+            if event.segment_id == segment.segment_id and event.trouble is Trouble.STATE_CHANGE
+        ]
 
     def join_around(
         self, segment: Segment, progress: Callable[[str], None]

@@ -19,6 +19,7 @@ from pipeline.clips.reader import ClipReader, WindowBatch
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.frames import View
+from pipeline.health.events import Trouble
 from pipeline.learning.registry import ModelRecord
 from pipeline.notification.rules import sinks_for
 from pipeline.reports.coverage import NO_FOOTAGE, WAITING
@@ -263,3 +264,28 @@ def test_light_that_another_model_found_since_is_not_taken_for_what_this_one_nam
     store.mark_scored(segment.segment_id, other.model_id, 1, line.clock.now_utc())
     assert known_to(other) == ["bright"]
     assert known_to(mine) == []
+
+
+def test_a_student_that_knows_no_lighting_states_leaves_what_was_found_of_them(
+    line: FootageSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = AfraidOfTheBar(**HOW)
+    use(fake, monkeypatch)
+    make.encode(line.source / "0.mp4", lit(8.0, ["lamps", "infrared"]), rate=RATE)
+    line.ingest()
+    assert score(line).segments == 1
+    store = line.site.store
+    light, switches = store.lighting(CAMERA), store.health(CAMERA)
+    assert [one.state for one in light] == ["bright", "infrared"]
+    assert [one.trouble for one in switches] == [Trouble.STATE_CHANGE]
+    blind = replace(_lit_reader(), lighting=None, backgrounds={})
+    student = AfraidOfTheBar(**HOW, watches=blind)
+    record = replace(model(CAMERA, 1), camera=CAMERA)
+    store.add_model(record, [])
+    monkeypatch.setattr(scoring, "_model_for", lambda *_: (record, student))
+    done = scoring.score_camera(line.site, CAMERA, exported=Path("student.onnx"))
+    assert (done.segments, done.health_events) == (1, 0)
+    assert (store.lighting(CAMERA), store.health(CAMERA)) == (light, switches)
+    # It is not taken for its own.
+    run = scoring._ScoringRun(line.site, store.camera(CAMERA), record, student)
+    assert run.stretch_of(light[0].segment_id).known_light == ()
