@@ -5,7 +5,8 @@
 For every video that it knows and finds under KIZASHI_DATA, the first 60 % are learnt and faults are
 injected into the rest. Prints tables and writes benchmarks/results/faults-NAME-PRESET.json. Models
 stay in the folder of --work: `--reuse` scores with them again without training, `--model FOLDER`
-with any one.
+with any one. `--data-set` also takes the path of a video under KIZASHI_DATA: so the model of a real
+morning is asked about faults in the afternoon.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def main(
     instances: Annotated[int, typer.Option(min=1, help="Of every fault and nuisance.")] = 3,
     budget: Annotated[float, typer.Option(min=0.001, help="False alarms a day.")] = BUDGET_PER_DAY,
     data_set: Annotated[
-        list[str] | None, typer.Option(help="Name of a video without suffix; repeatable.")
+        list[str] | None,
+        typer.Option(help="A video: name without suffix, or path under KIZASHI_DATA; repeatable."),
     ] = None,
     model: Annotated[
         Path | None, typer.Option(help="Stored model of the one --data-set; nothing is trained.")
@@ -90,16 +92,23 @@ def main(
 
 
 def _chosen(data: Path, names: list[str] | None) -> dict[str, Path]:
-    """Return the videos by name, in the order of names."""
+    """Return the videos by name; a path under the data gets one that files can have."""
     paths = [path for path in (data / FOLDER).glob("*") if path.suffix.lower() in VIDEO_SUFFIXES]
     paths += [data / single for single in SINGLE if (data / single).is_file()]
     found = {path.stem: path for path in sorted(paths)}
     if not found:
         stop(f"{data}: neither {FOLDER}/ nor {', '.join(SINGLE)}; see benchmarks/README.md")
-    for name in names or ():
-        if name not in found:
-            stop(f"--data-set {name!r} is not there; choose from {', '.join(found)}")
-    return {name: path for name, path in found.items() if not names or name in names}
+    if not names:
+        return found
+    chosen: dict[str, Path] = {}
+    for name in names:
+        if name not in found and not (data / name).is_file():
+            stop(
+                f"--data-set {name!r} is not there; choose from {', '.join(found)}, or give a path"
+            )
+        by_path = name.replace("/", "-").rpartition(".")[0]
+        chosen.update({name: found[name]} if name in found else {by_path: data / name})
+    return chosen
 
 
 def _print(result: Mapping[str, Any], console: Console) -> None:

@@ -242,7 +242,7 @@ def _spans(
     unscored = {
         segment.segment_id
         for segment in (
-            site.store.unscored_segments(camera, model_id) if model_id else list(segments)
+            site.store.segments_to_score(camera, model_id) if model_id else list(segments)
         )
     }
     return coverage(

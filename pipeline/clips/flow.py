@@ -80,10 +80,10 @@ def _changed(before_HW: NDArray[np.uint8], now_HW: NDArray[np.uint8]) -> NDArray
 
     Where nothing changed nothing moved, whatever the flow says: on smooth ground any flow explains
     the pictures equally well, and a change of the light decides which one is found."""
-    difference_HW = cv2.subtract(now_HW, before_HW, dtype=cv2.CV_32F)
-    difference_HW = cv2.GaussianBlur(difference_HW, (0, 0), _GRAIN_PX)
-    difference_HW -= cv2.blur(difference_HW, (_LIGHT_SIDE_PX, _LIGHT_SIDE_PX))
-    around_HW = cv2.blur(np.abs(difference_HW), (_CHANGE_SIDE_PX, _CHANGE_SIDE_PX))
+    difference_HW = now_HW.astype(np.float32) - before_HW
+    smooth_HW = cv2.GaussianBlur(difference_HW, (0, 0), _GRAIN_PX)
+    light_HW = cv2.blur(smooth_HW, (_LIGHT_SIDE_PX, _LIGHT_SIDE_PX))
+    around_HW = cv2.blur(np.abs(smooth_HW - light_HW), (_CHANGE_SIDE_PX, _CHANGE_SIDE_PX))
     return np.asarray(around_HW > _LEAST_CHANGE, np.bool_)
 
 

@@ -112,12 +112,17 @@ def score(
         Path | None,
         typer.Option(help="Score one camera with this file of kizashi model export (.onnx)."),
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what an earlier active model has scored.")
+    ] = False,
 ) -> None:
     """Score what was not scored yet, and bring events and alerts up to date.
 
     Uses the active model of each camera. Alerts get their evidence: a clip, a heat map, what the
-    model expected. Scored footage is left out, so it can be called at any time. Where the camera
-    was frozen, black, covered, out of focus, moved or slow, nothing is scored, and that is said.
+    model expected. Scored footage is left out, so it can be called at any time; also what an
+    earlier active model has scored: its alerts stand, and an incident shows once. With --again it
+    is scored once more, and alerts of both models are shown. Where the camera was frozen, black,
+    covered, out of focus, moved or slow, nothing is scored, and that is said.
     """
     with opened_site(context) as site, progress_lines() as progress:
         chosen = chosen_cameras(site, cameras)
@@ -132,7 +137,9 @@ def score(
         from pipeline.scoring.score_camera import score_camera
 
         def one(name: str) -> None:
-            done = score_camera(site, name, since=starts[name], exported=model, progress=progress)
+            done = score_camera(
+                site, name, since=starts[name], exported=model, again=again, progress=progress
+            )
             unwell = f"; {done.health_events} health events" if done.health_events else ""
             quiet = f", {done.suppressed} suppressed as known harmless" if done.suppressed else ""
             print_line(

@@ -72,7 +72,7 @@ def check_waiting(machine: Machine, camera: Camera, source: Path) -> Iterator[Fi
     # What came before the model was made is what it learnt from; nobody waits for its scores.
     waiting = [
         segment
-        for segment in machine.site.store.unscored_segments(camera.name, active.model_id)
+        for segment in machine.site.store.segments_to_score(camera.name, active.model_id)
         if segment.footage_id not in set(active.manifest.get("footage", ()))
     ]
     length = sum(seconds(segment.end_us - segment.start_us) for segment in waiting)

@@ -21,7 +21,7 @@ from pipeline.reports.figures import Axis, CurvePoint, ScoreCurve, drawn_axis
 from pipeline.reports.lighting import light_seen
 from pipeline.retention.gone import Gone, evidence_gone
 from pipeline.retention.nouns import ScoreHour
-from pipeline.store.contract import Review
+from pipeline.store.contract import Review, Store
 from pipeline.timebase import require_utc
 
 __all__ = [
@@ -133,7 +133,7 @@ def watched_spans(
         until,
         store.segments(camera_name, since, until),
         store.blind(camera_name, since, until),
-        unscored=_unscored(site, camera_name, store.models(camera_name)),
+        unscored=_unscored(store, camera_name),
         last_clip_utc=store.last_clips(camera_name, since, until),
         health=store.health(camera_name, since, until),
         gone=store.removed_unscored(camera_name),
@@ -178,7 +178,7 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         until,
         segments,
         blind,
-        unscored=_unscored(site, camera_name, records),
+        unscored=_unscored(store, camera_name),
         last_clip_utc=last_clip_utc,
         health=health,
         gone=store.removed_unscored(camera_name),
@@ -230,18 +230,12 @@ def policy_of(record: ModelRecord) -> EventPolicy | None:
     return EventPolicy.from_dict(policy) if policy else None
 
 
-def _unscored(site: Site, camera_name: str, records: Sequence[ModelRecord]) -> set[str]:
+def _unscored(store: Store, camera_name: str) -> set[str]:
     """Return the segments that no model has scored to their end.
 
-    After a training the new model has scored nothing yet; that does not make yesterday unwatched.
+    A model that was promoted has not scored yesterday; that does not make it unwatched.
     """
-    unscored: set[str] | None = None
-    for record in records:
-        left = {s.segment_id for s in site.store.unscored_segments(camera_name, record.model_id)}
-        unscored = left if unscored is None else unscored & left
-    if unscored is None:
-        return {segment.segment_id for segment in site.store.segments(camera_name)}
-    return unscored
+    return {segment.segment_id for segment in store.unscored_segments(camera_name, None)}
 
 
 def _alert_facts(site: Site, alert: Alert) -> AlertFacts:

@@ -39,7 +39,8 @@ def other_budgets(site: Site, camera: str, since: datetime, until: datetime) -> 
     events = [
         event
         for event in site.store.events(camera, since, until)
-        if event.model_id == record.model_id
+        # Events outlive their scores, and so does what is watched no more: neither of it counts.
+        if event.model_id == record.model_id and lies_in(event, spans)
     ]
 
     def events_of(part: PartPolicy) -> list[Event]:

@@ -165,12 +165,11 @@ def what_if(
     return [replace(one, asked_seconds=asked, unscored=unscored) for one in found]
 
 
-def lies_in(alert: Alert, spans: Iterable[CoverageSpan]) -> bool:
-    """Tell whether any of an alert lies in watched time."""
+def lies_in(found: Alert | Event, spans: Iterable[CoverageSpan]) -> bool:
+    """Tell whether any of an alert or event lies in watched time."""
+    # Its times are ends of clips: what ends as a span begins was seen before the span.
     return any(
-        span.state == WATCHED
-        and span.start_utc <= alert.end_utc
-        and alert.start_utc <= span.end_utc
+        span.state == WATCHED and span.start_utc < found.end_utc and found.start_utc <= span.end_utc
         for span in spans
     )
 
@@ -279,7 +278,11 @@ def _scored_again(
         found += [anomaly for anomaly in clips if since <= anomaly.clip.end_utc < until]
         segments.append(stretch.segment)
         unseen += reader.health.take() if reader.health else []
+        # Nothing is scored while the light changes from one state to another.
+        unseen += reader.lighting.take()[1] if reader.lighting else []
         progress(f"scored {stretch.footage.path}, {len(clips)} clips")
+    # As the store gives them: footage may overlap, and clips are joined in order of time.
+    found.sort(key=lambda anomaly: (anomaly.clip.end_utc, anomaly.anomaly_id))
     last = {anomaly.clip.segment_id: anomaly.clip.end_utc for anomaly in found}
     return found, coverage(
         since, until, segments, [], unscored=set(), last_clip_utc=last, health=unseen

@@ -22,18 +22,27 @@ from pipeline.timebase import seconds
 __all__ = ["let_go", "still_there", "waiting_segments"]
 
 
-def waiting_segments(site: Site, camera: Camera, record: ModelRecord) -> Sequence[Segment]:
-    """Return what the model has not scored, in order of urgency, then of time: what no model has
-    seen since the camera has one; what is older, from which the first one learnt; what an earlier
-    model has seen."""
-    unseen = site.store.unscored_segments(camera.name, None)
+def waiting_segments(
+    site: Site, camera: Camera, record: ModelRecord, *, again: bool = False
+) -> Sequence[Segment]:
+    """Return what the model is to score, in order of urgency, then of time: what no model has seen
+    since the camera has one; what is older, from which the first one learnt; what others have seen
+    that never were its active model. `again`: what an earlier active model has scored as well."""
+    store = site.store
+    unseen = store.unscored_segments(camera.name, None)
     since = _watched_since(site, camera)
     known = {segment.segment_id for segment in unseen}
-    again = site.store.unscored_segments(camera.name, record.model_id)
+    # Not what the model of then has scored: its alerts and their verdicts stand, and those of
+    # another model for the same incidents would stand beside them.
+    left_by = store.unscored_segments if again else store.segments_to_score
     return [
         *(segment for segment in unseen if segment.end_utc > since),
         *(segment for segment in unseen if segment.end_utc <= since),
-        *(segment for segment in again if segment.segment_id not in known),
+        *(
+            segment
+            for segment in left_by(camera.name, record.model_id)
+            if segment.segment_id not in known
+        ),
     ]
 
 
@@ -43,8 +52,8 @@ def still_there(
     """Return those segments whose files are there, in their order, and say in one line of how many
     they are not.
 
-    Where another program clears the folder, whatever was not scored in time, and with a new model
-    all of the past, waits for ever: each turn would look for every one, and say so of every one.
+    Where another program clears the folder, whatever was not scored in time waits for ever: each
+    turn would look for every one, and say so of every one.
     """
     if not segments:
         return segments

@@ -24,7 +24,7 @@ from pipeline.feedback.waking import wake_patterns
 from pipeline.footage.admission import check_stays_inside
 from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
-from pipeline.health.events import HealthEvent
+from pipeline.health.events import HealthEvent, Trouble
 from pipeline.learning.registry import ModelRecord
 from pipeline.learning.train_camera import load_active_model
 from pipeline.lighting.events import UNKNOWN, LightingEvent, LightingSpell
@@ -92,13 +92,16 @@ def score_camera(
     *,
     since: datetime | None = None,
     exported: Path | None = None,
+    again: bool = False,
     turn_seconds: float | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ScoreSummary:
-    """Score every segment that the camera's active model has not scored (and that ends after
-    `since`), then bring events and alerts up to date.
+    """Score every segment that no active model of the camera has scored, neither the one of now nor
+    one before it (and that ends after `since`), then bring events and alerts up to date.
 
-    `exported`: by the student in this file instead, which becomes a candidate of the camera.
+    `again`: also what an earlier one has scored; then an incident has an alert of each of them.
+    `exported`: all that the student in this file has not scored, by it; it becomes a candidate of
+    the camera.
     `turn_seconds`: stop once this much footage is scored; None: when nothing waits. Footage of a
     live camera that waited longer than the setting `most_behind_seconds` is let go.
 
@@ -118,7 +121,12 @@ def score_camera(
             sight = sight_of(model, record, camera)
             wake_patterns(site, camera, record.model_id, model, run.stretch_of, progress, sight)
             let_go_seconds = let_go(site, camera, record, progress)
-            totals = _score_waiting(run, since, turn_seconds, progress)
+            known = [
+                segment
+                for segment in waiting_segments(site, camera, record, again=again or bool(exported))
+                if since is None or segment.end_utc > since
+            ]
+            totals = _score_waiting(run, known, turn_seconds, progress)
     totals = replace(
         totals,
         let_go_seconds=let_go_seconds,
@@ -132,17 +140,12 @@ def score_camera(
 
 def _score_waiting(
     run: _ScoringRun,
-    since: datetime | None,
+    known: Sequence[Segment],
     turn_seconds: float | None,
     progress: Callable[[str], None],
 ) -> ScoreSummary:
     """Score what waits, segment by segment."""
     site, record = run.site, run.record
-    known = [
-        segment
-        for segment in waiting_segments(site, run.camera, record)
-        if since is None or segment.end_utc > since
-    ]
     waiting = still_there(site, run.camera, known, progress)
     totals = ScoreSummary(unreadable=len(known) - len(waiting))
     for done, segment in enumerate(waiting):
@@ -216,7 +219,7 @@ class _ScoringRun:
             light = self.light_now
         else:
             found = store.light_found_by(self.record.model_id, segment_id)
-            light = tuple(event.spell() for event in found)
+            light = tuple(event.spell() for event in found) if self.reader.lighting else ()
         return replace(self.stretch(segment), known_light=light)
 
     def stretch(self, segment: Segment) -> Stretch:
@@ -260,8 +263,21 @@ class _ScoringRun:
         unknown = [spell for spell in spells if spell.state == UNKNOWN]
         told: list[HealthEvent | LightingEvent] = [*found, *unknown]
         with stage("store"):
-            store.put_lighting(segment.segment_id, spells)
+            if self.reader.lighting:
+                store.put_lighting(segment.segment_id, spells)
+            else:
+                # A student knows no lighting states: what was found of them stays.
+                found += self._switches(segment)
             return count, told, store.put_health(segment.segment_id, found)
+
+    def _switches(self, segment: Segment) -> Sequence[HealthEvent]:
+        """Return the switches of light that are stored of a segment."""
+        stored = self.site.store.health(self.camera.name, segment.start_utc, segment.end_utc)
+        return [
+            event
+            for event in stored
+            if event.segment_id == segment.segment_id and event.trouble is Trouble.STATE_CHANGE
+        ]
 
     def join_around(
         self, segment: Segment, progress: Callable[[str], None]
@@ -294,9 +310,8 @@ class _ScoringRun:
         return new_events, new_alerts, suppressed
 
     def _told(self, alert: Alert) -> tuple[str, ...]:
-        """Return the sinks that are told of an alert. None of one in footage that an earlier model
-        has seen: a model that was promoted looks at the last weeks too, and whatever was strange in
-        them was told when it was new."""
+        """Return the sinks that are told of an alert. None of one in footage that another model has
+        seen: whatever was strange in it was told when it was new."""
         when = alert.start_utc, alert.end_utc
         if self.site.store.seen_by_another(alert.camera, self.record.model_id, *when):
             return ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,11 +102,6 @@ class BrowsingTable(StorePart):
             )
             .group_by(AnomalyRow.segment_id)
         )
-        if model_id is not None:
-            of_model = query.where(AnomalyRow.model_id == model_id)
-            return self._sessions.read(
-                lambda session: dict(session.execute(of_model).tuples().all())
-            )
         removed = (
             select(ScoredSegmentRow.segment_id, func.max(ScoredSegmentRow.last_clip_utc))
             .join(SegmentRow, SegmentRow.segment_id == ScoredSegmentRow.segment_id)
@@ -119,6 +114,15 @@ class BrowsingTable(StorePart):
             .group_by(ScoredSegmentRow.segment_id)
         )
 
+        if model_id is not None:
+            of_model = query.where(AnomalyRow.model_id == model_id)
+            cut = removed.where(ScoredSegmentRow.model_id == model_id)
+            return self._sessions.read(
+                lambda session: _without(
+                    dict(session.execute(of_model).tuples().all()), session.scalars(cut)
+                )
+            )
+
         def work(session: Session) -> dict[str, datetime]:
             last = {
                 segment: min(at, until)
@@ -130,6 +134,12 @@ class BrowsingTable(StorePart):
             return last
 
         return self._sessions.read(work)
+
+
+def _without(last: dict[str, datetime], cut: Iterable[str]) -> Mapping[str, datetime]:
+    """Return what is said of segments but those that are cut."""
+    gone = set(cut)
+    return {segment: at for segment, at in last.items() if segment not in gone}
 
 
 def _alerts(wanted: AlertFilter) -> Select[Any]:

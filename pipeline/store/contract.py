@@ -194,6 +194,10 @@ class Store(FeedbackStore, RetentionStore, TogetherStore, Protocol):
         """Return the segments of a camera that this model has not scored to their end, but for
         those whose footage was removed; None: that no model has scored."""
 
+    def segments_to_score(self, camera: str, model_id: str) -> Sequence[Segment]:
+        """Return those of them that no model has scored either which is, or was, the active one of
+        the camera: one incident is alerted once, by the model that was to watch it."""
+
     def seen_by_another(self, camera: str, model_id: str, since: datetime, until: datetime) -> bool:
         """Return whether another model has scored all of the footage of a camera from `since` to
         `until`; False where there is none."""
@@ -331,7 +335,9 @@ class Store(FeedbackStore, RetentionStore, TogetherStore, Protocol):
         self, camera: str, since: datetime, until: datetime, model_id: str | None = None
     ) -> Mapping[str, datetime]:
         """Return by segment the end of its last scored clip, of any model, that ends in
-        [since, until). `model_id`: only of that model, and only of clips whose scores are there."""
+        [since, until). `model_id`: only of that model, and of segments whose scores in that time
+        are all there: when scores are removed, those of first and strongest clips of events stay.
+        """
 
     # accounts ------------------------------------------------------------------
     def put_user(self, user: User) -> None:

@@ -89,7 +89,7 @@ __all__ = [
     "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0011"
+SCHEMA_REVISION = "r0012"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 

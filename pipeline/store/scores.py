@@ -6,14 +6,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import ColumnElement, Select, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from pipeline.footage.segments import Segment
 from pipeline.scoring.anomaly import Anomaly
 from pipeline.store.parts import StorePart
 from pipeline.store.rows import anomaly_of, anomaly_row, segment_of
-from pipeline.store.schema import AnomalyRow, FootageRow, ScoredSegmentRow, SegmentRow
+from pipeline.store.schema import (
+    AnomalyRow,
+    FootageRow,
+    ModelRow,
+    ScoredSegmentRow,
+    SegmentRow,
+)
 from pipeline.store.upsert import insert_new
 
 __all__ = ["ScoreTable"]
@@ -43,11 +49,23 @@ class ScoreTable(StorePart):
 
     def unscored_segments(self, camera: str, model_id: str | None) -> Sequence[Segment]:
         """See `Store`."""
-        scored = select(ScoredSegmentRow.segment_id).where(
-            ScoredSegmentRow.segment_id == SegmentRow.segment_id
+        by_it = () if model_id is None else (ScoredSegmentRow.model_id == model_id,)
+        return self._without_mark(camera, *by_it)
+
+    def segments_to_score(self, camera: str, model_id: str) -> Sequence[Segment]:
+        """See `Store`."""
+        was_active = select(ModelRow.model_id).where(
+            ModelRow.camera == camera, ModelRow.activated_utc.is_not(None)
         )
-        if model_id is not None:
-            scored = scored.where(ScoredSegmentRow.model_id == model_id)
+        mark = ScoredSegmentRow.model_id
+        return self._without_mark(camera, or_(mark == model_id, mark.in_(was_active)))
+
+    def _without_mark(self, camera: str, *of_which: ColumnElement[bool]) -> Sequence[Segment]:
+        """Return the segments of a camera that have no such done mark, by time; those whose footage
+        was removed are not among them."""
+        scored = select(ScoredSegmentRow.segment_id).where(
+            ScoredSegmentRow.segment_id == SegmentRow.segment_id, *of_which
+        )
         query = (
             select(SegmentRow)
             .join(FootageRow, FootageRow.footage_id == SegmentRow.footage_id)

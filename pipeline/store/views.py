@@ -206,10 +206,13 @@ LEFT JOIN (
     SELECT s.camera, count(*) AS segments
     FROM segments AS s
     JOIN footage AS g ON g.footage_id = s.footage_id AND g.removed_utc IS NULL
-    LEFT JOIN models AS active ON active.camera = s.camera AND active.state = 'active'
-    LEFT JOIN scored_segments AS done
-        ON done.segment_id = s.segment_id AND done.model_id = active.model_id
-    WHERE done.clips IS NULL
+    WHERE NOT EXISTS (
+        SELECT done.clips
+        FROM scored_segments AS done
+        JOIN models AS watcher
+            ON watcher.model_id = done.model_id AND watcher.activated_utc IS NOT NULL
+        WHERE done.segment_id = s.segment_id
+    )
     GROUP BY s.camera
 ) AS segment_counts ON segment_counts.camera = c.name
 LEFT JOIN (

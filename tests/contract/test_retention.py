@@ -120,6 +120,14 @@ def test_scores_become_hours_that_add_up_and_those_of_events_stay(here: Retentio
     assert here.store.query("SELECT clips FROM camera_hours")[1] == hours
     last = here.store.last_clips("press-1", FIRST_DAY, FIRST_DAY + DAY)
     assert last[calm.segment.segment_id] == calm.anomalies[-1].clip.end_utc
+    # Two clips that are left of a segment are not what a model said of it.
+    (model,) = here.store.models("press-1")
+    when = FIRST_DAY, FIRST_DAY + DAY
+    assert here.store.last_clips("press-1", *when, model.model_id) == {}
+    fresh = here.record(FIRST_DAY + timedelta(hours=1))
+    assert here.store.last_clips("press-1", *when, model.model_id) == {
+        fresh.segment.segment_id: fresh.anomalies[-1].clip.end_utc
+    }
 
 
 def test_scores_of_one_hour_that_go_at_different_times_add_up(here: RetentionSite) -> None:

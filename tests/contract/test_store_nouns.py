@@ -488,6 +488,30 @@ def test_segments_stay_unscored_until_the_mark_of_that_model(store: Store) -> No
     assert store.unscored_segments("press-1", None) == [good[0], good[2]]
 
 
+def test_what_an_earlier_active_model_has_scored_is_not_to_be_scored(store: Store) -> None:
+    store.put_camera(camera())
+    films = [footage(number=number) for number in range(4)]
+    good = [segment(film) for film in films]
+    for film, one in zip(films, good, strict=True):
+        store.add_footage(film, [one], [])
+    before, student, now = (model(number=number) for number in range(3))
+    for number, record in enumerate((before, student, now)):
+        store.add_model(record, [])
+        store.mark_scored(good[number].segment_id, record.model_id, 7, MORNING)
+    # No model was active yet: what it has not scored itself.
+    assert store.segments_to_score("press-1", now.model_id) == [good[0], good[1], good[3]]
+    store.promote(before.model_id, MORNING)
+    store.promote(now.model_id, MORNING + HOUR)
+    assert store.segments_to_score("press-1", now.model_id) == [good[1], good[3]]
+    # What it has scored itself is done too, whether it ever was active or not.
+    assert store.segments_to_score("press-1", student.model_id) == [good[3]]
+    assert store.segments_to_score("press-2", now.model_id) == []
+    # Going back scores nothing again either.
+    store.promote(before.model_id, MORNING + 2 * HOUR)
+    assert store.segments_to_score("press-1", before.model_id) == [good[1], good[3]]
+    assert store.unscored_segments("press-1", before.model_id) == good[1:]
+
+
 def test_footage_is_seen_by_another_model_when_all_of_it_is(store: Store) -> None:
     store.put_camera(camera())
     films = [footage(number=number) for number in range(3)]

@@ -8,13 +8,24 @@ import pytest
 
 from pipeline.alerts.budget import EventTail, score_at_rate
 from pipeline.assembly import Site, open_site
+from pipeline.health.events import Trouble
 from pipeline.reports.budget_rows import budgets_lately
 from pipeline.reports.camera_report import write_camera_report
 from pipeline.reports.other_budgets import other_budgets
 from pipeline.reports.what_if import what_if
 from pipeline.reports.words import Words
 from pipeline.scoring.policy import policy_within
-from tests.store_samples import METRICS, MORNING, Line, camera, event, fill, model
+from tests.store_samples import (
+    METRICS,
+    MORNING,
+    SECOND_US,
+    Line,
+    camera,
+    event,
+    fill,
+    health,
+    model,
+)
 
 TAIL = EventTail(threshold=1.0, events_per_day=300.0, scale=0.4, shape=0.0)
 BUDGET = 2.0
@@ -66,6 +77,20 @@ def test_each_budget_has_the_events_that_reach_it(line: tuple[Site, Line]) -> No
     again = what_if(site, "press-1")
     assert [one.alert_score for one in found] == [one.alert_score for one in again]
     assert [one.kept + len(one.silent) for one in found] == [1] * 4
+
+
+def test_events_in_time_that_is_not_counted_are_not_counted_either(
+    line: tuple[Site, Line],
+) -> None:
+    site, filled = line
+    begin, end = filled.segment.start_utc, filled.segment.end_utc + timedelta(microseconds=1)
+    # Scored, and found since by another model to be of a covered camera: the strongest event is in
+    # the first three seconds.
+    covered = health(filled.segment, 0, 3 * SECOND_US, Trouble.COVERED)
+    site.store.put_health(filled.segment.segment_id, [covered])
+    found = other_budgets(site, "press-1", begin, end)
+    assert [len(one.alerts) for one in found] == [0, 1, 2, 3]
+    assert {one.watched_seconds for one in found} == {57.0}
 
 
 def test_a_budget_that_events_open_too_late_for_is_left_out(line: tuple[Site, Line]) -> None:

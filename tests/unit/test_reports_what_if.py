@@ -12,8 +12,9 @@ from pipeline.assembly import Site, open_site
 from pipeline.errors import ModelError
 from pipeline.learning.promotion import roll_back
 from pipeline.learning.registry import ModelRecord
+from pipeline.reports.coverage import WAITING, WATCHED, CoverageSpan
 from pipeline.reports.facts import AlertFacts
-from pipeline.reports.what_if import WhatIf, compared, what_if
+from pipeline.reports.what_if import WhatIf, compared, lies_in, what_if
 from pipeline.scoring.policy import policy_within
 from tests.alerts_makers import MODEL, NOON, alert, clips
 from tests.store_samples import METRICS, MORNING, camera, fill, footage, model, review, segment
@@ -76,6 +77,17 @@ def test_what_is_stored_and_suppressed_is_not_called_new() -> None:
     )
     assert len(loose.alerts) == 1
     assert (loose.kept, loose.silent, loose.new) == (0, (), ())
+
+
+def test_what_ends_where_watched_time_begins_was_seen_before_it() -> None:
+    there = alert(start_utc=NOON, end_utc=NOON + timedelta(seconds=4))
+
+    def lies(first: int, last: int, state: str = WATCHED) -> bool:
+        begin, end = (NOON + timedelta(seconds=second) for second in (first, last))
+        return lies_in(there, [CoverageSpan(state=state, start_utc=begin, end_utc=end)])
+
+    assert [lies(3, 9), lies(-9, 1), lies(1, 2), lies(-9, 0)] == [True] * 4
+    assert [lies(4, 9), lies(-9, -1), lies(1, 2, WAITING)] == [False] * 3
 
 
 def test_nothing_watched_has_no_rate() -> None:

@@ -133,6 +133,24 @@ def test_a_new_model_sees_the_present_first_and_lets_go_of_nothing_that_was_seen
     assert turn(line).segments == 2
 
 
+def test_a_model_that_is_promoted_scores_the_rest_and_not_the_past_again(
+    line: FootageSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (older,) = line.site.store.models(CAMERA)
+    line.site.store.promote(older.model_id, line.site.store.segments(CAMERA)[0].start_utc)
+    turn(line, 3.0)
+    fake = scoring._model_for(line.site, CAMERA, None)[1]
+    newer = replace(model(CAMERA, 2), camera=CAMERA)
+    line.site.store.add_model(newer, [])
+    line.site.store.promote(newer.model_id, line.clock.now_utc())
+    monkeypatch.setattr(scoring, "_model_for", lambda *_: (newer, fake))
+    assert (done := turn(line, 0.1)).segments == 1
+    assert done.waiting == 1
+    assert turn(line).segments == 1
+    scored = {a.clip.segment_id for a in line.site.store.anomalies(CAMERA, newer.model_id)}
+    assert scored == {s.segment_id for s in line.site.store.segments(CAMERA)[2:]}
+
+
 def test_what_the_first_model_learnt_from_is_scored_last_and_never_let_go(
     line: FootageSite,
 ) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dashboards.facts import score_series
 from pipeline.alerts.budget import EventTail
 from pipeline.camera import Polygon
 from pipeline.clips.history import HistoryShape
@@ -18,17 +19,23 @@ from pipeline.clips.reader import ClipReader, WindowBatch
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
 from pipeline.footage.frames import View
+from pipeline.health.events import Trouble
 from pipeline.learning.registry import ModelRecord
 from pipeline.notification.rules import sinks_for
+from pipeline.reports.coverage import NO_FOOTAGE, WAITING
+from pipeline.reports.facts import gather_facts
+from pipeline.reports.words import Words
 from pipeline.scoring import score_camera as scoring
 from pipeline.scoring.fusion import CalibratedClips
 from pipeline.scoring.peak import picture_of
+from pipeline.store.contract import AlertFilter
+from pipeline.watching import camera_states
 from tests import footage_maker as make
 from tests.alerts_makers import policy
 from tests.footage_site import CAMERA, FootageSite, footage_site
 from tests.health_makers import AfraidOfStrangePictures, Image, critic_alone, frames
 from tests.lighting_makers import HEIGHT_PX, RATE, WIDTH_PX, lit, two_states
-from tests.store_samples import model
+from tests.store_samples import model, review
 
 HOW: dict[str, Any] = {
     "health": None,
@@ -96,30 +103,84 @@ def test_an_alert_whose_pictures_cannot_be_made_stays_and_holds_no_other_back(
     assert not [said for said in line.lines if said.startswith("warning")]
 
 
-def test_a_model_that_is_promoted_tells_nobody_again_of_what_was_seen_before_it(
+def promoted(line: FootageSite, patch: pytest.MonkeyPatch) -> tuple[ModelRecord, ModelRecord]:
+    """Score footage with two alerts by a model, promote another one, and take in a file more with
+    one; return both models."""
+    fake = AfraidOfStrangePictures(**HOW)
+    older, newer = (replace(model(CAMERA, number), camera=CAMERA) for number in (0, 2))
+    video = np.stack([f.image for f in frames(300, paint=twice_strange)])[..., None]
+    for number, (record, part) in enumerate(((older, video), (newer, video[200:]))):
+        line.site.store.add_model(record, [])
+        line.site.store.promote(record.model_id, line.clock.now_utc())
+        patch.setattr(scoring, "_model_for", lambda *_, record=record: (record, fake))
+        make.encode(line.source / f"{number}.mp4", np.repeat(part, 3, axis=3))
+        line.ingest()
+        if record is older:
+            assert score(line).alerts == 2
+    return older, newer
+
+
+def test_an_incident_shows_once_and_keeps_its_verdict_when_a_model_is_promoted(
     line: FootageSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake = AfraidOfStrangePictures(**HOW)
-    use(fake, monkeypatch)
-    video = np.stack([f.image for f in frames(300, paint=twice_strange)])[..., None]
-    make.encode(line.source / "0.mp4", np.repeat(video, 3, axis=3))
-    line.ingest()
-    assert score(line).alerts == 2
+    older, newer = promoted(line, monkeypatch)
+    store = line.site.store
+    first, second = store.alerts(CAMERA)
+    store.add_review(review(first, "anomaly"))
+    counts = store.row_counts()["anomalies"]
+    done = score(line)
+    assert (done.segments, done.alerts) == (1, 1)
+    shown = store.browse_alerts(AlertFilter(cameras=[CAMERA]))
+    assert [one.alert.model_id for one in shown] == [newer.model_id, older.model_id, older.model_id]
+    assert [one.review.verdict if one.review else "" for one in shown] == ["", "", "anomaly"]
+    assert [one.alert for one in shown[:0:-1]] == [first, second]
+    segments = store.segments(CAMERA)
+    new = {one.clip.segment_id for one in store.anomalies(CAMERA, newer.model_id)}
+    assert new == {segments[1].segment_id}
+    assert store.row_counts()["anomalies"] == counts + done.clips
+    # Nothing waits, neither on the pages nor in a report: what the older one has seen was watched.
+    (state,) = camera_states(line.site)
+    assert (state.segments_to_score, state.open_alerts) == (0, 2)
+    when = segments[0].start_utc, segments[1].end_utc
+    facts = gather_facts(line.site, CAMERA, *when)
+    assert (len(facts.alerts), facts.seconds_of(WAITING)) == (3, 0.0)
+    assert facts.watched_seconds == sum((s.end_utc - s.start_utc).total_seconds() for s in segments)
+    words = Words("en", "UTC")
+    drawn = score_series(line.site, store.camera(CAMERA), words, *when)
+    assert [hole["says"] for hole in drawn["blind"]] == [words.state(NO_FOOTAGE)]
+
+
+def test_who_asks_for_it_has_the_past_scored_again_and_nobody_is_told_again(
+    line: FootageSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoted(line, monkeypatch)
     store = line.site.store
     told = {one.alert.alert_id for one in store.fresh_deliveries("file", CAMERA, 10)}
     assert told == {alert.alert_id for alert in store.alerts(CAMERA)}
-    newer = replace(model(CAMERA, 2), camera=CAMERA)
-    store.add_model(newer, [])
-    store.promote(newer.model_id, line.clock.now_utc())
-    monkeypatch.setattr(scoring, "_model_for", lambda *_: (newer, fake))
-    make.encode(line.source / "1.mp4", np.repeat(video[200:], 3, axis=3))
-    line.ingest()
-    assert score(line).segments == 2
+    assert scoring.score_camera(line.site, CAMERA, again=True).segments == 2
     # All of it is on the pages; told is what nobody had looked at yet.
     (fresh,) = {one.alert.alert_id for one in store.fresh_deliveries("file", CAMERA, 10)} - told
     alerts = {alert.alert_id: alert for alert in store.alerts(CAMERA)}
     assert len(alerts) == 5
     assert alerts[fresh].start_utc >= store.segments(CAMERA)[1].start_utc
+    assert scoring.score_camera(line.site, CAMERA, again=True).segments == 0
+
+
+def test_a_student_that_is_named_scores_the_past_and_the_active_model_still_what_is_new(
+    line: FootageSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, newer = promoted(line, monkeypatch)
+    student = replace(model(CAMERA, 3), camera=CAMERA)
+    line.site.store.add_model(student, [])
+    fake = scoring._model_for(line.site, CAMERA, None)[1]
+    monkeypatch.setattr(
+        scoring, "_model_for", lambda _, __, named: (student if named else newer, fake)
+    )
+    done = scoring.score_camera(line.site, CAMERA, exported=Path("student.onnx"))
+    assert (done.segments, done.alerts) == (2, 3)
+    # It never was the active one: what it alone has scored waits for the model that watches.
+    done = score(line)
+    assert (done.segments, done.alerts) == (1, 1)
 
 
 @dataclass
@@ -203,3 +264,28 @@ def test_light_that_another_model_found_since_is_not_taken_for_what_this_one_nam
     store.mark_scored(segment.segment_id, other.model_id, 1, line.clock.now_utc())
     assert known_to(other) == ["bright"]
     assert known_to(mine) == []
+
+
+def test_a_student_that_knows_no_lighting_states_leaves_what_was_found_of_them(
+    line: FootageSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = AfraidOfTheBar(**HOW)
+    use(fake, monkeypatch)
+    make.encode(line.source / "0.mp4", lit(8.0, ["lamps", "infrared"]), rate=RATE)
+    line.ingest()
+    assert score(line).segments == 1
+    store = line.site.store
+    light, switches = store.lighting(CAMERA), store.health(CAMERA)
+    assert [one.state for one in light] == ["bright", "infrared"]
+    assert [one.trouble for one in switches] == [Trouble.STATE_CHANGE]
+    blind = replace(_lit_reader(), lighting=None, backgrounds={})
+    student = AfraidOfTheBar(**HOW, watches=blind)
+    record = replace(model(CAMERA, 1), camera=CAMERA)
+    store.add_model(record, [])
+    monkeypatch.setattr(scoring, "_model_for", lambda *_: (record, student))
+    done = scoring.score_camera(line.site, CAMERA, exported=Path("student.onnx"))
+    assert (done.segments, done.health_events) == (1, 0)
+    assert (store.lighting(CAMERA), store.health(CAMERA)) == (light, switches)
+    # It is not taken for its own.
+    run = scoring._ScoringRun(line.site, store.camera(CAMERA), record, student)
+    assert run.stretch_of(light[0].segment_id).known_light == ()

@@ -58,7 +58,7 @@ def test_the_views_change_only_with_a_new_revision() -> None:
     # empty one; then put the new revision and digest here.
     texts = "\n".join(f"{name}: {text}" for name, text in sorted(PUBLIC_VIEWS.items()))
     digest = hashlib.sha256(texts.encode()).hexdigest()[:16]
-    assert (SCHEMA_REVISION, digest) == ("r0011", "e3490fc7d69bc9be")
+    assert (SCHEMA_REVISION, digest) == ("r0012", "b5c5b863696cd06b")
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
@@ -220,6 +220,28 @@ def test_health_is_of_the_last_day_of_footage(store: SqlStore) -> None:
     assert fresh["last_footage_end_utc"] is fresh["active_model_id"] is None
     assert fresh["blind_share_last_day"] is None
     assert (fresh["segments_to_score"], fresh["seen_seconds_last_day"]) == (0, 0.0)
+
+
+def test_what_an_earlier_active_model_has_scored_does_not_wait_for_the_next(
+    store: SqlStore,
+) -> None:
+    one = fill(store)
+    unscored = footage(number=1)
+    store.add_footage(unscored, [segment(unscored)], [])
+    next_one = model(number=1)
+    store.add_model(next_one, [])
+    store.promote(next_one.model_id, MORNING + timedelta(hours=1))
+    (row,) = ask(store, "SELECT active_model_id, segments_to_score FROM camera_health")
+    assert row == {"active_model_id": next_one.model_id, "segments_to_score": 1}
+    # A candidate that somebody scored with watches nothing.
+    candidate = model(number=2)
+    store.add_model(candidate, [])
+    store.mark_scored(segment(unscored).segment_id, candidate.model_id, 1, MORNING)
+    (row,) = ask(store, "SELECT segments_to_score FROM camera_health")
+    assert row == {"segments_to_score": 1}
+    store.mark_scored(segment(unscored).segment_id, next_one.model_id, 1, MORNING)
+    (row,) = ask(store, "SELECT segments_to_score FROM camera_health")
+    assert (row, one.model.model_id != next_one.model_id) == ({"segments_to_score": 0}, True)
 
 
 def test_performance_counts_the_latest_verdicts_of_a_model(store: SqlStore) -> None:
