@@ -168,6 +168,8 @@ def test_an_undisturbed_run_removes_of_every_kind_and_keeps_what_is_held(
         "footage",
         "evidence",
         "reports",
+        "deliveries",
+        "models",
         "scores",
     }
     assert {row["why"] for row in content["removals"]} == {"policy", "budget"}

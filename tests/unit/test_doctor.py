@@ -66,6 +66,7 @@ def source_of(machine: Machine) -> Path:
 def put(machine: Machine, name: str, at: datetime, content: bytes = b"\0\0\0\x18ftypisom") -> Path:
     """Write a file into the camera's folder, as if a recorder had closed it at that time."""
     path = source_of(machine) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     os.utime(path, (at.timestamp(), at.timestamp()))
     return path
