@@ -279,7 +279,7 @@ def test_a_row_that_leads_out_of_the_models_removes_nothing(here: RetentionSite)
     assert (here.site.folder / "models").is_dir()
 
 
-def test_after_an_upgrade_the_schedule_tells_of_models_first(here: RetentionSite) -> None:
+def test_the_schedule_tells_of_models_before_it_removes_them(here: RetentionSite) -> None:
     old = stored(here, 0)
     for number in (1, 2):
         stored(here, number, on_day=number, active=True)
