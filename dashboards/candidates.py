@@ -46,7 +46,11 @@ def candidate_views(
     """Return the newest candidates of a camera, from its models."""
     if not any(record.state is ModelState.ACTIVE for record in records):
         return []
-    candidates = [record for record in records if record.state is ModelState.CANDIDATE]
+    candidates = [
+        record
+        for record in records
+        if record.state is ModelState.CANDIDATE and record.files_removed_utc is None
+    ]
     newest = sorted(candidates, key=lambda record: record.created_utc, reverse=True)[:_MOST]
     return [_view(record, last_comparison(site, record), words) for record in newest]
 

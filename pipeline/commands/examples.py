@@ -114,7 +114,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "retention show": ("kizashi retention show", "kizashi retention show press-1 --format json"),
     "retention set": (
         "kizashi retention set press-1 --footage-days 7 --evidence-days 90",
-        "kizashi retention set press-1 --disk-budget 500GiB",
+        "kizashi retention set press-1 --model-days 365 --disk-budget 500GiB",
     ),
     "retention run": ("kizashi retention run --dry-run", "kizashi retention run press-1"),
     "retention hold": (

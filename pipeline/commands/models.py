@@ -35,7 +35,8 @@ def list_models(
     """List the models of cameras, oldest first, with their state: candidate, active or retired.
 
     A camera has at most one active model, which kizashi score uses. `from` names the camera and
-    the model whose networks its training started from.
+    the model whose networks its training started from. `files_removed_utc` says since when
+    retention has removed the files of a model: it can be used no more.
     """
     with opened_site(context) as site:
         rows = [
@@ -46,11 +47,13 @@ def list_models(
                 model.preset,
                 in_utc(model.created_utc),
                 f"{model.origin[0]} {model.origin[1][:12]}" if model.origin else None,
+                in_utc(model.files_removed_utc) if model.files_removed_utc else None,
             )
             for name in chosen_cameras(site, cameras)
             for model in site.store.models(name)
         ]
-    print_rows(("model", "camera", "state", "preset", "created_utc", "from"), rows, format)
+    columns = ("model", "camera", "state", "preset", "created_utc", "from", "files_removed_utc")
+    print_rows(columns, rows, format)
 
 
 @models_app.command("show", **texts_of("model show"))
@@ -69,6 +72,7 @@ def show(context: typer.Context, model: Model) -> None:
         "state": record.state.value,
         "digest": record.digest,
         "created_utc": in_utc(record.created_utc),
+        "files_removed_utc": in_utc(record.files_removed_utc) if record.files_removed_utc else None,
         "calibration": dict(record.calibration),
         "manifest": dict(record.manifest),
     }

@@ -45,8 +45,8 @@ def show(
 ) -> None:
     """Show how long each kind of thing is kept, since when there is some, and what is held.
 
-    One line a camera and kind: footage, evidence, reports, scores and summaries. It looks at every
-    file to say what they take.
+    One line a camera and kind: footage, evidence, reports, deliveries, models, scores and
+    summaries. It looks at every file to say what they take.
     """
     with opened_site(context) as site:
         rows = [row for name in chosen_cameras(site, cameras) for row in _states(site, name)]
@@ -93,6 +93,10 @@ def set_policy(
     summary_days: Annotated[
         int | None, typer.Option(help="Days that hourly summaries are kept.", min=1, max=36_500)
     ] = None,
+    model_days: Annotated[
+        int | None,
+        typer.Option(help="Days that retired and refused models are kept.", min=1, max=36_500),
+    ] = None,
     disk_budget: Annotated[
         str | None,
         typer.Option(help="Most that footage and evidence may take: 500GiB; none: no limit."),
@@ -107,9 +111,9 @@ def set_policy(
 ) -> None:
     """Say how long each kind of thing of a camera is kept; what is not named stays as it is.
 
-    The defaults follow the camera's --retention-days; summaries are kept for ten years. It removes
-    nothing by itself, and says what the next kizashi retention run would. Every change is kept in
-    the audit log.
+    The defaults follow the camera's --retention-days; summaries are kept for ten years, models for
+    half a year after they were retired or refused. It removes nothing by itself, and says what the
+    next kizashi retention run would. Every change is kept in the audit log.
     """
     from pipeline.retention.change import set_retention
     from pipeline.retention.run import plan_retention
@@ -119,6 +123,7 @@ def set_policy(
         "evidence_days": evidence_days,
         "score_days": score_days,
         "summary_days": summary_days,
+        "model_days": model_days,
     }
     changes: dict[str, Any] = {}
     if reset:
@@ -156,7 +161,8 @@ def run(
         bool, typer.Option("--dry-run", help="Only say what would go; nothing is changed.")
     ] = False,
 ) -> None:
-    """Remove what is kept no longer: old footage of the recorder, evidence, reports and scores.
+    """Remove what is kept no longer: footage of the recorder, evidence, reports, messages, scores,
+    and models that were retired or refused long ago.
 
     Nothing that is held goes, and no footage that the recorder did not write unless the camera says
     so. Each removal is recorded. Killed, the next run finishes; kizashi serve does it on a

@@ -47,7 +47,7 @@ def distil_model(
     nothing is left. Raises ModelError when the model is a student itself.
     """
     record = find_model(site, beginning)
-    teacher = load_model(site.folder / record.path, record.digest, device=site.settings.device)
+    teacher = load_model(record.place(site.folder), record.digest, device=site.settings.device)
     if not isinstance(teacher, CameraModel):
         raise ModelError(
             f"model {record.model_id[:12]} is a student already; distil the model it came from"
@@ -96,7 +96,7 @@ def export_model(
     if int8 and out.suffix != EXPORTED_SUFFIX:
         raise ModelError(f"{out}: eight-bit models are written as {EXPORTED_SUFFIX}")
     record = find_model(site, beginning)
-    student = load_model(site.folder / record.path, record.digest, device="cpu")
+    student = load_model(record.place(site.folder), record.digest, device="cpu")
     if not isinstance(student, StudentModel):
         raise ModelError(
             f"model {record.model_id[:12]} is no student; make one with: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -11,6 +11,8 @@ from pipeline.camera import Camera
 from pipeline.doctor.findings import Finding, Machine, ok, problem, warning
 from pipeline.errors import KizashiError
 from pipeline.files import inside
+from pipeline.footage.names import footage_path
+from pipeline.footage.segments import Segment
 from pipeline.timebase import seconds
 
 __all__ = ["check_budget", "check_evidence", "check_model", "check_waiting"]
@@ -75,16 +77,55 @@ def check_waiting(machine: Machine, camera: Camera, source: Path) -> Iterator[Fi
         for segment in machine.site.store.segments_to_score(camera.name, active.model_id)
         if segment.footage_id not in set(active.manifest.get("footage", ()))
     ]
-    length = sum(seconds(segment.end_us - segment.start_us) for segment in waiting)
+    gone = _gone(machine, camera, source, waiting)
+    length = sum(
+        seconds(segment.end_us - segment.start_us)
+        for segment in waiting
+        if segment.segment_id not in gone
+    )
     name = f"scoring of {camera.name}"
+    missed = _missed(machine, camera, [one for one in waiting if one.segment_id in gone])
     if length > _LONGEST_WAIT.total_seconds():
         yield warning(
             name,
             f"{length / 3600:.1f} h of footage wait to be scored",
             f"kizashi score {camera.name}; kizashi serve does it on a schedule",
         )
+    elif missed is not None:
+        yield warning(
+            name,
+            f"{missed / 3600:.1f} h of footage went from {source} before any of it was scored",
+            "let the recorder keep its files for longer than scoring takes; or put them back, and:"
+            f" kizashi score {camera.name}",
+        )
     else:
         yield ok(name, f"{length / 60:.0f} min of footage wait")
+
+
+def _gone(machine: Machine, camera: Camera, source: Path, waiting: Sequence[Segment]) -> set[str]:
+    """Return the segments whose file is not in the folder any more: they wait for nothing."""
+    assert machine.site is not None, "asked for with a site only"
+    if not waiting or not source.is_dir():
+        return set()  # of a disk that is away nothing is known; the check of the folder says so
+    paths = {item.footage_id: item.path for item in machine.site.store.footage_of(camera.name)}
+    there = {
+        name: footage_path(source, path).exists()
+        for name in {segment.footage_id for segment in waiting}
+        if (path := paths.get(name)) is not None
+    }
+    return {one.segment_id for one in waiting if not there.get(one.footage_id, True)}
+
+
+def _missed(machine: Machine, camera: Camera, gone: Sequence[Segment]) -> float | None:
+    """Return how many seconds went unscored that the policy would still keep, None when not long
+    enough to speak of. What is older had to go by now, so the warning ends with it."""
+    from pipeline.retention.policy import Kind
+
+    assert machine.site is not None, "asked for with a site only"
+    policy = machine.site.store.retention_policy(camera.name)
+    cut = machine.now_utc - policy.length(Kind.FOOTAGE, camera)
+    length = sum(seconds(one.end_us - one.start_us) for one in gone if one.end_utc >= cut)
+    return length if length > _LONGEST_WAIT.total_seconds() else None
 
 
 def check_evidence(machine: Machine) -> Iterator[Finding]:

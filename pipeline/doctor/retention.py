@@ -28,7 +28,7 @@ def check_retention(machine: Machine, camera: Camera, source: Path) -> Iterator[
     unfinished = [
         one
         for one in store.open_removals(camera.name)
-        if machine.now_utc - one.planned_utc > timedelta(hours=1)
+        if one.files and machine.now_utc - one.planned_utc > timedelta(hours=1)
     ]
     due = store.scores_due(
         camera.name, machine.now_utc - state.policy.length(Kind.SCORES, camera) - _LATE

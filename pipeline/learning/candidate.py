@@ -118,6 +118,7 @@ def compare_candidate(
             f"model {record.model_id[:12]} {why}; give a candidate: kizashi model list "
             f"{record.camera}"
         )
+    record.place(site.folder)  # said before footage is looked for
     camera = site.store.camera(record.camera)
     normal = _held_out(site, record, active, progress)
     known, gone = _known_anomalies(site, camera.name)
@@ -286,7 +287,7 @@ def _known_anomalies(site: Site, camera: str) -> tuple[list[KnownAnomaly], int]:
 def _loaded(site: Site, record: ModelRecord, camera: Camera) -> AnyModel:
     from pipeline.distillation.stored_models import load_model
 
-    model = load_model(site.folder / record.path, record.digest, device=site.settings.device)
+    model = load_model(record.place(site.folder), record.digest, device=site.settings.device)
     return model.with_budget(camera.budget_per_day)
 
 

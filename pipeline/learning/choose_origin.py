@@ -151,6 +151,7 @@ def _record(site: Site, camera_name: str) -> ModelRecord:
                 f"teacher is gone; run: kizashi train {camera_name}"
             )
         record = models[teacher]
+    record.place(site.folder)  # of one whose files are gone is said so before others are ranked
     if not learnt_behind(record, camera.privacy_masks):
         raise ModelError(
             f"model {record.model_id[:12]} of camera {camera_name} learnt before its privacy masks "
@@ -160,7 +161,7 @@ def _record(site: Site, camera_name: str) -> ModelRecord:
 
 
 def _loaded(site: Site, record: ModelRecord) -> CameraModel:
-    model = load_model(site.folder / record.path, record.digest, device=site.settings.device)
+    model = load_model(record.place(site.folder), record.digest, device=site.settings.device)
     if not isinstance(model, CameraModel):
         raise ModelError(
             f"model {record.model_id[:12]} of camera {record.camera} has no networks to start "

@@ -91,7 +91,9 @@ def roll_back(site: Site, camera: str, *, who: str) -> ModelRecord:
     before = [
         model
         for model in site.store.models(camera)
-        if model.model_id in since and (active is None or model.model_id != active.model_id)
+        if model.model_id in since
+        and model.files_removed_utc is None
+        and (active is None or model.model_id != active.model_id)
     ]
     if not before:
         raise ModelError(
@@ -105,6 +107,6 @@ def _promote(site: Site, model: ModelRecord, *, who: str, by: str) -> ModelRecor
     # The dashboard lists models, and has no need of torch until somebody promotes one.
     from pipeline.distillation.stored_models import load_model
 
-    load_model(inside(site.models_folder, site.folder / model.path), model.digest, device="cpu")
+    load_model(inside(site.models_folder, model.place(site.folder)), model.digest, device="cpu")
     site.store.promote(model.model_id, site.clock.now_utc(), who=who, by=by)
     return model

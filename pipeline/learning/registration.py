@@ -40,7 +40,8 @@ def is_intact(path: Path, digest: str) -> bool:
 def made_before(site: Site, camera_name: str, job: str) -> ModelRecord | None:
     """Return the model that this very job made, if there is one and its files are intact."""
     for record in site.store.models(camera_name):
-        known = record.manifest.get("job") == job
+        # Of one whose removal was begun the files may be there still; they are about to go.
+        known = record.manifest.get("job") == job and record.files_removed_utc is None
         if known and is_intact(site.folder / record.path, record.digest):
             return record
     return None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ModelError
@@ -41,6 +42,19 @@ class ModelRecord:
     """Summary for people: held-out seconds, threshold, budget, stated and expected rates."""
     manifest: Mapping[str, Any]
     """Configuration, seed, footage ids it learnt from, figures of training."""
+    files_removed_utc: datetime | None = None
+    """Since when retention has removed its files; None while they are kept."""
+
+    def place(self, folder: Path) -> Path:
+        """Return where its files lie in the site of `folder`; ModelError when retention has removed
+        them."""
+        if self.files_removed_utc is not None:
+            raise ModelError(
+                f"the files of model {self.model_id[:12]} of camera {self.camera} were removed by"
+                f" retention on {self.files_removed_utc:%Y-%m-%d}, only its scores and alerts stay;"
+                f" choose another: kizashi model list {self.camera}"
+            )
+        return folder / self.path
 
     @property
     def origin(self) -> tuple[str, str] | None:

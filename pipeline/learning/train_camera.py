@@ -161,7 +161,7 @@ def _with_samples(
     """Make the samples of a model unless they are there; after a kill they may not be."""
     if stored_samples(site, record, camera.privacy_masks) is not None:
         return
-    path = site.folder / record.path
+    path = record.place(site.folder)
     model = load_model(path, record.digest, device=site.settings.device)
     if isinstance(model, CameraModel):
         held_out = split_held_out(stretches).held_out
@@ -237,5 +237,5 @@ def load_active_model(site: Site, store: Store, camera_name: str) -> tuple[Model
     record = store.active_model(camera_name)
     if record is None:
         raise no_active_model(camera_name)
-    place = inside(site.models_folder, site.folder / record.path)
+    place = inside(site.models_folder, record.place(site.folder))
     return record, load_model(place, record.digest, device=site.settings.device)

@@ -261,7 +261,7 @@ def _scored_again(
     from pipeline.scoring.sight import sight_of
 
     camera = site.store.camera(record.camera)
-    model = load_model(site.folder / record.path, record.digest)
+    model = load_model(record.place(site.folder), record.digest)
     reader, regions = sight_of(model, record, camera)
     found: list[Anomaly] = []
     segments: list[Segment] = []

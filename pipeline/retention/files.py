@@ -1,10 +1,12 @@
-"""Files that may be removed: what the recorder wrote into the site, evidence, pages of reports.
+"""Files that may be removed: what the recorder wrote into the site, evidence, pages of reports,
+messages, models.
 
 A file of somebody else is never among them, unless the policy of its camera says so in words.
 """
 
 from __future__ import annotations
 
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +23,8 @@ from pipeline.footage.names import footage_path, is_picture, stored_path
 from pipeline.footage.start_time import sidecar_of
 from pipeline.recording.ffmpeg import SUFFIX
 from pipeline.recording.films import recorded_span, work_folder
+from pipeline.retention.messages import message_files
+from pipeline.retention.models import model_files
 from pipeline.retention.nouns import Removal, StoredFile
 from pipeline.retention.policy import Kind, RetentionPolicy
 from pipeline.timebase import shift_utc
@@ -49,13 +53,18 @@ class Stock:
 
 
 def files_of(site: Site, camera: Camera, policy: RetentionPolicy, kind: Kind) -> Stock:
-    """Return the files of a kind; FOOTAGE, EVIDENCE or REPORTS."""
+    """Return the files of a kind that has files."""
     if kind is Kind.FOOTAGE:
         root, found = footage_root(site, camera), _footage(site, camera, policy)
     elif kind is Kind.EVIDENCE:
         root, found = ".", _evidence(site, camera)
-    else:
+    elif kind is Kind.REPORTS:
         root, found = ".", _reports(site, camera)
+    elif kind is Kind.DELIVERIES:
+        root, found = ".", message_files(site, camera)
+    else:
+        assert kind is Kind.MODELS, "rows have no files"
+        root, found = "models", model_files(site, camera)
     ordered = sorted(found, key=lambda file: (file.end_utc, file.name))
     return Stock(kind=kind, root=root, files=ordered)
 
@@ -190,7 +199,10 @@ def remove_files(site: Site, removal: Removal) -> list[str]:
         try:
             path = footage_path(root, name)
             path = inside(root, path.parent.relative_to(root)) / path.name
-            _remove(path)
+            if removal.kind is Kind.MODELS:
+                _remove_model(path)
+            else:
+                _remove(path)
             folders.add(path.parent)
         except KizashiError as error:  # its folder has become a link that leads elsewhere
             failed.append(str(error))
@@ -211,6 +223,14 @@ def _remove(path: Path) -> None:
     else:
         path.unlink(missing_ok=True)
     sidecar_of(path).unlink(missing_ok=True)
+
+
+def _remove_model(path: Path) -> None:
+    """Remove the folder of a model, or its one file."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _tidy(folder: Path, root: Path, kind: Kind) -> None:

@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipeline.alerts.evidence import Evidence
+from pipeline.learning.registry import ModelState
 from pipeline.retention.policy import Kind, Why
 
-__all__ = ["HOLD_MARGIN", "Hold", "KeptEvidence", "Removal", "ScoreHour", "StoredFile"]
+__all__ = [
+    "HOLD_MARGIN",
+    "Hold",
+    "KeptEvidence",
+    "ModelUse",
+    "Removal",
+    "ScoreHour",
+    "StoredFile",
+]
 
 HOLD_MARGIN = timedelta(seconds=60)
 """Kept before and after what is held: what led to it is part of it."""
@@ -50,6 +59,8 @@ class StoredFile:
     size_bytes: int
     evidence_id: str | None = None
     """Of evidence that a row tells of."""
+    model_id: str | None = None
+    """Of a model: then it is the folder of the model, or its one file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +71,28 @@ class KeptEvidence:
     start_utc: datetime
     end_utc: datetime
     files: Sequence[Evidence]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelUse:
+    """The life of one model, by which it is told since when nobody uses it."""
+
+    model_id: str
+    path: str
+    """Relative to the site, as in its record."""
+    state: ModelState
+    created_utc: datetime
+    activated_utc: datetime | None
+    retired_utc: datetime | None
+    files_removed_utc: datetime | None
+    teacher: str | None
+    """Of a student: the model that it learnt from."""
+    for_trial: bool
+    """It was made to be tried beside the active model, by retraining."""
+    trials: Sequence[tuple[datetime, bool]]
+    """When it was tried, and whether it was not worse; in order of time."""
+    first_alert_utc: datetime | None
+    """Start of its first alert."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,8 @@ __all__ = ["LONGEST_DAYS", "Kind", "RetentionPolicy", "Why", "check_policy"]
 
 _SUMMARY_DAYS = 3_650
 """Summaries show nobody and are small: ten years, unless the camera keeps everything longer."""
+_MODEL_DAYS = 180
+"""Half a year after nobody uses a model any more, nobody wants it back."""
 
 
 class Kind(StrEnum):
@@ -24,6 +26,10 @@ class Kind(StrEnum):
     """Clips, stills and heat maps beside alerts."""
     REPORTS = "reports"
     """Pages of reports: the evidence is inside them."""
+    DELIVERIES = "deliveries"
+    """Messages that were written to files; kept as evidence is, for they tell of it."""
+    MODELS = "models"
+    """Files of models that nobody uses any more."""
     SCORES = "scores"
     """One row for each clip and model."""
     SUMMARIES = "summaries"
@@ -46,9 +52,11 @@ class RetentionPolicy:
     camera: str
     footage_days: int | None = None
     evidence_days: int | None = None
-    """Of evidence, and of the pages of reports that hold it."""
+    """Of evidence, of the pages of reports that hold it, and of messages that tell of it."""
     score_days: int | None = None
     summary_days: int | None = None
+    model_days: int | None = None
+    """Of models, from when they were retired or refused."""
     budget_bytes: int | None = None
     """Most that removable footage and evidence may take on disk; None: no limit."""
     remove_source: bool = False
@@ -60,9 +68,14 @@ class RetentionPolicy:
             Kind.FOOTAGE: self.footage_days,
             Kind.EVIDENCE: self.evidence_days,
             Kind.REPORTS: self.evidence_days,
+            Kind.DELIVERIES: self.evidence_days,
+            Kind.MODELS: self.model_days,
             Kind.SCORES: self.score_days,
             Kind.SUMMARIES: self.summary_days,
         }[kind]
+        if kind is Kind.MODELS:
+            # With what a model scored still there, kizashi what-if may ask for the model too.
+            return max(_MODEL_DAYS if said is None else said, self.days(Kind.SCORES, camera))
         if said is not None:
             return said
         if kind is Kind.SUMMARIES:
@@ -89,5 +102,10 @@ def check_policy(policy: RetentionPolicy, camera: Camera) -> RetentionPolicy:
             f"camera {camera.name}: summaries for {summaries} days and scores for {scores}? what"
             " scores came to is kept at least as long as they are; give --summary-days"
             f" {scores} or more"
+        )
+    if policy.model_days is not None and policy.model_days < scores:
+        raise SettingsError(
+            f"camera {camera.name}: models for {policy.model_days} days and scores for {scores}? a"
+            f" model is kept as long as its scores; give --model-days {scores} or more"
         )
     return policy

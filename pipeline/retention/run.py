@@ -8,13 +8,14 @@ the next run. Scores go and are added to the summaries in one transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from pipeline.assembly import Site
 from pipeline.camera import Camera, ClockSource, check_camera
-from pipeline.errors import RetentionError
+from pipeline.errors import LeaseHeld, RetentionError
 from pipeline.identity import content_id
 from pipeline.retention.files import Stock, files_of, remove_files, sharers_of
 from pipeline.retention.nouns import Hold, Removal, StoredFile
@@ -23,7 +24,8 @@ from pipeline.store.leases import lease_kept
 
 __all__ = ["RetentionSummary", "plan_retention", "run_retention", "run_scheduled", "told"]
 
-_FILES = (Kind.FOOTAGE, Kind.EVIDENCE, Kind.REPORTS)
+_FILES = (Kind.FOOTAGE, Kind.EVIDENCE, Kind.REPORTS, Kind.DELIVERIES)
+_MODELS = (Kind.MODELS,)
 _NOTICE = timedelta(hours=20)
 """Between the schedule's announcement and its first removal; less than a day, so that a schedule of
 once a day is not put off by two."""
@@ -74,14 +76,9 @@ def run_retention(
     failed: list[str] = []
     done: list[Removal] = []
     with lease_kept(site.store, f"retention/{camera_name}", site.settings.lease_seconds):
-        for removal in site.store.open_removals(camera_name):
-            progress(f"{camera_name}: finishing what was begun {removal.planned_utc:%Y-%m-%d}")
-            done += _carried_out(site, removal, failed, progress)
         now = site.clock.now_utc()
-        for batch in _batches(site, camera, now, progress):
-            begun = site.store.begin_removal(batch.removal, batch.files)
-            if begun is not None:
-                done += _carried_out(site, begun, failed, progress)
+        done += _files_removed(site, camera, _FILES, now, failed, progress)
+        done += _models_removed(site, camera, now, failed, progress)
         for removal in _rows_removed(site, camera, now):
             progress(told(removal))
             done.append(removal)
@@ -100,7 +97,7 @@ def plan_retention(
     camera = check_camera(site.store.camera(camera_name))
     now = site.clock.now_utc()
     planned = [*site.store.open_removals(camera_name)]
-    for batch in _batches(site, camera, now, progress):
+    for batch in _batches(site, camera, (*_FILES, *_MODELS), now, progress):
         planned.append(batch.removal)
     policy = site.store.retention_policy(camera_name)
     for kind, due in _ROWS.items():
@@ -146,6 +143,49 @@ def told(removal: Removal) -> str:
     )
 
 
+def _models_removed(
+    site: Site,
+    camera: Camera,
+    now: datetime,
+    failed: list[str],
+    progress: Callable[[str], None],
+) -> list[Removal]:
+    """Remove the models that are over while nobody trains the camera: what is learnt just now may
+    turn out to be one of them, and what is tried may be one."""
+    begun = any(one.kind is Kind.MODELS for one in site.store.open_removals(camera.name))
+    if not begun and not any(_batches(site, camera, _MODELS, now, progress)):
+        return []
+    with ExitStack() as stack:
+        lease = lease_kept(site.store, f"train/{camera.name}", site.settings.lease_seconds)
+        try:
+            stack.enter_context(lease)
+        except LeaseHeld:
+            progress(f"{camera.name}: it is being trained; its models are left to the next run")
+            return []
+        return _files_removed(site, camera, _MODELS, now, failed, progress)
+
+
+def _files_removed(
+    site: Site,
+    camera: Camera,
+    kinds: Sequence[Kind],
+    now: datetime,
+    failed: list[str],
+    progress: Callable[[str], None],
+) -> list[Removal]:
+    """Finish removals of these kinds that were begun, then remove what else is over."""
+    done: list[Removal] = []
+    for removal in site.store.open_removals(camera.name):
+        if removal.kind in kinds:
+            progress(f"{camera.name}: finishing what was begun {removal.planned_utc:%Y-%m-%d}")
+            done += _carried_out(site, removal, failed, progress)
+    for batch in _batches(site, camera, kinds, now, progress):
+        begun = site.store.begin_removal(batch.removal, batch.files)
+        if begun is not None:
+            done += _carried_out(site, begun, failed, progress)
+    return done
+
+
 def _carried_out(
     site: Site, removal: Removal, failed: list[str], progress: Callable[[str], None]
 ) -> list[Removal]:
@@ -160,17 +200,21 @@ def _carried_out(
 
 
 def _batches(
-    site: Site, camera: Camera, now: datetime, progress: Callable[[str], None]
+    site: Site,
+    camera: Camera,
+    kinds: Sequence[Kind],
+    now: datetime,
+    progress: Callable[[str], None],
 ) -> Iterator[_Batch]:
-    """Yield the files to go, by kind and day: first what is over its time, then what is too
-    much."""
+    """Yield the files of these kinds to go, by kind and day: first what is over its time, then what
+    is too much."""
     policy = site.store.retention_policy(camera.name)
     held = site.store.holds(camera.name)
-    if sharers := sharers_of(site, camera):
+    if Kind.FOOTAGE in kinds and (sharers := sharers_of(site, camera)):
         progress(
             f"{camera.name}: shares its footage with {', '.join(sharers)}; none of it is removed"
         )
-    stocks = {kind: files_of(site, camera, policy, kind) for kind in _FILES}
+    stocks = {kind: files_of(site, camera, policy, kind) for kind in kinds}
     left: dict[Kind, list[StoredFile]] = {}
     for kind, stock in stocks.items():
         until = _cut(policy, camera, kind, now)
@@ -178,7 +222,7 @@ def _batches(
         over = [file for file in free if until is not None and file.end_utc < until]
         left[kind] = [file for file in free if until is None or file.end_utc >= until]
         yield from _by_day(camera, stock, Why.POLICY, over, now)
-    if policy.budget_bytes is None:
+    if policy.budget_bytes is None or Kind.FOOTAGE not in kinds:
         return
     excess = -policy.budget_bytes
     for kind in (Kind.FOOTAGE, Kind.EVIDENCE):

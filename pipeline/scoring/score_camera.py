@@ -185,7 +185,7 @@ def _model_for(site: Site, camera_name: str, exported: Path | None) -> tuple[Mod
     if exported is None:
         return load_active_model(site, site.store, camera_name)
     record = registered_export(site, camera_name, exported)
-    return record, load_model(site.folder / record.path, record.digest)
+    return record, load_model(record.place(site.folder), record.digest)
 
 
 class _ScoringRun:

@@ -13,6 +13,7 @@ from pipeline.errors import StoreError
 from pipeline.identity import content_id
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.store.parts import StorePart, database_now
+from pipeline.store.retention_marks import files_are_back
 from pipeline.store.rows import plain_row
 from pipeline.store.schema import (
     AuditRow,
@@ -47,6 +48,7 @@ class ModelTable(StorePart):
             new = insert_new(session, CalibrationRow, [_calibration_row(model)])
             added = insert_new(session, ModelRow, [row])
             if added == 0:
+                files_are_back(session, model)
                 return new
             added += insert_new(session, TrainingRunRow, [run])
             return new + added + insert_new(session, TrainingMetricRow, steps)
@@ -74,6 +76,11 @@ class ModelTable(StorePart):
             ).all()
             if model.state == ModelState.ACTIVE:
                 return
+            if model.files_removed_utc is not None:
+                raise StoreError(
+                    f"the files of model {model_id[:12]} were removed by retention; choose another:"
+                    f" kizashi model list {model.camera}"
+                )
             for row in rows:
                 if row.state == ModelState.ACTIVE:
                     row.state, row.retired_utc = ModelState.RETIRED, at_utc
@@ -179,4 +186,5 @@ def _model_of(row: ModelRow, calibration: CalibrationRow) -> ModelRecord:
         calibration_id=row.calibration_id,
         calibration=calibration.summary,
         manifest=row.manifest,
+        files_removed_utc=row.files_removed_utc,
     )

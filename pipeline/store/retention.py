@@ -12,29 +12,31 @@ from sqlalchemy.orm import Session
 
 from pipeline.errors import CameraError, StoreError
 from pipeline.identity import SHORTEST_BEGINNING, too_short
-from pipeline.retention.nouns import Hold, KeptEvidence, Removal, StoredFile
+from pipeline.retention.nouns import Hold, KeptEvidence, ModelUse, Removal, StoredFile
 from pipeline.retention.policy import Kind, RetentionPolicy, Why
 from pipeline.store.parts import StorePart
+from pipeline.store.retention_marks import (
+    mark,
+    mark_footage,
+    model_uses,
+    unneeded,
+    waiting_messages,
+)
 from pipeline.store.rows import evidence_of, plain_row
 from pipeline.store.schema import (
     AlertRow,
     AuditRow,
     CameraRow,
     EvidenceRow,
-    FootageRow,
     HoldRow,
     PolicyRow,
     RemovalRow,
-    ScoredSegmentRow,
-    SegmentRow,
 )
 from pipeline.store.types import PlainText
 from pipeline.store.upsert import insert_new, insert_or_update
 
 __all__ = ["RetentionTable", "holds_of", "lock_camera", "removal_of", "trace"]
 
-_AT_ONCE = 500
-"""Names in one statement; SQLite takes 32,766 parameters."""
 WHO = "retention"
 """Who removes, in the audit log."""
 
@@ -67,6 +69,7 @@ class RetentionTable(StorePart):
                 evidence_days=row.evidence_days,
                 score_days=row.score_days,
                 summary_days=row.summary_days,
+                model_days=row.model_days,
                 budget_bytes=row.budget_bytes,
                 remove_source=row.remove_source,
             )
@@ -81,7 +84,7 @@ class RetentionTable(StorePart):
     def announce_retention(self, camera: str, at_utc: datetime) -> None:
         """See `RetentionStore`."""
         row = {**plain_row(RetentionPolicy(camera=camera)), "announced_utc": None}
-        mark = (
+        announced = (
             update(PolicyRow)
             .where(PolicyRow.camera == camera, PolicyRow.announced_utc.is_(None))
             .values(announced_utc=at_utc)
@@ -89,7 +92,7 @@ class RetentionTable(StorePart):
 
         def work(session: Session) -> None:
             insert_new(session, PolicyRow, [row])
-            session.execute(mark)
+            session.execute(announced)
 
         self._sessions.write(work)
 
@@ -151,6 +154,14 @@ class RetentionTable(StorePart):
 
         return self._sessions.read(work)
 
+    def model_uses(self, camera: str) -> Sequence[ModelUse]:
+        """See `RetentionStore`."""
+        return self._sessions.read(lambda session: model_uses(session, camera))
+
+    def waiting_messages(self, camera: str) -> set[str]:
+        """See `RetentionStore`."""
+        return self._sessions.read(lambda session: waiting_messages(session, camera))
+
     def begin_removal(self, removal: Removal, files: Sequence[StoredFile]) -> Removal | None:
         """See `RetentionStore`."""
 
@@ -159,7 +170,7 @@ class RetentionTable(StorePart):
             held = holds_of(session, removal.camera)
             free = [
                 file
-                for file in files
+                for file in unneeded(session, removal, files)
                 if not any(hold.covers(file.start_utc, file.end_utc) for hold in held)
             ]
             if not free:
@@ -170,7 +181,7 @@ class RetentionTable(StorePart):
                 until_utc=max(file.end_utc for file in free),
                 items=len(free),
                 size_bytes=sum(file.size_bytes for file in free),
-                unscored_segments=_mark(session, removal, free),
+                unscored_segments=mark(session, removal, free),
                 files=[file.name for file in free],
             )
             insert_new(session, RemovalRow, [{**plain_row(begun), "files": list(begun.files)}])
@@ -190,7 +201,7 @@ class RetentionTable(StorePart):
             removal = removal_of(row)
             if removal.kind is Kind.FOOTAGE:
                 # What was taken in between the plan and the deed says so too.
-                _mark_footage(session, removal, removal.files)
+                mark_footage(session, removal, removal.files)
             row.finished_utc, row.files = at_utc, []
             trace(session, replace(removal, finished_utc=at_utc))
 
@@ -300,42 +311,3 @@ def _one_hold(session: Session, hold_id: str) -> HoldRow:
 
 def _audit(at_utc: datetime, who: str, what: str, subject: str, detail: dict[str, Any]) -> AuditRow:
     return AuditRow(at_utc=at_utc, who=who, what=what, subject=subject, detail=detail)
-
-
-def _mark(session: Session, removal: Removal, files: Sequence[StoredFile]) -> int:
-    """Have the rows of files say that they are gone; return how many segments nobody scored."""
-    if removal.kind is Kind.FOOTAGE:
-        return _mark_footage(session, removal, [file.name for file in files])
-    ids = [file.evidence_id for file in files if file.evidence_id is not None]
-    for start in range(0, len(ids), _AT_ONCE):
-        session.execute(
-            update(EvidenceRow)
-            .where(
-                EvidenceRow.evidence_id.in_(ids[start : start + _AT_ONCE]),
-                EvidenceRow.removed_utc.is_(None),
-            )
-            .values(removed_utc=removal.planned_utc)
-        )
-    return 0
-
-
-def _mark_footage(session: Session, removal: Removal, names: Sequence[str]) -> int:
-    scored = select(ScoredSegmentRow.segment_id).where(
-        ScoredSegmentRow.segment_id == SegmentRow.segment_id
-    )
-    unscored = 0
-    for start in range(0, len(names), _AT_ONCE):
-        of_these = (
-            FootageRow.camera == removal.camera,
-            FootageRow.path.in_(names[start : start + _AT_ONCE]),
-            FootageRow.removed_utc.is_(None),
-        )
-        count = (
-            select(func.count())
-            .select_from(SegmentRow)
-            .join(FootageRow, FootageRow.footage_id == SegmentRow.footage_id)
-            .where(*of_these, ~scored.exists())
-        )
-        unscored += session.scalars(count).one()
-        session.execute(update(FootageRow).where(*of_these).values(removed_utc=removal.planned_utc))
-    return unscored

@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from pipeline.retention.nouns import Hold, KeptEvidence, Removal, ScoreHour, StoredFile
+from pipeline.retention.nouns import (
+    Hold,
+    KeptEvidence,
+    ModelUse,
+    Removal,
+    ScoreHour,
+    StoredFile,
+)
 from pipeline.retention.policy import Kind, RetentionPolicy
 
 __all__ = ["RetentionStore"]
@@ -47,9 +54,16 @@ class RetentionStore(Protocol):
     def evidence_kept(self, camera: str, until: datetime | None = None) -> Sequence[KeptEvidence]:
         """Return by end the alerts that ended before `until` and whose evidence is kept."""
 
+    def model_uses(self, camera: str) -> Sequence[ModelUse]:
+        """Return the lives of a camera's models, oldest first."""
+
+    def waiting_messages(self, camera: str) -> set[str]:
+        """Return the keys of a camera's messages that some sink has still to receive."""
+
     def begin_removal(self, removal: Removal, files: Sequence[StoredFile]) -> Removal | None:
-        """Have every row say that these files are gone, but for those that are held, and record
-        which are to go; None when all are held. The caller removes the files after that."""
+        """Have every row say that these files are gone, but for those that are held or needed:
+        models that are in use again by now, messages that still wait. Record which are to go; None
+        when none is. The caller removes the files after that."""
 
     def finish_removal(self, removal_id: str, at_utc: datetime) -> None:
         """Record that the files are gone, with a trace in the audit log; nothing happens when it
@@ -85,5 +99,5 @@ class RetentionStore(Protocol):
         """Return the ids of segments whose footage was removed before any model had scored it."""
 
     def kept_since(self, camera: str) -> Mapping[Kind, datetime]:
-        """Return the oldest moment that is kept of footage, evidence, scores and summaries; a kind
-        of which nothing is kept is left out."""
+        """Return the oldest moment that is kept of footage, evidence, models, scores and summaries;
+        a kind of which nothing is kept is left out."""

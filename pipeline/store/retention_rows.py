@@ -24,6 +24,7 @@ class PolicyRow(Base):
     evidence_days: Mapped[int | None]
     score_days: Mapped[int | None]
     summary_days: Mapped[int | None]
+    model_days: Mapped[int | None]
     budget_bytes: Mapped[int | None]
     remove_source: Mapped[bool]
     announced_utc: Mapped[datetime | None]

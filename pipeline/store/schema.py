@@ -229,6 +229,7 @@ class ModelRow(Base):
     created_utc: Mapped[datetime]
     activated_utc: Mapped[datetime | None]
     retired_utc: Mapped[datetime | None]
+    files_removed_utc: Mapped[datetime | None]
     calibration_id: Mapped[str] = mapped_column(ForeignKey("calibrations.calibration_id"))
     manifest: Mapped[dict[str, Any]]
 

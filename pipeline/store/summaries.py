@@ -33,6 +33,7 @@ from pipeline.store.schema import (
     EventRow,
     EvidenceRow,
     FootageRow,
+    ModelRow,
     RemovalRow,
     ScoredSegmentRow,
     ScoreHourRow,
@@ -154,6 +155,9 @@ class SummaryTable(StorePart):
             Kind.EVIDENCE: select(func.min(AlertRow.start_utc))
             .join(EvidenceRow, EvidenceRow.alert_id == AlertRow.alert_id)
             .where(AlertRow.camera == camera, EvidenceRow.removed_utc.is_(None)),
+            Kind.MODELS: select(func.min(ModelRow.created_utc)).where(
+                ModelRow.camera == camera, ModelRow.files_removed_utc.is_(None)
+            ),
             Kind.SCORES: select(func.min(AnomalyRow.end_utc)).where(
                 AnomalyRow.camera == camera, AnomalyRow.anomaly_id.not_in(_anchors(camera))
             ),

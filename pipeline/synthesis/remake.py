@@ -31,7 +31,7 @@ def remake_samples(
     record = find_model(site, beginning)
     camera = check_camera(site.store.camera(record.camera))
     model = that_draws(
-        load_model(site.folder / record.path, record.digest, device=site.settings.device)
+        load_model(record.place(site.folder), record.digest, device=site.settings.device)
     )
     said: list[str] = []
     held_out = _held_out(site, record, progress)

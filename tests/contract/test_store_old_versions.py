@@ -26,7 +26,7 @@ from tests.forked import DEATH, in_child
 from tests.postgres_server import shared_server
 from tests.promises import Promise
 from tests.store_dump import dump
-from tests.store_samples import fill, fill_retention
+from tests.store_samples import MORNING, fill, fill_retention
 
 pytest_plugins = ("tests.store_fixtures",)
 
@@ -132,6 +132,20 @@ def check_upgrade(url: str, revision: str, rows: Rows) -> None:
     for view in PUBLIC_VIEWS:
         store.query(f"SELECT * FROM {view}")  # noqa: S608
     assert [alert.camera for alert in store.alerts("press-1")] == ["press-1"]
+    store.close()
+
+
+def test_what_was_announced_before_models_were_removed_is_announced_anew(tmp_path: Path) -> None:
+    newest = f"sqlite:///{tmp_path / 'newest.db'}"
+    store = open_store(newest)
+    fill(store)
+    store.announce_retention("press-1", MORNING)
+    store.close()
+    old = f"sqlite:///{tmp_path / 'old.db'}"
+    (before,) = make_old(old, "r0011", raw_rows(newest))["retention_policies"]
+    assert before["announced_utc"] is not None
+    store = open_store(old)
+    assert store.retention_announced("press-1") is None
     store.close()
 
 

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from pipeline.files import write_json
 from pipeline.retention.change import set_retention
 from pipeline.retention.holds import hold_alert
 from pipeline.retention.run import run_retention
 from pipeline.store.sql import open_store
+from tests import store_samples as make
 from tests.crash.steps import count_steps, die_at
 from tests.retention_makers import FIRST_DAY, RetentionSite, retention_site
 from tests.store_dump import dump
@@ -52,9 +54,31 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     page.parent.mkdir(parents=True)
     page.write_text("pictures")
     os.utime(page, (FIRST_DAY.timestamp() - 400 * 86_400,) * 2)
+    _retired_model(here)
+    _old_message(here)
     set_retention(here.site, CAMERA, {"budget_bytes": 2_300}, who="ada")
     here.site.close()
     return folder
+
+
+def _retired_model(here: RetentionSite) -> None:
+    """Let a model with files be retired long ago, as two others were made active after it."""
+    for number in (3, 4, 5):
+        record = make.model(CAMERA, number)
+        folder = here.site.folder / record.path / "samples"
+        folder.mkdir(parents=True)
+        for path in (folder / "drawn.webm", folder.parent / "weights.safetensors"):
+            path.write_bytes(b"learnt")
+        here.store.add_model(record, [])
+        here.store.promote(record.model_id, FIRST_DAY - (400 - number) * DAY)
+
+
+def _old_message(here: RetentionSite) -> None:
+    path = here.site.folder / "deliveries" / f"{'a' * 32}.json"
+    times = {"since_utc": "2025-11-01T00:00:00Z", "until_utc": "2025-11-02T00:00:00Z"}
+    body = {"message": "daily_digest", "camera": CAMERA, "digest_id": path.stem, **times}
+    write_json(path, body)
+    os.utime(path, (FIRST_DAY.timestamp() - 60 * 86_400,) * 2)
 
 
 def copied(full: Path, folder: Path) -> Path:
@@ -114,6 +138,11 @@ def check_rows(folder: Path) -> None:
         source = here.site.source_of(here.store.camera(CAMERA))
         for row in here.store.footage_of(CAMERA):
             assert row.removed_utc is not None or (source / row.path).exists(), row.path
+        for model in here.store.models(CAMERA):
+            weights = folder / model.path / "weights.safetensors"
+            # The model that `add_camera` makes never had files.
+            known = model.files_removed_utc is not None or model.model_id == make.model().model_id
+            assert known or weights.exists(), model.path
         for alert in here.store.alerts(CAMERA):
             for file in here.store.evidence(alert.alert_id):
                 assert file.removed_utc is not None or (folder / file.path).exists(), file.path
@@ -139,6 +168,8 @@ def test_an_undisturbed_run_removes_of_every_kind_and_keeps_what_is_held(
         "footage",
         "evidence",
         "reports",
+        "deliveries",
+        "models",
         "scores",
     }
     assert {row["why"] for row in content["removals"]} == {"policy", "budget"}

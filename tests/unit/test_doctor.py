@@ -66,6 +66,7 @@ def source_of(machine: Machine) -> Path:
 def put(machine: Machine, name: str, at: datetime, content: bytes = b"\0\0\0\x18ftypisom") -> Path:
     """Write a file into the camera's folder, as if a recorder had closed it at that time."""
     path = source_of(machine) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     os.utime(path, (at.timestamp(), at.timestamp()))
     return path
@@ -382,9 +383,33 @@ def test_footage_that_waits_to_be_scored_is_counted(machine: Machine, site: Site
     assert of_camera(models.check_waiting, machine).level is OK
     late = footage(number=9, duration_us=7_200_000_000)
     site.store.add_footage(late, [segment(late, 0, 7_200_000_000)], [])
+    put(machine, late.path, MORNING)
     found = of_camera(models.check_waiting, machine)
     assert found.level is WARNING
     assert found.found == "2.0 h of footage wait to be scored"
+
+
+def test_footage_that_went_unscored_is_told_of_for_as_long_as_it_would_be_kept(
+    machine: Machine, site: Site
+) -> None:
+    fill(site.store)
+    late = footage(number=9, duration_us=7_200_000_000)
+    site.store.add_footage(late, [segment(late, 0, 7_200_000_000)], [])
+    put(machine, late.path, MORNING).unlink()
+    found = of_camera(models.check_waiting, machine)
+    assert found.level is WARNING
+    assert (
+        found.found
+        == f"2.0 h of footage went from {source_of(machine)} before any of it was scored"
+    )
+    days = timedelta(days=camera().retention_days)
+    ended = segment(late, 0, 7_200_000_000).end_utc + days
+    before, after = (replace(machine, now_utc=ended + timedelta(hours=h)) for h in (-1, 1))
+    assert of_camera(models.check_waiting, before).level is WARNING
+    assert of_camera(models.check_waiting, after).level is OK
+    # A disk that is away is no footage that went.
+    source_of(machine).rename(machine.folder / "away")
+    assert "wait to be scored" in of_camera(models.check_waiting, after).found
 
 
 def test_evidence_that_is_gone_is_a_problem(machine: Machine, site: Site) -> None:

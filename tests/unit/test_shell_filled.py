@@ -115,6 +115,7 @@ def test_models_are_listed_and_shown(kizashi: Run, line: Line) -> None:
             "preset": "compact",
             "created_utc": "2026-01-31T08:00:00Z",
             "from": None,
+            "files_removed_utc": None,
         }
     ]
     code, out, _ = kizashi("model", "show", line.model.model_id[:6])
