@@ -62,17 +62,42 @@ def test_a_pause_begins_anew() -> None:
     assert test.after(0.0, 0.1) == 0.0
 
 
-def test_what_lies_more_than_two_minutes_back_does_not_count_wherever_adding_began() -> None:
+def test_what_lies_more_than_four_minutes_back_does_not_count_wherever_adding_began() -> None:
     chance = np.random.default_rng(1)
-    scores = np.round(1.1 + chance.uniform(-0.2, 0.9, 3000), 6).tolist()
+    base = np.tile(np.repeat([0.2, 1.1, 1.5], 500), 3)  # of nearly a minute each
+    scores = np.round(base + chance.uniform(-0.2, 0.9, len(base)), 6)
     whole, late = SequentialTest([TEN]), SequentialTest([TEN])
-    for index, score in enumerate(scores):
+    largest = 0.0
+    for index, score in enumerate(scores.tolist()):
         level = whole.after(score, 0.1 if index else None)
         if index >= 700:
             part = late.after(score, 0.1 if index > 700 else None)
-            # Two minutes after it began the later one has seen all that counts.
-            assert index <= 1900 or part == level
-    assert 2.0 < level < 120.0 * 0.8
+            # Two minutes of what is usual, and two of the sum: the later one has seen all of them.
+            assert index <= 3100 or part == level
+            largest = max(largest, level if index > 3100 else 0.0)
+    assert 2.5 < largest < 120.0 * 1.4
+
+
+def test_a_scene_that_has_become_a_little_stranger_adds_up_to_nothing() -> None:
+    chance = np.random.default_rng(2)
+    dusk = (1.7 + chance.uniform(-0.4, 0.4, 7200)).tolist()
+    worth = levels([*[0.3] * 600, *dusk], TEN)
+    # Until it is usual there is evidence: at most for half of two minutes and a quarter of one.
+    assert max(worth[:600]) == 0.3
+    assert 40.0 < max(worth) < 75.0 * 0.8
+    assert max(worth[1000:]) < 2.2
+
+
+def test_what_is_strange_beside_what_has_become_usual_still_adds_up() -> None:
+    worth = levels([*[1.7] * 600, *[4.2] * 40, *[1.7] * 10], TEN)
+    assert max(worth[300:600]) == 1.7
+    assert max(worth) == pytest.approx(40 * 0.5 * (4.2 - 1.7 - 0.5), abs=2.0)
+
+
+def test_what_a_scene_begins_with_counts_for_half_a_minute() -> None:
+    worth = levels([2.0] * 240, TEN)
+    assert worth.index(max(worth)) == pytest.approx(70, abs=2)
+    assert max(worth) == pytest.approx(35.0, abs=1.0)
 
 
 def test_the_largest_sum_of_every_excursion_counts_once() -> None:
@@ -246,7 +271,8 @@ def test_a_sum_is_worth_the_score_that_is_as_rare(shape: float) -> None:
     alone = EventTail(threshold=2.0, events_per_day=200.0, scale=0.5, shape=shape)
     rule = sum_as_rare(1.0, alone, math.log(0.1 * 200.0 / 900.0), 1.5)
     for seconds in (12.0, 20.0, 40.0):
-        level = levels([2.0] * round(2 * seconds + 1), rule, digits=9)[-1]
+        quiet, strange = [0.3] * 120, [2.0] * round(2 * seconds)
+        level = levels([*quiet, *strange], rule, digits=9)[-1]
         allowed, reached = 0.1 * expected_per_day(alone, level), 900.0 * math.exp(-seconds / 1.5)
         # Of a tail heavier than the exponential it is worth less, and so alerts less often.
         assert allowed == pytest.approx(reached) or (shape > 0.0 and allowed > reached)

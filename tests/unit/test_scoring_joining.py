@@ -124,7 +124,7 @@ def test_joining_again_changes_nothing(store: SqlStore) -> None:
     assert list(store.events("press-1")) == before
 
 
-@pytest.mark.parametrize(("gain", "opens"), [(0.03, True), (0.003, False)])
+@pytest.mark.parametrize(("gain", "opens"), [(0.07, True), (0.003, False)])
 def test_what_adds_up_for_longer_than_joining_looks_back_is_the_same(
     store: SqlStore, gain: float, opens: bool
 ) -> None:
@@ -138,8 +138,8 @@ def test_what_adds_up_for_longer_than_joining_looks_back_is_the_same(
     chance = np.random.default_rng(0)
     streams = {}
     for number, segment in enumerate(segments(store)):
-        # For half an hour a little strange: what two minutes add up to is about
-        # enough to open, or a tenth of it.
+        # For half an hour a little strange: what adds up until it is usual is
+        # about enough to open, or far from it.
         level = 1.2 if 1 <= number < 7 else 0.1
         scores = level + chance.uniform(0.0, 0.7 if 1 <= number < 7 else 0.1, size=597)
         streams[segment.segment_id] = scored(segment, np.round(scores, 6).tolist())
