@@ -157,7 +157,7 @@ def test_an_alert_looks_like_what_is_in_its_zone_and_a_new_mask_looks_like_nothi
         # one that wakes the pattern.
         masked = replace(store.camera(CAMERA), zones=(), privacy_masks=(EDGE,))
         store.put_camera(masked)
-        encode(camera.source / "20260302T100000Z.mp4", noisy(harmless, 3))
+        encode(camera.source / "20260302T100000Z.mp4", noisy(harmless, 5))
         camera.ingest()
         assert scoring.score_camera(camera.site, CAMERA).suppressed == 1
         later = replace(model(CAMERA, 1), camera=CAMERA, manifest=record.manifest)
