@@ -103,7 +103,7 @@ def test_joining_segment_after_segment_gives_the_events_of_the_whole(
 
 
 def test_a_single_strange_clip_where_joining_begins_makes_no_event(store: SqlStore) -> None:
-    parts = segments(store)
+    parts = segments(store, 6)
     streams = {segment.segment_id: scored(segment, [0.1] * 597) for segment in parts}
     # Ten minutes before the fifth segment. After the clip ahead of it, it smooths to 1.19.
     streams[parts[2].segment_id] = scored(parts[2], [1.21] + [0.1] * 596)
