@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -58,8 +61,8 @@ _HEAT = (18, 32)
 class TickingClock:
     """A clock near 18:00 in Tokyo; no two looks at it give the same moment."""
 
-    def __init__(self) -> None:
-        self._ticks = count()
+    def __init__(self, first: int = 0) -> None:
+        self._ticks = count(first)
 
     def now_utc(self) -> datetime:
         return NOON + timedelta(hours=6, milliseconds=next(self._ticks))
@@ -71,7 +74,21 @@ class TickingClock:
 @contextmanager
 def filled_site(folder: Path, *, pictures: bool = True) -> Iterator[Site]:
     """Yield a site with line-1, its three alerts and its trial `small`, press-9 without anything,
-    and four people."""
+    and four people. It is filled once a process, and copied."""
+    shutil.copytree(_filled(pictures), folder, dirs_exist_ok=True)
+    site = replace(open_small_site(folder), clock=TickingClock(first=1_000))
+    try:
+        yield site
+    finally:
+        site.close()
+
+
+@cache
+def _filled(pictures: bool) -> Path:
+    """Return a folder with such a site, which lasts as long as the process."""
+    kept = tempfile.TemporaryDirectory(prefix="kizashi-dashboard-")
+    atexit.register(kept.cleanup)
+    folder = Path(kept.name)
     site = replace(open_small_site(folder), clock=TickingClock())
     alerts = fill_morning(site)
     (folder / "footage" / "line-1").mkdir(parents=True)
@@ -95,10 +112,8 @@ def filled_site(folder: Path, *, pictures: bool = True) -> Iterator[Site]:
     site.store.put_camera(camera(name="press-9", source=Path("footage/press-9")))
     start_trial(site, morning_trial())
     add_people(site)
-    try:
-        yield site
-    finally:
-        site.close()
+    site.close()
+    return folder
 
 
 def add_people(site: Site) -> None:

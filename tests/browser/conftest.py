@@ -10,6 +10,9 @@ from playwright.sync_api import Browser
 from pipeline.assembly import Site
 from tests.chromium import chromium
 from tests.dashboard_server import serving
+from tests.quick_stores import quick_stores
+
+__all__ = ["address", "browser", "quick_stores"]
 
 
 @pytest.fixture(scope="module")

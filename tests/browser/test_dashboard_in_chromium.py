@@ -36,6 +36,8 @@ PAGES = {
     "login": "/login",
     "error": "/nothing-here",
 }
+ON_PHONES = ("overview", "camera", "alerts", "review", "trial", "settings")
+"""What is looked at on a phone first; the others in the slow tier."""
 PLAYS = """video => new Promise(done => {
     const from = video.currentTime;
     setTimeout(() => done(video.currentTime !== from && !video.error), 700);
@@ -432,7 +434,14 @@ def test_what_footage_calls_itself_is_shown_and_not_run(visit, site: Site) -> No
     assert page.locator("ol.said img, ol.said script").count() == 0
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if name not in ("error",)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ON_PHONES else pytest.param(name, marks=pytest.mark.full)
+        for name in PAGES
+        if name != "error"
+    ],
+)
 def test_a_phone_shows_each_page_without_scrolling_sideways(visit, name: str) -> None:  # type: ignore[no-untyped-def]
     page = visit(PAGES[name], viewport={"width": 390, "height": 844}, locale="ja")
     page.wait_for_load_state("networkidle")
@@ -443,8 +452,15 @@ def test_a_phone_shows_each_page_without_scrolling_sideways(visit, name: str) ->
     visit.complaints.clear()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize(
+    ("language", "scheme"),
+    [
+        ("en", "light"),
+        ("ja", "dark"),
+        pytest.param("en", "dark", marks=pytest.mark.full),
+        pytest.param("ja", "light", marks=pytest.mark.full),
+    ],
+)
 def test_axe_finds_nothing_serious_on_any_page(visit, language: str, scheme: str) -> None:  # type: ignore[no-untyped-def]
     page = visit("/", locale=language, color_scheme=scheme)
     SHOTS.mkdir(exist_ok=True)

@@ -94,7 +94,13 @@ def evidence_of(case: Case, folder: Path) -> dict[EvidenceKind, Path]:
     return {item.kind: folder / item.path for item in written}
 
 
-@pytest.mark.parametrize("name", CASES)
+QUICK = ("pedestrians", "odd sides, at the very beginning")
+ONE_BY_ONE = [
+    name if name in QUICK else pytest.param(name, marks=pytest.mark.full) for name in CASES
+]
+
+
+@pytest.mark.parametrize("name", ONE_BY_ONE)
 def test_a_clip_plays_from_its_first_frame_to_its_last(
     browser: Browser, tmp_path: Path, name: str
 ) -> None:

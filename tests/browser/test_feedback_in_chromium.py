@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from dashboards.access import Rules
 from pipeline.accounts.login import log_in
 from pipeline.alerts.reviews import review_alert
 from pipeline.assembly import Site
 from tests.alerts_makers import MODEL
-from tests.chromium import chromium
 from tests.dashboard_server import serving
 from tests.dashboard_site import PASSWORD, filled_site
 from tests.feedback_makers import event_looks, suppression
@@ -49,15 +48,17 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def pages(site: Site) -> Iterator[object]:
+def pages(site: Site, browser: Browser) -> Iterator[object]:
     """A function that opens a page as somebody; nothing that the browser complains of is let by."""
     complaints: list[str] = []
-    with serving(site) as address, chromium() as browser:
+    contexts = []
+    with serving(site) as address:
 
         def go(path: str, name: str, width: int = 1280, language: str = "en") -> Page:
             context = browser.new_context(
                 base_url=address, viewport={"width": width, "height": 900}, locale=language
             )
+            contexts.append(context)
             context.set_default_timeout(20_000)
             token = log_in(site, name, PASSWORD).token
             cookie = Rules(secure=False).cookie
@@ -69,6 +70,8 @@ def pages(site: Site) -> Iterator[object]:
             return page
 
         yield go
+        for context in contexts:
+            context.close()
     assert complaints == []
 
 

@@ -25,7 +25,12 @@ SHOTS = Path(__file__).parents[2] / "test-output"
 LARGE = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 Visit = Callable[..., Page]
-VIEWS = [("en", LARGE), ("en", PHONE), ("ja", LARGE), ("ja", PHONE)]
+VIEWS = [
+    ("en", LARGE),
+    ("ja", PHONE),
+    pytest.param("en", PHONE, marks=pytest.mark.full),
+    pytest.param("ja", LARGE, marks=pytest.mark.full),
+]
 
 
 @pytest.fixture(scope="module")

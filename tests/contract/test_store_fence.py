@@ -211,7 +211,7 @@ def taken_as_soon_as_it_runs_out(store: SqlStore) -> Lease:
             time.sleep(0.05)
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.full)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.full)])
 def test_a_worker_that_slept_longer_than_its_lease_records_nothing(
     store: SqlStore, store_url: str, rounds: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""The small line of the crash tests, made once for each file of tests; and a fast place for it."""
+"""The small line of the crash tests, made once in each process; and a fast place for it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,21 @@ def place() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.fixture(scope="module")
-def line() -> Iterator[CalmLine]:
-    """Return a line whose work is not done yet, and what a run that nobody disturbs leaves."""
+@pytest.fixture(scope="session")
+def _made() -> Iterator[CalmLine]:
     with (
         pytest.MonkeyPatch.context() as patch,
         tempfile.TemporaryDirectory(prefix="kizashi-line-", dir=fast_place()) as name,
     ):
         prepare(patch)
-        yield calm_line(Path(name))
+        made = calm_line(Path(name))
+        patch.undo()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def line(_made: CalmLine) -> Iterator[CalmLine]:
+    """Return a line whose work is not done yet, and what a run that nobody disturbs leaves."""
+    with pytest.MonkeyPatch.context() as patch:
+        prepare(patch)
+        yield _made

@@ -29,9 +29,8 @@ pytestmark = pytest.mark.timeout(3600)
 
 TRAIN = ("train", "--effort", "0.004")
 """10 steps of the generator and 5 of the encoder, with a checkpoint after each."""
-FEW_AND_MANY = [2, pytest.param(10, marks=pytest.mark.full)]
-ONE_AND_MANY = [1, pytest.param(10, marks=pytest.mark.full)]
-"""Of what takes long to come back."""
+MANY = 10
+FEW_AND_MANY = [2, pytest.param(MANY, marks=pytest.mark.full)]
 IN_THE_MIDDLE = 10
 """A seed whose first kill comes half-way, where a training has a checkpoint to go on from."""
 SIZE = {"width_px": 96, "height_px": 32}
@@ -118,20 +117,21 @@ def test_a_killed_ingest_loses_and_doubles_nothing(
     promise("K2", f"ingest: {met.kills} kills at random moments, 0 lost, 0 doubled; {met}")
 
 
-@pytest.mark.parametrize("kills", ONE_AND_MANY)
+@pytest.mark.full
 def test_a_killed_training_ends_in_the_same_model(
-    kills: int, begun: Path, calm_training: Calm, promise: Promise
+    begun: Path, calm_training: Calm, promise: Promise
 ) -> None:
     models = calm_training.left.tables["models"]
     assert [row["state"] for row in models] == ["active"]
     assert [row["what"] for row in calm_training.left.tables["audit_log"]].count("promote") == 1
-    met = storm(begun, calm_training, *TRAIN, kills=kills, resumptions=1, seed=IN_THE_MIDDLE)
-    assert met.kills >= kills
+    met = storm(begun, calm_training, *TRAIN, kills=MANY, resumptions=1, seed=IN_THE_MIDDLE)
+    assert met.kills >= MANY
     assert met.resumptions
     assert met.takeovers
     promise("K2", f"train: {met.kills} kills at random moments, 0 lost, 0 doubled; {met}")
 
 
+@pytest.mark.full
 def test_a_training_that_ended_leaves_no_checkpoints(calm_training: Calm) -> None:
     assert not (calm_training.site / "models" / CAMERA / "training").exists()
     (model,) = calm_training.left.tables["models"]
@@ -139,15 +139,15 @@ def test_a_training_that_ended_leaves_no_checkpoints(calm_training: Calm) -> Non
     assert folders == {model["path"], f"{model['path']}/samples"}
 
 
-@pytest.mark.parametrize("kills", ONE_AND_MANY)
+@pytest.mark.full
 def test_a_killed_scoring_loses_and_doubles_nothing(
-    kills: int, unscored: Path, calm_scoring: Calm, promise: Promise
+    unscored: Path, calm_scoring: Calm, promise: Promise
 ) -> None:
     tables = calm_scoring.left.tables
     assert len(tables["scored_segments"]) == len(tables["segments"]) > 5
     assert len(tables["evidence"]) == 4 * len(tables["alerts"]) > 0
-    met = storm(unscored, calm_scoring, "score", kills=kills)
-    assert met.kills >= kills
+    met = storm(unscored, calm_scoring, "score", kills=MANY)
+    assert met.kills >= MANY
     assert met.takeovers
     promise("K2", f"score: {met.kills} kills at random moments, 0 lost, 0 doubled; {met}")
 

@@ -125,7 +125,7 @@ def through(proxy: CuttingProxy, url: str) -> str:
     return url.partition("?")[0] + f"?host={proxy.folder}"
 
 
-@pytest.mark.parametrize("stride", [14, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("stride", [29, pytest.param(1, marks=pytest.mark.full)])
 def test_a_commit_whose_outcome_nobody_heard_is_neither_lost_nor_done_twice(
     stride: int,
     line: CalmLine,

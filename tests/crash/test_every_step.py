@@ -59,7 +59,7 @@ def test_the_line_takes_every_kind_of_step(line: CalmLine, steps: list[str]) -> 
     assert {row["verdict"] for row in line.left["footage"]} == {"admitted", "refused"}
 
 
-@pytest.mark.parametrize("stride", [16, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("stride", [29, pytest.param(1, marks=pytest.mark.full)])
 def test_a_line_that_is_killed_anywhere_is_finished_by_the_next_run(
     stride: int, line: CalmLine, steps: list[str], place: Path, promise: Promise
 ) -> None:
@@ -74,7 +74,7 @@ def test_a_line_that_is_killed_anywhere_is_finished_by_the_next_run(
     promise("K1", f"{kills} kills at {len(steps)} durable steps: 0 lost, 0 doubled, 0 extra")
 
 
-@pytest.mark.parametrize("pairs", [4, pytest.param(50, marks=pytest.mark.full)])
+@pytest.mark.parametrize("pairs", [2, pytest.param(50, marks=pytest.mark.full)])
 def test_a_line_that_is_killed_again_while_it_recovers_is_finished_too(
     pairs: int, line: CalmLine, steps: list[str], place: Path, promise: Promise
 ) -> None:

@@ -50,7 +50,7 @@ def wait_for_lines(process: subprocess.Popen[str], count: int) -> None:
             return
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.full)])
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.full)])
 def test_a_killed_ingest_is_finished_by_the_next(
     kills: int, arrivals: Path, tmp_path: Path
 ) -> None:

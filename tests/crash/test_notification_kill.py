@@ -31,6 +31,7 @@ def begun(folder: Path) -> subprocess.Popen[bytes]:
 
 
 FEW_AND_MANY = [2, pytest.param(50, marks=pytest.mark.full)]
+ONE_AND_MANY = [1, pytest.param(50, marks=pytest.mark.full)]
 
 
 class Killer:
@@ -86,7 +87,7 @@ def test_a_sender_that_is_killed_after_each_message_sends_it_again_and_goes_on(
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("alerts", FEW_AND_MANY)
+@pytest.mark.parametrize("alerts", ONE_AND_MANY)
 def test_a_mail_whose_receipt_was_lost_comes_once_more_under_its_message_id(
     alerts: int, tmp_path: Path, promise: Promise
 ) -> None:

@@ -57,7 +57,7 @@ def named_and_not_there(folder: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("stride", [16, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("stride", [32, pytest.param(1, marks=pytest.mark.full)])
 def test_what_was_not_synced_is_done_again(
     stride: int, line: CalmLine, steps: list[str], place: Path, promise: Promise
 ) -> None:

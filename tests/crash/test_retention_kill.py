@@ -179,7 +179,7 @@ def test_an_undisturbed_run_removes_of_every_kind_and_keeps_what_is_held(
     assert steps.count("before commit") >= 10
 
 
-@pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("stride", [17, pytest.param(1, marks=pytest.mark.full)])
 def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(
     stride: int, full: Path, calm: tuple[list[str], Any], tmp_path: Path
 ) -> None:
@@ -195,6 +195,7 @@ def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(
         shutil.rmtree(folder)
 
 
+@pytest.mark.full
 def test_a_run_that_is_killed_again_while_it_finishes_is_finished_too(
     full: Path, calm: tuple[list[str], Any], tmp_path: Path
 ) -> None:

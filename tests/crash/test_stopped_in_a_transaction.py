@@ -46,7 +46,7 @@ def stopped_at(folder: Path, number: int, statements: Path) -> int:
     return in_child(work)
 
 
-@pytest.mark.parametrize("stride", [20, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("stride", [40, pytest.param(1, marks=pytest.mark.full)])
 @pytest.mark.timeout(1800)
 def test_a_command_that_is_asked_to_stop_at_a_statement_leaves_its_lease_and_the_database_free(
     stride: int, line: CalmLine, place: Path, promise: Promise

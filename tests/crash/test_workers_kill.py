@@ -23,6 +23,7 @@ __all__ = ["postgres_server"]
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(3600)]
 
 
+@pytest.mark.full
 def test_killed_workers_take_in_everything_once(
     postgres_server: PostgresServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,7 +21,7 @@ from tests.store_dump import dump
 
 __all__ = ["environment", "server"]
 
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.full, pytest.mark.prefect, pytest.mark.timeout(900)]
 
 CAMERAS = ("belt", "press", "robot")
 
@@ -108,7 +108,6 @@ def test_a_run_on_dask_leaves_the_same_rows(
     assert "Creating a new Dask cluster" in said
 
 
-@pytest.mark.full
 def test_a_run_on_ray_leaves_the_same_rows(
     fresh: Path, threads: dict[str, Any], server: str, environment: dict[str, str]
 ) -> None:
@@ -118,7 +117,6 @@ def test_a_run_on_ray_leaves_the_same_rows(
     assert "Ray cluster with 1 nodes" in said
 
 
-@pytest.mark.full
 def test_a_dask_cluster_that_runs_already_does_the_work(
     fresh: Path,
     threads: dict[str, Any],

@@ -34,6 +34,7 @@ def events_on(server: str, count: int) -> list[dict[str, Any]]:
         time.sleep(0.25)
 
 
+@pytest.mark.full
 def test_the_flow_of_watching_sends_alerts_as_events(server: str, tmp_path: Path) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 

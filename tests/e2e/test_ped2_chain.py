@@ -44,6 +44,7 @@ def whole_round(site: Site, until: datetime) -> tuple[str, list[Path]]:
     return model.model_id, reports
 
 
+@pytest.mark.full
 def test_footage_goes_in_and_alerts_and_reports_come_out_once(
     data_folder: Path, tmp_path: Path
 ) -> None:

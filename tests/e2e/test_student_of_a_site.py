@@ -15,7 +15,7 @@ from pipeline.learning.train_camera import load_active_model
 from tests.footage_maker import encode, scene
 from tests.footage_site import CAMERA, FootageSite, footage_site
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = [pytest.mark.full, pytest.mark.timeout(280)]
 
 EFFORT = "0.003"
 

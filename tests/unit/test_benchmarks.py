@@ -1,6 +1,7 @@
 """Benchmarks stop with one line where their data is not at hand."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -23,11 +24,32 @@ ROOT = Path(__file__).parents[2]
     ],
 )
 def test_a_study_says_in_one_line_what_it_lacks(
-    script: str, arguments: tuple[str, ...], line: str, tmp_path: Path
+    script: str,
+    arguments: tuple[str, ...],
+    line: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """In this process, which has imported already what they need."""
+    file = ROOT / f"benchmarks/{script}.py"
+    monkeypatch.delenv("KIZASHI_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(file.parent), *sys.path])
+    monkeypatch.setattr(sys, "argv", [str(file), *arguments, "--out", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(file), run_name="__main__")
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert line in said
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_that_is_started_alone_says_it_too(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "KIZASHI_DATA"}
     done = subprocess.run(
-        [sys.executable, str(ROOT / f"benchmarks/{script}.py"), *arguments, "--out", str(tmp_path)],
+        [sys.executable, str(ROOT / "benchmarks/throughput.py"), "--out", str(tmp_path)],
         cwd=tmp_path,
         env={**environment, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -36,7 +58,7 @@ def test_a_study_says_in_one_line_what_it_lacks(
         check=False,
     )
     assert done.returncode == 1
-    assert line in done.stderr
+    assert "no benchmark footage: set KIZASHI_DATA to its folder" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -68,6 +68,7 @@ def test_light_that_grows_is_found_by_the_command(
     assert f"kizashi retrain {CAMERA}" in said
 
 
+@pytest.mark.full
 def test_a_machine_that_has_become_slower_is_found_by_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

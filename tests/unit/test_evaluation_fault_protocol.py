@@ -208,6 +208,7 @@ def test_what_does_not_do_is_refused_before_any_training(footage: Path, tmp_path
     assert world.learnt == []
 
 
+@pytest.mark.full
 def test_the_benchmark_says_when_it_has_no_footage(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "benchmarks/faults.py"],

@@ -48,6 +48,7 @@ def test_footage_that_is_none_is_refused_with_its_name(tmp_path: Path) -> None:
         stretches_of_folder(tmp_path, real_parts())
 
 
+@pytest.mark.full
 def test_the_accuracy_benchmark_says_when_it_has_no_footage() -> None:
     environment = {key: value for key, value in os.environ.items() if key != "KIZASHI_DATA"}
     done = subprocess.run(

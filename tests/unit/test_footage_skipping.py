@@ -34,6 +34,9 @@ KINDS = {
 }
 
 
+QUICK = ("b frames.mp4", "fragments.mp4", "no index.mkv", "vp8.webm", "uneven.mkv", "no times.avi")
+
+
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder for long files, one of each kind that was asked for."""
@@ -66,7 +69,10 @@ def seen(frames: list[DecodedFrame]) -> list[tuple[int, int, bool, bytes]]:
     return [(one.pts_us, one.step_us, one.damaged, one.image.tobytes()) for one in frames]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.full) for kind in KINDS],
+)
 def test_the_frames_of_a_part_are_the_same_at_the_same_times(shelf: Path, kind: str) -> None:
     source = long_file(shelf, kind)
     for start_us, rate in ((31_000_000, 10.0), (44_321_000, 3.7)):

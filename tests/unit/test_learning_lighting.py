@@ -48,6 +48,7 @@ def preset(**changes: object) -> Preset:
     return replace(tiny, **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.full
 def test_a_camera_of_one_light_has_the_model_it_always_had(tmp_path: Path) -> None:
     stretch = stretch_of(tmp_path / "room.mp4", lit(16.0, ["lamps"]))
     few = preset(clip_stride=1, place_windows=20, experts=("motion", "continuity"))

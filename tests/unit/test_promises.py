@@ -20,7 +20,7 @@ def test_breaks(promise):
 """
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.full), "2"])
 def test_the_table_comes_just_before_the_closing_line(workers: str, tmp_path: Path) -> None:
     (tmp_path / "test_two.py").write_text(TESTS)
     arguments = ["-q", "-p", "no:cacheprovider", "-p", "tests.conftest", "-n", workers]

@@ -3,6 +3,7 @@ cannot have scored in time is let go, loudly."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -27,19 +28,27 @@ from tests.store_samples import model
 FILES = 4
 
 
-@pytest.fixture
-def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FootageSite]:
-    """Return a site with four files to score and a model that finds nothing strange."""
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the four files."""
+    folder = tmp_path_factory.mktemp("films")
     video = np.stack([frame.image for frame in frames(20 * FILES)])
+    for number in range(FILES):
+        part = video[20 * number : 20 * (number + 1), ..., None]
+        make.encode(folder / f"{number}.mp4", np.repeat(part, 3, axis=3))
+    return folder
+
+
+@pytest.fixture
+def line(films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FootageSite]:
+    """Return a site with four files to score and a model that finds nothing strange."""
     fake = AfraidOfStrangePictures(
         health=None,
         policy=policy(),
         tail=EventTail(threshold=3.0, events_per_day=1.0, scale=1.0, shape=0.0),
     )
     with footage_site(tmp_path) as line:
-        for number in range(FILES):
-            part = video[20 * number : 20 * (number + 1), ..., None]
-            make.encode(line.source / f"{number}.mp4", np.repeat(part, 3, axis=3))
+        shutil.copytree(films, line.source, dirs_exist_ok=True)
         line.ingest()
         record = replace(model(CAMERA), camera=CAMERA)
         line.site.store.add_model(record, [])

@@ -30,8 +30,26 @@ def reader_of(stretch: Stretch) -> ClipReader:
     )
 
 
-@pytest.mark.parametrize("rate", [10.0, 15.0, 24.0, 25.0, 29.97])
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(
+    ("rate", "stride"),
+    [
+        (10.0, 1),
+        (24.0, 1),
+        (29.97, 2),
+        *(
+            pytest.param(rate, stride, marks=pytest.mark.full)
+            for rate, stride in (
+                (15.0, 1),
+                (25.0, 1),
+                (29.97, 1),
+                (10.0, 2),
+                (15.0, 2),
+                (24.0, 2),
+                (25.0, 2),
+            )
+        ),
+    ],
+)
 def test_every_clip_is_found_again_with_its_frames(
     tmp_path: Path, rate: float, stride: int
 ) -> None:
@@ -78,7 +96,7 @@ def test_every_clip_is_found_again_in_its_light_and_the_watch_hears_nothing(
     assert [spell.state for spell in spells] == ["bright", "infrared"]
     assert len(switches) == 1
     again = replace(stretch, known_light=tuple(spell.spell() for spell in spells))
-    for (clip,), windows in seen:
+    for (clip,), windows in seen[::4]:
         ((_, decoded),) = windows_of(reader, again, [clip])
         assert decoded.lighting == windows.lighting
         np.testing.assert_array_equal(decoded.pictures, windows.pictures)

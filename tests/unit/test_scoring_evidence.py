@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,16 @@ def twice_strange(index: int, image: Image) -> Image:
     return image
 
 
+@cache
+def twice_strange_video() -> NDArray[np.uint8]:
+    return np.stack([f.image for f in frames(300, paint=twice_strange)])[..., None]
+
+
 def test_an_alert_whose_pictures_cannot_be_made_stays_and_holds_no_other_back(
     line: FootageSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(AfraidOfStrangePictures(**HOW), monkeypatch)
-    video = np.stack([f.image for f in frames(300, paint=twice_strange)])[..., None]
+    video = twice_strange_video()
     make.encode(line.source / "0.mp4", np.repeat(video, 3, axis=3))
     line.ingest()
     asked: list[str] = []
@@ -108,7 +114,7 @@ def promoted(line: FootageSite, patch: pytest.MonkeyPatch) -> tuple[ModelRecord,
     one; return both models."""
     fake = AfraidOfStrangePictures(**HOW)
     older, newer = (replace(model(CAMERA, number), camera=CAMERA) for number in (0, 2))
-    video = np.stack([f.image for f in frames(300, paint=twice_strange)])[..., None]
+    video = twice_strange_video()
     for number, (record, part) in enumerate(((older, video), (newer, video[200:]))):
         line.site.store.add_model(record, [])
         line.site.store.promote(record.model_id, line.clock.now_utc())

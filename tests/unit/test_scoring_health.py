@@ -15,7 +15,7 @@ from pipeline.clips.reader import Stretch
 from pipeline.evaluation.camera_troubles import trouble_paint
 from pipeline.footage.ingest import probe_footage
 from pipeline.health.events import Trouble
-from pipeline.learning.health import health_warnings, healthy_footage
+from pipeline.learning.health import HealthyFootage, health_warnings, healthy_footage
 from pipeline.reports.facts import gather_facts
 from pipeline.scoring import score_camera as scoring
 from tests import footage_maker as make
@@ -72,14 +72,20 @@ def test_trouble_in_most_of_the_footage_is_kept_and_said(
     assert (found.stretches, found.reference, found.kept) == ((whole,), None, True)
 
 
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> HealthyFootage:
+    """Return what is learnt of footage without trouble."""
+    folder = tmp_path_factory.mktemp("healthy")
+    return healthy_footage([stretch_of(film(folder / "normal.mp4", lambda _, i: i))], READER)
+
+
 @pytest.mark.parametrize("knows", [True, False])
 def test_a_covered_camera_is_blind_and_raises_no_alert(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, knows: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, healthy: HealthyFootage, knows: bool
 ) -> None:
-    reference = healthy_footage([stretch_of(film(tmp_path / "normal.mp4", lambda _, i: i))], READER)
-    assert reference.reference is not None
+    assert healthy.reference is not None
     fake = AfraidOfStrangePictures(
-        health=reference.reference if knows else None,
+        health=healthy.reference if knows else None,
         policy=policy(),
         tail=EventTail(threshold=3.0, events_per_day=1.0, scale=1.0, shape=0.0),
     )

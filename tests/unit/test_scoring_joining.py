@@ -84,7 +84,9 @@ def joined_at_once(
     return [key(event) for event in join_anomalies(stream, policy)]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=pytest.mark.full), pytest.param(2, marks=pytest.mark.full)]
+)
 def test_joining_segment_after_segment_gives_the_events_of_the_whole(
     store: SqlStore, seed: int
 ) -> None:
@@ -101,7 +103,7 @@ def test_joining_segment_after_segment_gives_the_events_of_the_whole(
 
 
 def test_a_single_strange_clip_where_joining_begins_makes_no_event(store: SqlStore) -> None:
-    parts = segments(store)
+    parts = segments(store, 6)
     streams = {segment.segment_id: scored(segment, [0.1] * 597) for segment in parts}
     # Ten minutes before the fifth segment. After the clip ahead of it, it smooths to 1.19.
     streams[parts[2].segment_id] = scored(parts[2], [1.21] + [0.1] * 596)
@@ -162,7 +164,7 @@ def rows_read(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counted
 
 
-@pytest.mark.parametrize("smoothing_seconds", [0.0, 0.5])
+@pytest.mark.parametrize("smoothing_seconds", [pytest.param(0.0, marks=pytest.mark.full), 0.5])
 def test_an_event_of_hours_is_not_read_anew_for_every_segment(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch, smoothing_seconds: float
 ) -> None:

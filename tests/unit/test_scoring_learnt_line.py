@@ -53,7 +53,7 @@ def scored(line: Stretch, model: CameraModel) -> list[ScoredClip]:
     return list(score_stretch(model, line, model_id="m"))
 
 
-@pytest.mark.parametrize("number", [0, 40, -1])
+@pytest.mark.parametrize("number", [0, pytest.param(40, marks=pytest.mark.full), -1])
 def test_the_heat_is_the_map_of_the_expert_that_led(
     line: Stretch, model: CameraModel, scored: list[ScoredClip], number: int
 ) -> None:
@@ -87,7 +87,15 @@ def test_the_rhythm_has_a_map_once_the_stream_has_run_for_its_seconds(
     assert all(begins[first:])
 
 
-@pytest.mark.parametrize(("threads", "batch"), [(1, 8), (4, 8), (1, 1), (1, 5)])
+@pytest.mark.parametrize(
+    ("threads", "batch"),
+    [
+        (4, 8),
+        (1, 5),
+        pytest.param(1, 8, marks=pytest.mark.full),
+        pytest.param(1, 1, marks=pytest.mark.full),
+    ],
+)
 def test_scores_depend_on_neither_threads_nor_batches(
     threads: int,
     batch: int,

@@ -80,7 +80,8 @@ def commands(command: Any, path: str = "kizashi") -> Iterator[tuple[str, Any]]:
         yield from commands(inner, f"{path} {name}")
 
 
-COMMANDS = dict(commands(typer.main.get_command(app)))
+KIZASHI: Any = typer.main.get_command(app)
+COMMANDS = dict(commands(KIZASHI))
 
 
 def test_the_documented_commands_are_the_ones_there_are() -> None:
@@ -129,7 +130,7 @@ def options_of(command: Any, *, flags_only: bool = False) -> set[str]:
 def problem_with(shown: str) -> str | None:
     """Return what is wrong with a command line, or None."""
     words = shlex.split(shown, comments=True)[1:]
-    command: Any = typer.main.get_command(app)
+    command = KIZASHI
     while words:
         word = words.pop(0)
         if word.startswith("--"):

@@ -14,9 +14,9 @@ import pytest
 import typer.main
 
 from pipeline import errors
-from pipeline.cli import app, main
+from pipeline.cli import main
 from pipeline.commands.examples import EXAMPLES, EXIT_CODES
-from tests.unit.test_shell_docs import COMMANDS, rows_of
+from tests.unit.test_shell_docs import COMMANDS, KIZASHI, rows_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ def parsed(line: str) -> Any:
     context."""
     words = shlex.split(line.partition(" > ")[0])
     assert words[0] == "kizashi"
-    command: Any = typer.main.get_command(app)
+    command = KIZASHI
     context = command.make_context("kizashi", words[1:])
     while hasattr(command, "resolve_command"):
         name, command, rest = command.resolve_command(

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,7 @@ SQL_BEGINNING = re.compile(
 )
 
 
+@cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
@@ -114,6 +116,12 @@ def imports_of(node: ast.AST) -> Iterator[tuple[str, int]]:
             module = part.module or ""
             yield module, part.lineno
             yield from ((f"{module}.{alias.name}", part.lineno) for alias in part.names)
+
+
+@cache
+def imports_in(path: Path) -> tuple[tuple[str, int], ...]:
+    """Return what a file imports anywhere."""
+    return tuple(imports_of(tree_of(path)))
 
 
 def imports_at_start(tree: ast.Module) -> Iterator[tuple[str, int]]:
@@ -152,7 +160,7 @@ def test_imports_point_down_only() -> None:
         if not lies_in(path, SHELL)
         for place, forbidden in FORBIDDEN_BELOW.items()
         if path.as_posix().startswith(place)
-        for module, line in imports_of(tree_of(path))
+        for module, line in imports_in(path)
         if any(within(module, package) for package in forbidden)
     ]
     assert found == []
@@ -163,7 +171,7 @@ def test_the_core_imports_torch_safetensors_and_the_standard_library_only() -> N
         f"{path}:{line} imports {module}"
         for path in FILES
         if path.parts[0] == "tgan_core"
-        for module, line in imports_of(tree_of(path))
+        for module, line in imports_in(path)
         if module.split(".")[0] not in CORE_MAY_IMPORT
     ]
     assert found == []
@@ -175,7 +183,7 @@ def test_a_library_is_imported_in_its_places_only(library: str) -> None:
         f"{path}:{line}"
         for path in FILES
         if not lies_in(path, ONLY_IN[library])
-        for module, line in imports_of(tree_of(path))
+        for module, line in imports_in(path)
         if within(module, library)
     ]
     assert found == []
@@ -186,7 +194,7 @@ def test_the_pure_rooms_know_no_database_no_scheduler_no_settings_library() -> N
         f"{path}:{line} imports {module}"
         for path in FILES
         if lies_in(path, PURE_ROOMS)
-        for module, line in imports_of(tree_of(path))
+        for module, line in imports_in(path)
         if module.split(".")[0] in NOT_IN_PURE_ROOMS
     ]
     assert found == []

@@ -9,7 +9,10 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize(("given", "is_"), [(None, "passive"), ("active", "active")])
+@pytest.mark.parametrize(
+    ("given", "is_"),
+    [(None, "passive"), pytest.param("active", "active", marks=pytest.mark.full)],
+)
 def test_the_wait_policy_is_there_before_torch_is(given: str | None, is_: str) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
     if given:
