@@ -124,6 +124,7 @@ LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 EDGE = ((0.9, 0.0), (1.0, 0.0), (1.0, 1.0), (0.9, 1.0))
 
 
+@pytest.mark.full
 def test_an_alert_looks_like_what_is_in_its_zone_and_a_new_mask_looks_like_nothing(
     learnt: CameraModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
