@@ -146,6 +146,7 @@ def calibrate(
     training_seconds: float,
     prior: Calibration | None = None,
     prior_clips: int = 0,
+    rare_N: NDArray[np.bool_] | None = None,
 ) -> tuple[Calibration, HeldOutScores]:
     """Return the calibration of `experts` on held-out normal clips, and these clips' fused scores.
 
@@ -156,7 +157,8 @@ def calibrate(
     `prior`: the calibration of all footage, where this is of a part of it. It counts as much as
     `prior_clips` clips: every tail is fitted to the mixture of both (the posterior mean under a
     Dirichlet process, Ferguson 1973), so a state that was hardly held out is judged as all are, and
-    one that was held out for hours by itself.
+    one that was held out for hours by itself. `rare_N`: the clips of which all footage has so few
+    that they may be left out; None: this is all footage.
     """
     left_out = {WITHOUT + name: others for name, others in all_but_one(experts).items()}
     rows = {**rows_of(experts), **left_out}
@@ -164,6 +166,8 @@ def calibrate(
     with StrangenessSpool(tuple(learnt.places)) as spool:
         held_out = _held_out_statistics(learnt.places, held_out_maps(), spool)
         foreign_N = _foreign(known, held_out, clips_around=_CLIPS_AROUND)
+        if rare_N is not None:
+            foreign_N &= rare_N
         known_terms = prior.terms if prior else {}
         terms = {
             name: _term_tail(

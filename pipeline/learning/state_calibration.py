@@ -98,6 +98,8 @@ def calibrate_states(
             training_seconds=training_seconds,
             prior=pooled,
             prior_clips=round(PRIOR_SECONDS * clips_a_second),
+            # Somebody who walks through twice by day and once by night has come three times.
+            rare_N=scores.foreign_N[inside_N],
         )
         found[name] = calibration
         foreign_N[inside_N] = own.foreign_N

@@ -16,8 +16,10 @@ from pipeline.learning.calibrate import (
     calibrate,
     learn_place_statistics,
 )
+from pipeline.learning.state_calibration import calibrate_states
 from pipeline.scoring.experts import experts_named
 from pipeline.scoring.fusion import Calibration, fuse
+from pipeline.scoring.strangeness_spool import StrangenessSpool
 from pipeline.scoring.tail import TailModel
 
 CHOSEN = experts_named(("motion", "continuity"))
@@ -80,6 +82,33 @@ def test_what_belongs_to_normal_operation_is_not_left_out(
     made, scores = calibrated(with_jumps(normal_maps(clips, 2), *moments))
     assert not scores.foreign_N.any()
     assert made.terms["break"].scale > 0.5
+
+
+def test_what_happens_again_in_another_light_is_not_left_out() -> None:
+    usual = normal_maps(400, 2)
+    # Of each state alone there are too few to belong to it; of both together there are three.
+    held_out = with_jumps(usual, 30, 120, 300)
+    lights = ["day"] * 200 + ["night"] * 200
+    learnt = learn_place_statistics(CHOSEN, normal_maps(400, 1))
+    states = replace(learnt, by_lighting=dict.fromkeys(("day", "night"), learnt))
+    with StrangenessSpool(tuple(TERMS)) as spool:
+        spool.append(held_out)
+        pooled, scores = calibrate(
+            CHOSEN, learnt, lambda: spool.batches(64), training_seconds=3600.0
+        )
+        found, judged = calibrate_states(
+            CHOSEN,
+            states,
+            pooled,
+            scores,
+            spool,
+            lights,
+            training_seconds=3600.0,
+            clips_a_second=5.0,
+        )
+    assert set(found) == {"day", "night"}
+    assert not scores.foreign_N.any()
+    assert not judged.foreign_N.any()
 
 
 def test_what_no_held_out_clip_knows_is_silent() -> None:
