@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from dashboards.access import Who, rules_of, site_of
 from pipeline.accounts.accounts import Role
@@ -22,7 +22,7 @@ LANGUAGE_COOKIE = "kizashi-language"
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("dashboards"),
+        loader=ChoiceLoader([PackageLoader("dashboards"), PackageLoader("pipeline.reports")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -11,8 +11,8 @@ from pipeline.camera import Camera
 from pipeline.doctor.findings import Finding, Machine, ok, problem, warning
 from pipeline.errors import KizashiError
 from pipeline.files import inside
-from pipeline.footage.names import footage_path
 from pipeline.footage.segments import Segment
+from pipeline.scoring.backlog import still_there
 from pipeline.timebase import seconds
 
 __all__ = ["check_budget", "check_evidence", "check_model", "check_waiting"]
@@ -105,15 +105,10 @@ def check_waiting(machine: Machine, camera: Camera, source: Path) -> Iterator[Fi
 def _gone(machine: Machine, camera: Camera, source: Path, waiting: Sequence[Segment]) -> set[str]:
     """Return the segments whose file is not in the folder any more: they wait for nothing."""
     assert machine.site is not None, "asked for with a site only"
-    if not waiting or not source.is_dir():
+    if not source.is_dir():
         return set()  # of a disk that is away nothing is known; the check of the folder says so
-    paths = {item.footage_id: item.path for item in machine.site.store.footage_of(camera.name)}
-    there = {
-        name: footage_path(source, path).exists()
-        for name in {segment.footage_id for segment in waiting}
-        if (path := paths.get(name)) is not None
-    }
-    return {one.segment_id for one in waiting if not there.get(one.footage_id, True)}
+    there = still_there(machine.site, camera, waiting, progress=lambda line: None)
+    return {one.segment_id for one in waiting} - {one.segment_id for one in there}
 
 
 def _missed(machine: Machine, camera: Camera, gone: Sequence[Segment]) -> float | None:

@@ -7,7 +7,7 @@ from pipeline.errors import ModelError, NotPromoted
 from pipeline.evaluation.refusals import reasons_of
 from pipeline.files import inside
 from pipeline.identity import SHORTEST_BEGINNING, too_short
-from pipeline.learning.registry import ComparisonRecord, ModelRecord
+from pipeline.learning.registry import ComparisonRecord, ModelRecord, last_active
 
 __all__ = [
     "find_model",
@@ -88,19 +88,19 @@ def roll_back(site: Site, camera: str, *, who: str) -> ModelRecord:
     """
     active = site.store.active_model(camera)
     since = site.store.activations(camera)
-    before = [
-        model
+    others = {
+        model.model_id: model
         for model in site.store.models(camera)
         if model.model_id in since
         and model.files_removed_utc is None
         and (active is None or model.model_id != active.model_id)
-    ]
-    if not before:
+    }
+    before = last_active({model_id: since[model_id] for model_id in others})
+    if before is None:
         raise ModelError(
             f"{camera}: no other model was ever active; kizashi model list {camera} shows them all"
         )
-    last = max(before, key=lambda model: since[model.model_id])
-    return _promote(site, last, who=who, by="rollback")
+    return _promote(site, others[before], who=who, by="rollback")
 
 
 def _promote(site: Site, model: ModelRecord, *, who: str, by: str) -> ModelRecord:

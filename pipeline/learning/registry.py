@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.errors import ModelError
 
-__all__ = ["ComparisonRecord", "ModelRecord", "ModelState", "no_active_model"]
+__all__ = ["ComparisonRecord", "ModelRecord", "ModelState", "last_active", "no_active_model"]
 
 
 class ModelState(StrEnum):
@@ -78,6 +78,12 @@ class ComparisonRecord:
     """Whether the rule lets it be promoted."""
     figures: Mapping[str, Any]
     """`Comparison.to_dict()`, and under `footage` what it was tried on."""
+
+
+def last_active(activated: Mapping[str, datetime]) -> str | None:
+    """Return which of a camera's models that may be gone back to was active last, from since when
+    each was: a roll-back takes it, and retention keeps it. None when there is none."""
+    return max(activated, key=lambda model_id: (activated[model_id], model_id), default=None)
 
 
 def no_active_model(camera: str) -> ModelError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pipeline.learning.registry import ModelState
+from pipeline.learning.registry import ModelState, last_active
 from pipeline.retention.nouns import ModelUse
 
 __all__ = ["put_aside"]
@@ -53,11 +53,11 @@ def _given_up(use: ModelUse, uses: Sequence[ModelUse]) -> datetime | None:
 
 def _before(uses: Sequence[ModelUse]) -> str | None:
     """Return the model that a roll-back would make the active one."""
-    others = [
-        (use.activated_utc, use.model_id)
+    others = {
+        use.model_id: use.activated_utc
         for use in uses
         if use.activated_utc is not None
         and use.state is not ModelState.ACTIVE
         and use.files_removed_utc is None
-    ]
-    return max(others)[1] if others else None
+    }
+    return last_active(others)

@@ -29,8 +29,9 @@ def model_files(site: Site, camera: Camera) -> Iterator[StoredFile]:
         if removal.kind is Kind.MODELS
         for name in removal.files
     }
+    aside = put_aside(uses)
     for use in uses:
-        since = put_aside(uses).get(use.model_id)
+        since = aside.get(use.model_id)
         place = _place(site, use)
         if since is None or place is None:
             continue

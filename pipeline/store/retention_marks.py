@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pipeline.learning.registry import ModelRecord, ModelState
 from pipeline.retention.aside import put_aside
@@ -106,27 +106,24 @@ def mark(session: Session, removal: Removal, files: Sequence[StoredFile]) -> int
     """Have the rows of files say that they are gone; return how many segments nobody scored."""
     if removal.kind is Kind.FOOTAGE:
         return mark_footage(session, removal, [file.name for file in files])
-    ids = [file.evidence_id for file in files if file.evidence_id is not None]
-    for start in range(0, len(ids), _AT_ONCE):
-        session.execute(
-            update(EvidenceRow)
-            .where(
-                EvidenceRow.evidence_id.in_(ids[start : start + _AT_ONCE]),
-                EvidenceRow.removed_utc.is_(None),
-            )
-            .values(removed_utc=removal.planned_utc)
-        )
+    evidence = [file.evidence_id for file in files if file.evidence_id is not None]
+    _say_gone(session, EvidenceRow.evidence_id, evidence, EvidenceRow.removed_utc, removal)
     models = [file.model_id for file in files if file.model_id is not None]
-    for start in range(0, len(models), _AT_ONCE):
-        session.execute(
-            update(ModelRow)
-            .where(
-                ModelRow.model_id.in_(models[start : start + _AT_ONCE]),
-                ModelRow.files_removed_utc.is_(None),
-            )
-            .values(files_removed_utc=removal.planned_utc)
-        )
+    _say_gone(session, ModelRow.model_id, models, ModelRow.files_removed_utc, removal)
     return 0
+
+
+def _say_gone(
+    session: Session,
+    key: InstrumentedAttribute[str],
+    keys: Sequence[str],
+    since: InstrumentedAttribute[datetime | None],
+    removal: Removal,
+) -> None:
+    """Write into the rows of these keys since when their files are gone, unless they say so."""
+    for start in range(0, len(keys), _AT_ONCE):
+        rows = (key.in_(keys[start : start + _AT_ONCE]), since.is_(None))
+        session.execute(update(key.class_).where(*rows).values({since: removal.planned_utc}))
 
 
 def mark_footage(session: Session, removal: Removal, names: Sequence[str]) -> int:

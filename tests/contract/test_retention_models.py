@@ -68,6 +68,15 @@ def stored(
     return record
 
 
+def stored_and_replaced(here: RetentionSite) -> ModelRecord:
+    """Store a model and, on the two days after it, two that became the active one; return the
+    first: nobody would go back to it."""
+    old = stored(here, 0)
+    for number in (1, 2):
+        stored(here, number, on_day=number, active=True)
+    return old
+
+
 def there(here: RetentionSite, *records: ModelRecord) -> list[bool]:
     """Return which models have files, and hold that their rows say the same."""
     rows = {row.model_id: row for row in here.store.models("press-1")}
@@ -164,9 +173,7 @@ def test_the_model_of_a_held_alert_stays(here: RetentionSite) -> None:
 
 
 def test_a_model_is_kept_as_long_as_its_scores(here: RetentionSite) -> None:
-    old = stored(here, 0)
-    for number in (1, 2):
-        stored(here, number, on_day=number, active=True)
+    old = stored_and_replaced(here)
     set_retention(here.site, "press-1", {"score_days": 300}, who="ada")
     with pytest.raises(SettingsError, match="--model-days 300"):
         set_retention(here.site, "press-1", {"model_days": 200}, who="ada")
@@ -180,9 +187,7 @@ def test_a_model_is_kept_as_long_as_its_scores(here: RetentionSite) -> None:
 
 
 def test_models_are_left_alone_while_their_camera_trains(here: RetentionSite) -> None:
-    old = stored(here, 0)
-    for number in (1, 2):
-        stored(here, number, on_day=number, active=True)
+    old = stored_and_replaced(here)
     after(here, 400)
     lines: list[str] = []
     with lease_kept(here.store, "train/press-1", 60.0):
@@ -194,9 +199,7 @@ def test_models_are_left_alone_while_their_camera_trains(here: RetentionSite) ->
 
 
 def test_a_model_that_is_promoted_after_the_plan_stays(here: RetentionSite) -> None:
-    old = stored(here, 0)
-    for number in (1, 2):
-        stored(here, number, on_day=number, active=True)
+    old = stored_and_replaced(here)
     after(here, 400)
     (planned,) = plan_retention(here.site, "press-1").removals
     file = make.old_file(f"press-1/{old.model_id}", model_id=old.model_id, end_utc=START + DAY)
@@ -207,9 +210,7 @@ def test_a_model_that_is_promoted_after_the_plan_stays(here: RetentionSite) -> N
 
 def gone_model(here: RetentionSite) -> ModelRecord:
     """Return a model whose files retention has removed."""
-    old = stored(here, 0)
-    for number in (1, 2):
-        stored(here, number, on_day=number, active=True)
+    old = stored_and_replaced(here)
     after(here, 400)
     run_retention(here.site, "press-1")
     (row,) = [row for row in here.store.models("press-1") if row.model_id == old.model_id]
@@ -247,9 +248,7 @@ def test_files_that_a_backup_puts_back_go_again(here: RetentionSite) -> None:
 
 
 def test_a_model_that_is_made_once_more_is_there_again(here: RetentionSite) -> None:
-    old = stored(here, 0)
-    for number in (1, 2):
-        stored(here, number, on_day=number, active=True)
+    old = stored_and_replaced(here)
     after(here, 400)
     (planned,) = plan_retention(here.site, "press-1").removals
     file = make.old_file(f"press-1/{old.model_id}", model_id=old.model_id, end_utc=START + DAY)
@@ -280,9 +279,7 @@ def test_a_row_that_leads_out_of_the_models_removes_nothing(here: RetentionSite)
 
 
 def test_the_schedule_tells_of_models_before_it_removes_them(here: RetentionSite) -> None:
-    old = stored(here, 0)
-    for number in (1, 2):
-        stored(here, number, on_day=number, active=True)
+    old = stored_and_replaced(here)
     after(here, 400)
     assert run_scheduled(here.site, "press-1").announced
     assert there(here, old) == [True]

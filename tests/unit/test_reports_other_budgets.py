@@ -132,10 +132,10 @@ def test_the_report_of_a_camera_says_it_too(line: tuple[Site, Line], language: s
     page = write_camera_report(site, "press-1", since=begin, until=end, language=language)
     words = Words(language, "UTC")
     html = page.read_text(encoding="utf-8")
-    section = html.split(words("budgets.title"))[1].split("</section>")[0]
+    section = html.split(f"{words('budgets.title')}</h2>")[1].split("</section>")[0]
     rows = section.split("<tr>")[2:]
     budgets = ["1", words("budgets.own", budget="2"), "4", "8"]
-    assert [row.split("</td>")[0].removeprefix("<td>") for row in rows] == budgets
+    assert [row.split("</th>")[0].removeprefix('<th scope="row">') for row in rows] == budgets
     assert [row.split('class="number">')[1].split("<")[0] for row in rows] == ["1", "2", "3", "4"]
     line_before = write_camera_report(
         site, "press-1", since=begin - timedelta(days=2), until=begin, language=language
