@@ -15,7 +15,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from dashboards.access import NotSignedIn, Rules, signed_in
-from dashboards.pages import page, words_for
+from dashboards.pages import error_for, page, words_for
 from dashboards.routes import (
     alerts,
     api,
@@ -166,6 +166,7 @@ def _wants_json(request: Request) -> bool:
 
 
 def _said(request: Request, status: int, text: str) -> Response:
+    text = error_for(request, text)
     if _wants_json(request):
         return JSONResponse({"error": text}, status_code=status)
     if request.headers.get("hx-request"):

@@ -11,10 +11,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from dashboards.access import Who, rules_of, site_of
+from dashboards.refusals import in_language
 from pipeline.accounts.accounts import Role
 from pipeline.reports.words import LANGUAGES, Words
 
-__all__ = ["LANGUAGE_COOKIE", "language_of", "page", "words_for"]
+__all__ = ["LANGUAGE_COOKIE", "error_for", "language_of", "page", "words_for"]
 
 LANGUAGE_COOKIE = "kizashi-language"
 
@@ -48,6 +49,11 @@ def words_for(request: Request, timezone: str = "UTC", *packages: str) -> Words:
     """Return the words for whoever asks, with times in `timezone`; `packages` are of catalogues
     beside those of the dashboard and of reports."""
     return Words(language_of(request), timezone, "dashboards.text", *packages)
+
+
+def error_for(request: Request, error: object) -> str:
+    """Return what an error says, in the language of whoever asks, as far as it is translated."""
+    return in_language(str(error), language_of(request))
 
 
 def page(

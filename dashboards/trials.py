@@ -11,6 +11,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 
 from dashboards.access import Who
+from dashboards.refusals import in_language
 from pipeline.assembly import Site
 from pipeline.errors import KizashiError, SettingsError
 from pipeline.files import inside
@@ -63,6 +64,7 @@ def trial_seen(site: Site, who: Who, name: str) -> Trial:
 def trial_cards(site: Site, who: Who, words_in: Callable[[str], Words]) -> list[TrialCard]:
     """Return the trials of cameras that may be seen, by name."""
     cards = []
+    language = words_in("UTC").language
     for name in trial_names(site):
         try:
             trial = load_trial(site, name)
@@ -71,7 +73,9 @@ def trial_cards(site: Site, who: Who, words_in: Callable[[str], Words]) -> list[
             figures = trial_figures(site, trial)
         except KizashiError as error:
             if who.sees_all:
-                cards.append(TrialCard(name=name, problem=masked(str(error))))
+                cards.append(
+                    TrialCard(name=name, problem=in_language(masked(str(error)), language))
+                )
             continue
         words = words_in(figures.camera.timezone)
         outcomes = bar_outcomes(figures, cases(figures))

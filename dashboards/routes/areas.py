@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboards.access import Admin, SiteHere, seen_camera
+from dashboards.pages import error_for
 from dashboards.routes.cameras import CameraName
 from pipeline.errors import CameraChanged, CameraError, ShowsMore
 from pipeline.zones.areas import MOST_MASKS, Areas, areas_of, set_areas
@@ -69,7 +70,9 @@ class _Drawn(BaseModel):
 
 
 @router.post("/cameras/{name}/areas")
-def draw(site: SiteHere, who: Admin, name: CameraName, drawn: _Drawn) -> JSONResponse:
+def draw(
+    request: Request, site: SiteHere, who: Admin, name: CameraName, drawn: _Drawn
+) -> JSONResponse:
     """Change the masks, zones and closed hours of a camera, with a trace of who did.
 
     409 when somebody else has changed them meanwhile; 422 when something is no good, with
@@ -86,11 +89,13 @@ def draw(site: SiteHere, who: Admin, name: CameraName, drawn: _Drawn) -> JSONRes
             confirmed=drawn.confirmed,
         )
     except ShowsMore as error:
-        return JSONResponse({"error": str(error), "confirm": True}, status_code=422)
+        said = error_for(request, error)
+        return JSONResponse({"error": said, "confirm": True}, status_code=422)
     except CameraChanged:
         raise
     except CameraError as error:
-        return JSONResponse({"error": str(error)}, status_code=422)
+        said = error_for(request, error)
+        return JSONResponse({"error": said}, status_code=422)
     areas = areas_of(change.camera)
     model = site.store.active_model(name)
     return JSONResponse(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from dashboards.access import AllCameras, SiteHere
-from dashboards.pages import page
+from dashboards.pages import error_for, page
 from pipeline.errors import QueryRefused
 from pipeline.store.views import PUBLIC_VIEWS
 
@@ -36,7 +36,7 @@ def sql(
         try:
             columns, rows = site.store.query(query, row_limit=_ROWS + 1, timeout_seconds=_SECONDS)
         except QueryRefused as error:
-            problem = str(error)
+            problem = error_for(request, error)
     return page(
         request,
         "sql.html",

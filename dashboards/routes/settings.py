@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from dashboards.access import Admin, Asking, SiteHere, Who, seen_camera
 from dashboards.areas import area_facts
-from dashboards.pages import page, words_for
+from dashboards.pages import error_for, page, words_for
 from dashboards.routes.cameras import CameraName
 from pipeline.assembly import Site
 from pipeline.camera import Camera
@@ -99,5 +99,6 @@ def change(
     except CameraChanged:
         raise
     except CameraError as error:
-        return _shown(request, site, who, camera, problem=str(error), typed=wanted, status=422)
+        problem = error_for(request, error)
+        return _shown(request, site, who, camera, problem=problem, typed=wanted, status=422)
     return _shown(request, site, who, camera, saved=True)

@@ -96,8 +96,8 @@ def new_trial(
         )
     except ValidationError as error:
         item = error.errors()[0]
-        where = ": ".join((f"trial of {camera}", *map(str, item["loc"][-1:])))
-        raise SettingsError(f"{where}: {in_words(item)}") from error
+        problem = ": ".join((*map(str, item["loc"][-1:]), in_words(item)))
+        raise SettingsError(f"trial of {camera}: {problem}") from error
 
 
 def start_trial(site: Site, trial: Trial) -> Path:

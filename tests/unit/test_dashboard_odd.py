@@ -271,3 +271,30 @@ def test_evidence_whose_file_is_gone_from_the_disk_is_said_and_not_played(
     shown = signed_in(filled, "vic").get(f"/alerts/{again.alert_id}").text
     assert "<video" not in shown
     assert "Evidence is missing or was changed: clip." in shown
+
+
+@pytest.mark.parametrize(
+    ("address", "form", "says"),
+    [
+        ("/cameras/line-1/settings", {"purpose": " "}, "カメラ line-1：目的がありません"),
+        ("/cameras/line-1/settings", {"retention_days": "0"}, "retention_days：1 以上に"),
+        ("/cameras/line-1/rollback", {}, "line-1：ほかに使用したモデルがありません"),
+        ("/trials", {"camera": "line-1", "start": "soon"}, "は日時ではありません"),
+    ],
+)
+def test_a_refusal_is_in_the_language_of_the_page(
+    site: Site, address: str, form: dict[str, str], says: str
+) -> None:
+    client = signed_in(site, "ada")
+    client.cookies.set("kizashi-language", "ja")
+    stands = {"purpose": "x", "owner": "x", "retention_days": "21", "budget_per_day": "1"}
+    answer = client.post(address, data={**stands, **form})
+    assert answer.status_code >= 400
+    assert says in html.unescape(answer.text)
+
+
+def test_a_query_that_is_refused_is_so_in_the_language_of_the_page(site: Site) -> None:
+    client = signed_in(site, "ada")
+    client.cookies.set("kizashi-language", "ja")
+    refused = client.get("/sql?query=SELECT+*+FROM+cameras").text
+    assert "は公開ビューではありません。使えるもの" in html.unescape(refused)
