@@ -1,4 +1,5 @@
-// The curve of a camera: scores, threshold, alerts and time that nobody watched; a click shows the frame.
+// The curve of a camera: scores, threshold, alerts and time that nobody watched; a click, or arrows
+// and Enter, show the frame of a moment.
 "use strict";
 
 const place = document.getElementById("curve");
@@ -72,6 +73,29 @@ function showFrame(seconds) {
   picture.src = `/cameras/${encodeURIComponent(place.dataset.camera)}/still?at=${encodeURIComponent(at)}`;
 }
 
+// The share of what is shown that a key goes on or back.
+const STEPS = { ArrowRight: 0.01, ArrowLeft: -0.01, PageUp: 0.1, PageDown: -0.1, Home: -Infinity, End: Infinity };
+
+function byKeyboard(plot) {
+  const width = () => plot.over.clientWidth;
+  let left = width() / 2;
+  const go = (to) => {
+    left = Math.min(Math.max(to, 0), width());
+    plot.setCursor({ left, top: plot.over.clientHeight / 2 });
+    const score = plot.data[1][plot.posToIdx(left)];
+    const said = inZone(plot.posToVal(left, "x"), { dateStyle: "medium", timeStyle: "medium" });
+    place.setAttribute("aria-valuenow", String(Math.round((100 * left) / width())));
+    place.setAttribute("aria-valuetext", score == null ? said : `${said}, ${score.toFixed(1)}`);
+  };
+  place.addEventListener("keydown", (event) => {
+    if (event.key in STEPS) go(left + STEPS[event.key] * width());
+    else if (event.key === "Enter") showFrame(plot.posToVal(left, "x"));
+    else return;
+    event.preventDefault();
+  });
+  place.addEventListener("focus", () => { if (place.matches(":focus-visible")) go(left); });
+}
+
 function draw(series) {
   const since = Date.parse(place.dataset.since) / 1000;
   const until = Date.parse(place.dataset.until) / 1000;
@@ -96,6 +120,7 @@ function draw(series) {
   plot.over.addEventListener("click", () => {
     if (plot.cursor.left >= 0 && plot.select.width === 0) showFrame(plot.posToVal(plot.cursor.left, "x"));
   });
+  byKeyboard(plot);
   addEventListener("resize", () => plot.setSize(size()));
   place.dataset.drawn = String(series.times.length);
 }

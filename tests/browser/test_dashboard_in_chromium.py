@@ -200,6 +200,26 @@ def test_the_curve_is_drawn_zoomed_and_a_click_shows_the_frame(visit) -> None:  
     expect(page.locator("#frame figcaption")).not_to_be_empty()
 
 
+def test_the_keyboard_alone_finds_a_moment_of_the_curve(visit) -> None:  # type: ignore[no-untyped-def]
+    page = visit("/cameras/line-1?hours=0.003&until=2026-03-02T03:00:11Z", "vic")
+    curve = page.locator("#curve[data-drawn]")
+    curve.focus()
+    page.keyboard.press("Home")
+    begin = curve.get_attribute("aria-valuetext")
+    assert curve.get_attribute("aria-valuenow") == "0"
+    for _ in range(5):
+        page.keyboard.press("PageUp")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    assert curve.get_attribute("aria-valuenow") == "50"
+    assert curve.get_attribute("aria-valuetext") != begin
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('#frame img').naturalWidth > 0")
+    said = page.locator("#frame figcaption").inner_text()
+    assert said
+    assert (curve.get_attribute("aria-valuetext") or "").startswith(said)
+
+
 def test_the_clip_plays_at_once_steps_and_slows(visit) -> None:  # type: ignore[no-untyped-def]
     page = visit("/review", "vic")
     film = page.locator("video")
