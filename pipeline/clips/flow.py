@@ -67,9 +67,12 @@ class _Flow:
         if self._flow_HW2 is None:
             flow_HW2 = np.zeros((*self._now_HW.shape, 2), np.float32)
             if self._before_HW is not None:
-                # A given array is taken as the first guess, so every pair begins at zero.
-                self._engine.calc(self._before_HW, self._now_HW, flow_HW2)
-                flow_HW2[~_changed(self._before_HW, self._now_HW)] = 0.0
+                changed_HW = _changed(self._before_HW, self._now_HW)
+                # Of a camera before which nothing happens a quarter of the frames.
+                if changed_HW.any():
+                    # A given array is taken as the first guess, so every pair begins at zero.
+                    self._engine.calc(self._before_HW, self._now_HW, flow_HW2)
+                    flow_HW2[~changed_HW] = 0.0
             self._flow_HW2 = flow_HW2.astype(np.float16)
             self._before_HW = None
         return self._flow_HW2
