@@ -62,7 +62,7 @@ def train(
     effort: Annotated[
         float | None,
         typer.Option(
-            help="Share of the preset's training steps; none: all, a tenth with --from.",
+            help="Share of the preset's training steps; none: all, a quarter with --from.",
             min=0.001,
             max=100,
         ),
@@ -74,7 +74,7 @@ def train(
 
     Choose footage in which nothing is wrong, some minutes at least, better some hours; a part of it
     is held out to calibrate the scores. Killed, the same command goes on where it was. A new camera
-    may start from the networks of another one, and then takes a tenth of the steps.
+    may start from the networks of another one, and then takes a quarter of the steps.
     """
     with opened_site(context) as site, progress_lines() as progress:
         chosen = chosen_cameras(site, cameras)

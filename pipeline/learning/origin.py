@@ -16,9 +16,9 @@ from pipeline.scoring.clip_batch import Networks
 
 __all__ = ["ADAPTATION_EFFORT", "Origin", "check_fit", "origin_of"]
 
-ADAPTATION_EFFORT = 0.1
-"""Share of a preset's steps that is taken from another camera's networks on, unless told; chosen,
-not measured yet (docs/new-camera.md)."""
+ADAPTATION_EFFORT = 0.25
+"""Share of a preset's steps that is taken from another camera's networks on, unless told; a tenth
+was too little (docs/new-camera.md)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -98,7 +98,7 @@ def test_a_new_camera_starts_from_the_networks_of_another(plant: Plant) -> None:
     assert (code, f"starts from the networks of {FIRST}, the nearest" in said) == (0, True), said
     made = plant.active(SECOND)
     assert made.origin == (FIRST, start.model_id)
-    assert made.manifest["preset"]["generator_steps"] == 2  # a tenth of the preset's
+    assert made.manifest["preset"]["generator_steps"] == 5  # a quarter of the preset's
     code, said = plant.run("model", "list", SECOND)
     assert f"{FIRST} {start.model_id[:12]}" in said
 
