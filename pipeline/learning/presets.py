@@ -163,61 +163,43 @@ def _compact() -> Preset:
 
 
 def _standard() -> Preset:
-    """A small GPU: 64-pixel tiles, 16 frames."""
+    """More cores, or a small GPU: the same networks on pictures and tiles of nearly twice the size,
+    which show what is thin (AUC .9895 against .9880 on Ped2, at four times the time)."""
     compact = _compact()
     return replace(
         compact,
         name="standard",
-        working_width_px=256,
-        clip_stride=1,
-        tile_stride_px=32,
+        working_width_px=320,
+        tile_stride_px=48,
         reservoir_tiles=12_000,
-        reconstructed_tiles=8,
-        generator_steps=1_000,
-        encoder_steps=500,
-        tgan=replace(
-            compact.tgan,
-            geometry=GeometryConfig(
-                frames=16,
-                tile_px=64,
-                channels=2,
-                latent=100,
-                generator_width=256,
-                critic_width=32,
-                temporal_width=256,
-                critic_norm="none",
-            ),
-            # The paper's interval. A GPU works out eigenvalues one small kernel after the other:
-            # clipping at every step was half of its time.
-            optimisation=replace(compact.tgan.optimisation, clip_every=5),
-        ),
+        tgan=replace(compact.tgan, geometry=replace(compact.tgan.geometry, tile_px=64)),
     )
 
 
 def _full() -> Preset:
-    """A GPU: the paper's widths on the picture and how fast it moves."""
-    standard = _standard()
+    """A GPU: longer, on more footage. Longer clips (16 frames) and the paper's widths in place of
+    the narrow networks had AUC .974 on Ped2."""
     return replace(
-        standard,
+        _standard(),
         name="full",
-        working_width_px=320,
         reservoir_tiles=40_000,
-        generator_steps=2_000,
-        encoder_steps=1_000,
+        generator_steps=1_000,
+        encoder_steps=500,
         place_windows=2_000,
-        tgan=replace(
-            standard.tgan,
-            geometry=GeometryConfig(frames=16, tile_px=64, channels=2, critic_norm="none"),
-        ),
     )
 
 
 def _paper() -> Preset:
     """As published: colour pictures, the paper's networks and optimiser (Saito et al. 2017)."""
     return replace(
-        _standard(),
+        _compact(),
         name="paper",
         planes=("colour",),
+        working_width_px=256,
+        clip_stride=1,
+        tile_stride_px=32,
+        reservoir_tiles=12_000,
+        reconstructed_tiles=8,
         pseudo_anomalies=False,
         generator_steps=100_000,
         encoder_steps=50_000,
