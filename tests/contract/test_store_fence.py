@@ -19,6 +19,7 @@ from pipeline.errors import LeaseHeld, LeaseLost, StoreUnavailable
 from pipeline.store.leases import lease_kept
 from pipeline.store.nouns import Lease
 from pipeline.store.sql import SqlStore
+from tests.promises import Promise
 from tests.store_dump import dump
 from tests.store_samples import METRICS, MORNING, Line, fill, line
 
@@ -211,9 +212,9 @@ def taken_as_soon_as_it_runs_out(store: SqlStore) -> Lease:
             time.sleep(0.05)
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.full)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=pytest.mark.full)])
 def test_a_worker_that_slept_longer_than_its_lease_records_nothing(
-    store: SqlStore, store_url: str, rounds: int
+    store: SqlStore, store_url: str, rounds: int, promise: Promise
 ) -> None:
     one = line()
     store.put_camera(one.camera)
@@ -245,3 +246,6 @@ def test_a_worker_that_slept_longer_than_its_lease_records_nothing(
         assert late.end() == ""
     assert list(store.anomalies("press-1")) == one.anomalies
     assert store.row_counts()["anomalies"] == len(one.anomalies)
+    promise(
+        "C2", f"{rounds} workers stopped for longer than their lease: every late commit refused"
+    )
