@@ -88,6 +88,7 @@ function byKeyboard(plot) {
     place.setAttribute("aria-valuetext", score == null ? said : `${said}, ${score.toFixed(1)}`);
   };
   place.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own, such as back
     if (event.key in STEPS) go(left + STEPS[event.key] * width());
     else if (event.key === "Enter") showFrame(plot.posToVal(left, "x"));
     else return;

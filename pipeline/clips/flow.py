@@ -68,7 +68,7 @@ class _Flow:
             flow_HW2 = np.zeros((*self._now_HW.shape, 2), np.float32)
             if self._before_HW is not None:
                 changed_HW = _changed(self._before_HW, self._now_HW)
-                # Of a camera before which nothing happens a quarter of the frames.
+                # It did not in a sixth to a quarter of the frames of quiet cameras.
                 if changed_HW.any():
                     # A given array is taken as the first guess, so every pair begins at zero.
                     self._engine.calc(self._before_HW, self._now_HW, flow_HW2)

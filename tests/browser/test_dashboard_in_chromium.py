@@ -213,6 +213,8 @@ def test_the_keyboard_alone_finds_a_moment_of_the_curve(visit) -> None:  # type:
     page.keyboard.press("ArrowRight")
     assert curve.get_attribute("aria-valuenow") == "50"
     assert curve.get_attribute("aria-valuetext") != begin
+    page.keyboard.press("Control+Home")  # the browser's own
+    assert curve.get_attribute("aria-valuenow") == "50"
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.querySelector('#frame img').naturalWidth > 0")
     said = page.locator("#frame figcaption").inner_text()
