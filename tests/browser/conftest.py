@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from pipeline.assembly import Site
 from tests.chromium import chromium
@@ -13,6 +13,10 @@ from tests.dashboard_server import serving
 from tests.quick_stores import quick_stores
 
 __all__ = ["address", "browser", "quick_stores"]
+
+# As long as these tests wait for all else; five seconds pass while the other core's tests hold
+# the disk.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")

@@ -114,14 +114,24 @@ def test_nothing_is_learnt_from_or_taken_for_a_model_without_files(here: Retenti
 
 
 @pytest.mark.parametrize(
-    ("language", "listed", "said"),
+    ("language", "listed", "said", "refused"),
     [
-        ("en", "files removed", "Retention removed the files of this model on"),
-        ("ja", "ファイル削除済み", "このモデルのファイルは保存期間の規定により"),
+        (
+            "en",
+            "files removed",
+            "Retention removed the files of this model on",
+            "only its scores and alerts stay; choose another",
+        ),
+        (
+            "ja",
+            "ファイル削除済み",
+            "このモデルのファイルは保存期間の規定により",
+            "保存期間により削除され、スコアとアラートだけが残っています",
+        ),
     ],
 )
 def test_pages_say_that_the_files_are_gone_and_offer_nothing(
-    tmp_path: Path, language: str, listed: str, said: str
+    tmp_path: Path, language: str, listed: str, said: str, refused: str
 ) -> None:
     with filled_site(tmp_path, pictures=False) as site:
         _refused_long_ago(site)
@@ -134,7 +144,7 @@ def test_pages_say_that_the_files_are_gone_and_offer_nothing(
         assert "kizashi model samples" not in page
         answer = client.post(f"/models/{LATER}/promote")
         assert answer.status_code == 404
-        assert "removed by retention" in answer.text
+        assert refused in answer.text
         kept = client.get("/cameras/line-1/kept").text
         assert ("Models, after they were" in kept) == (language == "en")
 
