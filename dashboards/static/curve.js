@@ -74,7 +74,7 @@ function showFrame(seconds) {
 }
 
 // The share of what is shown that a key goes on or back.
-const STEPS = { ArrowRight: 0.01, ArrowLeft: -0.01, PageUp: 0.1, PageDown: -0.1, Home: -Infinity, End: Infinity };
+const STEPS = { ArrowRight: 0.01, ArrowUp: 0.01, ArrowLeft: -0.01, ArrowDown: -0.01, PageUp: 0.1, PageDown: -0.1, Home: -Infinity, End: Infinity };
 
 function byKeyboard(plot) {
   const width = () => plot.over.clientWidth;

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.clips.tiles import CELL_PX, largest_of_cells
+from pipeline.clips.tiles import largest_of_cells
 from pipeline.scoring.clip_batch import ClipBatch
 from pipeline.scoring.term import Term
 
@@ -30,9 +30,11 @@ _STEPS = 3
 """Frame pairs in a row whose flow is averaged: one pair alone is noisy, and more smear what moves.
 The speeds of all such runs of a clip are averaged again, so that its score is that of all of it."""
 
-_CORE_PX = CELL_PX // 2
-_WINDOW_PX = CELL_PX * 3 // 2
-"""Sides of the squares that speed is the least of, and then averaged over."""
+_CORE_SHARE = 1 / 48
+_WINDOW_SHARE = 1 / 16
+"""Sides of the squares that speed is the least of, and then averaged over, of the width of the
+view: a leg that swings is larger on a larger picture (AUC .988 on Ped2 at 320 pixels with the
+squares of 192, .989 with its own, and .993 in place of .990 with all experts)."""
 
 
 def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
@@ -64,12 +66,14 @@ def _of_run(flow_THW2: NDArray[np.float16], cells: tuple[int, int]) -> NDArray[n
 
 
 def coherent_speed(flow_HW2: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the speed with which whole things move, HW: the least speed over a core of 4 x 4
-    pixels, averaged over 12 x 12.
+    """Return the speed with which whole things move, HW: the least speed over a core of a 48th of
+    the width (4 x 4 pixels of 192), averaged over a 16th of it (12 x 12).
 
     A swinging leg and the fringe of a flow field are fast in a few pixels only; what rolls or
     slides is fast all over.
     """
     speed_HW = np.hypot(flow_HW2[..., 0], flow_HW2[..., 1])
-    core = np.ones((_CORE_PX, _CORE_PX), np.uint8)
-    return np.asarray(cv2.blur(cv2.erode(speed_HW, core), (_WINDOW_PX, _WINDOW_PX)), np.float32)
+    width = speed_HW.shape[1]
+    core, window = max(1, round(_CORE_SHARE * width)), max(1, round(_WINDOW_SHARE * width))
+    slowest_HW = cv2.erode(speed_HW, np.ones((core, core), np.uint8))
+    return np.asarray(cv2.blur(slowest_HW, (window, window)), np.float32)

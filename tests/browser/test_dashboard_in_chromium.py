@@ -211,6 +211,8 @@ def test_the_keyboard_alone_finds_a_moment_of_the_curve(visit) -> None:  # type:
         page.keyboard.press("PageUp")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
     assert curve.get_attribute("aria-valuenow") == "50"
     assert curve.get_attribute("aria-valuetext") != begin
     page.keyboard.press("Control+Home")  # the browser's own

@@ -14,8 +14,9 @@ def networks() -> Networks:
     return small_networks()
 
 
-def still() -> np.ndarray:
-    return np.zeros((GRID.height_px, GRID.width_px, 2), np.float32)
+def still(height: int = 64, width: int = 192) -> np.ndarray:
+    """Flow of a picture in which nothing moves; by default as wide as that of `compact`."""
+    return np.zeros((height, width, 2), np.float32)
 
 
 def batch_of(networks: Networks, flow_THW2: np.ndarray) -> ClipBatch:
@@ -51,8 +52,20 @@ def test_a_few_wild_pixels_do_not_speed_a_block_up() -> None:
     assert coherent_speed(flow_HW2).max() == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize("width", [96, 192, 320, 640])
+def test_speed_is_the_same_however_large_the_picture_is(width: int) -> None:
+    # A leg of a fiftieth of the width, and a body of a sixteenth at a third of its speed.
+    leg, body = width // 50, width // 16
+    flow_HW2 = still(width // 2, width)
+    flow_HW2[: width // 4, width // 4 : width // 4 + leg] = (width / 32, 0.0)
+    assert coherent_speed(flow_HW2).max() == 0.0
+    flow_HW2[width // 4 :, width // 2 : width // 2 + body] = (width / 96, 0.0)
+    share = coherent_speed(flow_HW2).max() / (width / 96)
+    assert share == pytest.approx(2 / 3 + 1 / body, abs=0.02)  # of it, and a pixel more
+
+
 def test_terms_are_those_of_the_whole_clip_at_their_place(networks: Networks) -> None:
-    flow_THW2 = np.stack([still()] * 8)
+    flow_THW2 = np.stack([still(GRID.height_px, GRID.width_px)] * 8)
     flow_THW2[:, 16:40, 32:64] = (1.5, -2.0)
     maps = motion.term_maps(batch_of(networks, flow_THW2))
     assert set(maps) == set(motion.TERMS)
@@ -70,14 +83,14 @@ def test_terms_are_those_of_the_whole_clip_at_their_place(networks: Networks) ->
 def test_what_moves_for_a_part_of_the_clip_counts_as_much_as_it_lasts(networks: Networks) -> None:
     speeds = []
     for frames in (3, 5, 7):
-        flow_THW2 = np.stack([still()] * 8)
+        flow_THW2 = np.stack([still(GRID.height_px, GRID.width_px)] * 8)
         flow_THW2[-frames:, 16:40, 32:64] = (1.5, -2.0)
         speeds.append(motion.term_maps(batch_of(networks, flow_THW2))["speed"][1, 3, 6])
     assert speeds == pytest.approx([2.5 * 2 / 5, 2.5 * 4 / 5, 2.5], rel=1e-3)
 
 
 def test_to_and_fro_is_no_speed(networks: Networks) -> None:
-    flow_THW2 = np.stack([still()] * 8)
+    flow_THW2 = np.stack([still(GRID.height_px, GRID.width_px)] * 8)
     there_and_back = np.array([0.0, 3.0, -3.0, 0.0, 3.0, -3.0, 0.0, 3.0])
     flow_THW2[..., 0] = there_and_back[:, None, None]
     maps = motion.term_maps(batch_of(networks, flow_THW2))
@@ -86,7 +99,7 @@ def test_to_and_fro_is_no_speed(networks: Networks) -> None:
 
 
 def test_the_flow_of_the_first_frame_is_not_counted_twice(networks: Networks) -> None:
-    flow_THW2 = np.stack([still()] * 8)
+    flow_THW2 = np.stack([still(GRID.height_px, GRID.width_px)] * 8)
     flow_THW2[0] = 20.0
     maps = motion.term_maps(batch_of(networks, flow_THW2))
     assert all(not values.any() for values in maps.values())
