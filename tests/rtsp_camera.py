@@ -50,14 +50,14 @@ class LiveCamera:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.url = f"rtsp://127.0.0.1:{self.port}/live"
-        self.size = size
+        self.size, self.password, self.stream = size, PASSWORD, "live"
         self._process: subprocess.Popen[str] | None = None
         self.start()
 
     def start(self) -> None:
-        """Start it, with the size it has now."""
+        """Start it, with the size, the password and the name of the stream that it has now."""
         self._process = subprocess.Popen(
-            [PYTHON, str(PROGRAM), str(self.port), self.size, USER, PASSWORD],
+            [PYTHON, str(PROGRAM), str(self.port), self.stream, self.size, USER, self.password],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,6 +1,6 @@
 """A live camera: GStreamer's RTSP server on the loopback interface, run by the system's Python.
 
-    /usr/bin/python3 tests/rtsp_server.py PORT WIDTHxHEIGHT [USER PASSWORD]
+    /usr/bin/python3 tests/rtsp_server.py PORT STREAM WIDTHxHEIGHT [USER PASSWORD]
 
 It prints "ready", and does what it reads: "drop" closes all connections, "size WIDTHxHEIGHT"
 changes the picture within the stream, "pause" stops the time of the source, "play" lets it go on.
@@ -40,7 +40,7 @@ def protect(server: Any, factory: Any, user: str, password: str) -> None:
     factory.set_permissions(permissions)
 
 
-def main(port: str, size: str, *login: str) -> None:
+def main(port: str, stream: str, size: str, *login: str) -> None:
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
@@ -52,7 +52,7 @@ def main(port: str, size: str, *login: str) -> None:
         protect(server, factory, *login)
     media: list[Any] = []
     factory.connect("media-configure", lambda _, made: media.append(made))
-    server.get_mount_points().add_factory("/live", factory)
+    server.get_mount_points().add_factory(f"/{stream}", factory)
     assert server.attach(None), "the port is taken"
 
     def obey(_source: object, _condition: object) -> bool:

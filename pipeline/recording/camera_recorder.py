@@ -19,7 +19,7 @@ from pipeline.footage.gaps import note_gap, recording_folder
 from pipeline.footage.segments import Blind
 from pipeline.recording.backoff import Backoff
 from pipeline.recording.ffmpeg import FileClosed, FrameCame, Reader
-from pipeline.recording.films import publish, salvage, work_folder
+from pipeline.recording.films import as_left, publish, salvage, work_folder
 from pipeline.recording.ledger import Ledger
 from pipeline.recording.outage import Cause, told
 from pipeline.recording.session import Film, Session
@@ -33,6 +33,11 @@ __all__ = ["CameraRecorder", "Limits"]
 _LOOK_SECONDS = 0.25
 _BEAT_SECONDS = 1.0
 _PROBE_SECONDS = 1.0
+_OPEN_SECONDS = 3.0
+"""The longest wait where somebody listens: a camera that starts says "no such stream" for a while,
+and another attempt costs it little."""
+_NO_PROBE = (Cause.UNAUTHORISED, Cause.DISK_FULL, Cause.RESTARTING)
+"""A camera may lock an account after a few wrong passwords: there the whole wait is kept."""
 _GRACE_SECONDS = 2.0
 _MASKS_SECONDS = 2.0
 """How often somebody looks whether the privacy masks have changed."""
@@ -152,7 +157,8 @@ class CameraRecorder:
                 self._beat(Activity.RECORDING if session.has_frames else Activity.BLIND, session)
             self._take(reader.stop(), session)
             self.child_pid = None
-            self._keep(session.open_name, session.left())
+            left = session.left()
+            self._keep(session.open_name, left and as_left(self._source, left))
         if not stop.is_set():
             self._fail(cause or _cause_of_end(reader.cause, session.has_frames))
         return session.recorded_seconds
@@ -219,16 +225,20 @@ class CameraRecorder:
         self._ledger.note(cause, self._clock.now_utc())
 
     def _wait(self, stop: Event, seconds: float) -> None:
-        """Wait for the next attempt: so long, or until somebody listens again where nobody did."""
-        deadline = self._clock.monotonic() + seconds
-        network = self._ledger.cause in (Cause.LOST, Cause.REFUSED, Cause.UNREACHABLE)
-        probing, was_closed = network and self._place is not None, False
+        """Wait for the next attempt: so long; less where somebody listens, and no longer than
+        until somebody listens again where nobody did."""
+        begun = self._clock.monotonic()
+        deadline = begun + seconds
+        probing = self._place is not None and self._ledger.cause not in _NO_PROBE
+        was_closed = False
         while not stop.is_set() and (left := deadline - self._clock.monotonic()) > 0:
             self._beat(Activity.BLIND, None)
             if probing:
                 is_open = self._place is not None and _listens(self._place)
                 if is_open and was_closed:
                     return
+                if is_open:
+                    deadline = min(deadline, begun + _OPEN_SECONDS)
                 was_closed, probing = True, not is_open
             stop.wait(min(left, _PROBE_SECONDS))
 
@@ -241,9 +251,9 @@ class CameraRecorder:
             for at_utc, cause in before.changes:
                 self._ledger.note(Cause(cause), at_utc)
             saved, unknown = salvage(self._source, before.open_file, before.beat_utc)
-            if saved and before.open_file is not None and before.last_frame_utc is not None:
-                start_utc = before.open_file.start_utc
-                self._gaps += self._ledger.recorded(start_utc, before.last_frame_utc)
+            for film in saved:
+                end_utc = min(film.end_utc, before.last_frame_utc or film.end_utc)
+                self._gaps += self._ledger.recorded(film.start_utc, end_utc)
             for name in unknown:
                 self._progress(
                     f"{self._camera}: {work_folder(self._source) / name} was left by a recorder"

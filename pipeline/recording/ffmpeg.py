@@ -36,6 +36,7 @@ __all__ = [
     "Reader",
     "cut_file",
     "ffmpeg_version",
+    "readable_seconds",
 ]
 
 SUFFIX = ".mkv"
@@ -48,6 +49,7 @@ _GRACE_SECONDS = 3.0
 _PIPE_BYTES = 1 << 16
 _VERSION = re.compile(r"ffmpeg version n?(\d+)")
 _QUIET = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "error")
+_COPIED = ("-map", "0:v:0", "-c", "copy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,29 @@ def cut_file(path: Path, seconds: float) -> bool:
     return True
 
 
+def readable_seconds(path: Path) -> float:
+    """Return how long the pictures are that can be read from a file, whose first is at 0; 0 when
+    there are none. Nothing is decoded."""
+    done = subprocess.run(
+        [_program(), *_QUIET, "-i", str(path), *_COPIED, "-f", "framecrc", "pipe:1"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=_environment(),
+    )
+    base, times = Fraction(1, 1_000_000), set[int]()
+    for line in done.stdout.splitlines():
+        if line.startswith("#tb 0:"):
+            base = Fraction(line.partition(":")[2].strip())
+        elif not line.startswith("#"):
+            times.add(int(line.split(",", 3)[2]))
+    if not times:
+        return 0.0
+    step = (max(times) - min(times)) / (len(times) - 1) if len(times) > 1 else 0.0
+    return (max(times) + step) * float(base)
+
+
 def _coded(filters: str) -> list[str]:
     """Return the arguments that code pictures again behind masks, their times as they are."""
     # H.264 where the build has it; MPEG-4 is in every one.
@@ -149,13 +174,15 @@ class Reader:
         only then are the pictures decoded, and coded again."""
         self._masks = mask_filter(masks)
         self._folder = folder
+        # FFmpeg 5 gives up after one of these before the first answer, and after two later.
+        self._timeout_seconds = quiet_seconds / 2
+        self._begun = time.monotonic()
         self._pattern = f"{prefix}-%06d{SUFFIX}"
         self._script = (
             "ffconcat version 1.0\n"
             f"file '{address}'\n"
             "option rtsp_transport tcp\n"
-            # FFmpeg 5 gives up after two of these.
-            f"option timeout {microseconds(quiet_seconds / 2)}\n"
+            f"option timeout {microseconds(self._timeout_seconds)}\n"
             # Nothing is decoded, so the frame rate need not be guessed from many frames.
             "option fpsprobesize 0\n"
         ).encode("ascii")
@@ -219,9 +246,8 @@ class Reader:
         files += ["cluster_time_limit=1000:flush_packets=1", "-reset_timestamps", "1"]
         files += ["-segment_list", f"pipe:{closed}", "-segment_list_type", "csv", self._pattern]
         lines = ["-flush_packets", "1", "-f", "framecrc", f"pipe:{frames}"]
-        copied = ["-map", "0:v:0", "-c", "copy"]
-        written = [*("-map", "0:v:0"), *_coded(self._masks)] if self._masks else copied
-        return [_program(), *_QUIET, *source, *written, *files, *copied, *lines]
+        written = [*("-map", "0:v:0"), *_coded(self._masks)] if self._masks else _COPIED
+        return [_program(), *_QUIET, *source, *written, *files, *_COPIED, *lines]
 
     def __exit__(self, *_: object) -> None:
         self._kill()
@@ -297,6 +323,10 @@ class Reader:
         if pipe == "said":
             # Never kept: it may hold the address.
             self.cause = cause_of_message(line) or self.cause
+            # FFmpeg calls it invalid data too when it has waited in vain for a first answer.
+            waited_seconds = time.monotonic() - self._begun
+            if self.cause is Cause.UNUSABLE and waited_seconds > self._timeout_seconds:
+                self.cause = Cause.UNREACHABLE
             return None
         if pipe == "closed":
             name, start, end = line.rsplit(",", 2)

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from pipeline.assembly import Site
-from pipeline.footage.admission import Reason
 from pipeline.footage.ingest import ingest_camera
 from pipeline.recording import camera_recorder
 from pipeline.recording.camera_recorder import Limits
 from pipeline.recording.films import work_folder
 from pipeline.recording.record import record_cameras
 from pipeline.recording.state import Activity, read_state
+from tests.cable import Cable, speak_http
+from tests.outages import LIMITS, RECORDED_SECONDS, SECOND, Outage, check_ledger
 from tests.rtsp_camera import (
     PASSWORD,
     LiveCamera,
@@ -35,10 +32,6 @@ from tests.rtsp_camera import (
     until,
 )
 
-LIMITS = Limits(file_seconds=2.0, stall_seconds=2.0, healthy_seconds=0.5, least_free_bytes=1)
-SECOND = timedelta(seconds=1)
-RECONNECT_SECONDS = 5.0
-RECORDED_SECONDS = 1.5
 CANARY = "cAnArY7"
 
 
@@ -47,15 +40,6 @@ def camera() -> Iterator[LiveCamera]:
     server = LiveCamera()
     yield server
     server.kill()
-
-
-@dataclass
-class Outage:
-    """What a test did to the camera."""
-
-    cause: str
-    begun_utc: datetime
-    over_utc: datetime
 
 
 class Trouble:
@@ -91,39 +75,6 @@ class Trouble:
         self.recording.until_recording(times + 1)
         self.outages.append(Outage(cause, begun, over))
         time.sleep(RECORDED_SECONDS)
-
-
-def check_ledger(site: Site, name: str, outages: list[Outage], *, begun: datetime) -> None:
-    """Every second from `begun` is in a file or is blind; blind are the outages and nothing else,
-    to a second and with their cause; no file goes across one."""
-    summary = ingest_camera(site, name)
-    assert (summary.refused, summary.waiting) == (0, 0)
-    assert list(work_folder(site.folder / name).iterdir()) == []
-    blind = [one for one in site.store.blind(name) if one.end_utc > begun]
-    # A connection may end less than a second after a file: too short for a clip, and no gap.
-    inside = [one for one in blind if one.footage_id is not None]
-    assert {one.reason for one in inside} <= {Reason.TOO_SHORT}
-    segments = [one for one in site.store.segments(name) if one.end_utc > begun]
-    spans = sorted((one.start_utc, one.end_utc) for one in [*segments, *blind])
-    for (_, end), (start, _) in pairwise(spans):
-        assert start - end < 0.3 * SECOND, (start, end)  # a hole
-        assert end - start < SECOND, (start, end)  # times of arrival, each right to a second
-    blind = [one for one in blind if one not in inside]
-    for outage in outages:
-        parts = [
-            one
-            for one in blind
-            if one.start_utc < outage.over_utc + SECOND and one.end_utc > outage.begun_utc
-        ]
-        assert parts, outage
-        assert abs(parts[0].start_utc - outage.begun_utc) < SECOND, (outage, parts)
-        assert parts[-1].end_utc > outage.over_utc - SECOND, (outage, parts)
-        # Up to its first frame: it is told a little later, when the child knows the stream.
-        assert parts[-1].end_utc < outage.over_utc + RECONNECT_SECONDS * SECOND, (outage, parts)
-        assert any(one.detail.startswith(f"{outage.cause}: ") for one in parts), (outage, parts)
-        blind = [one for one in blind if one not in parts]
-    # What remains is the beginning, before the first frame.
-    assert all(one.detail.startswith("restarting: ") for one in blind), blind
 
 
 def arguments_and_environment(process: int) -> bytes:
@@ -167,6 +118,18 @@ def test_a_wrong_password_is_said_and_never_shown(tmp_path: Path, camera: LiveCa
             wrong.write_text(PASSWORD, encoding="utf-8")  # read anew at every attempt
             recording.until_recording(1)
         assert CANARY not in "\n".join(recording.lines)
+
+
+@pytest.mark.parametrize("cause", ["unreachable", "unusable"])
+def test_whoever_is_no_camera_is_said_to_be_none(tmp_path: Path, cause: str) -> None:
+    cable = Cable(camera_port=1)
+    # The one says nothing and keeps the connection, the other one speaks another language.
+    cable.answer((lambda _: None) if cause == "unreachable" else speak_http)
+    with live_site(tmp_path, {"belt": f"rtsp://127.0.0.1:{cable.port}/live"}) as site:
+        with Recording(site, "belt", replace(LIMITS, stall_seconds=6.0)) as recording:
+            recording.until_blind(cause)
+        assert len(recording.lines) == 1
+    cable.close()
 
 
 def test_nothing_is_recorded_on_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
@@ -304,38 +267,6 @@ def test_another_size_is_another_file_after_a_restart_and_blind_within_a_stream(
         assert sizes[-1] == (240, 160)
         told = {one.reason.value for one in site.store.blind("belt") if one.footage_id is not None}
         assert told <= {"size_changed", "too_short"}, told
-
-
-@pytest.mark.full
-@pytest.mark.timeout(900)
-def test_four_cameras_through_many_outages(tmp_path: Path) -> None:
-    chance = random.Random(7)
-    limits = replace(LIMITS, stall_seconds=5.0)  # four cameras and their servers on few cores
-    names = ["a", "b", "c", "d"]
-    servers = {name: LiveCamera() for name in names}
-    with ExitStack() as stack:
-        for server in servers.values():
-            stack.callback(server.kill)
-        site = stack.enter_context(
-            live_site(tmp_path, {name: server.url for name, server in servers.items()})
-        )
-        recordings = ExitStack()
-        troubles = {}
-        with recordings:
-            for name in names:
-                recording = recordings.enter_context(Recording(site, name, limits))
-                recording.until_recording(1)
-                troubles[name] = Trouble(servers[name], recording)
-            time.sleep(2.0)
-            descriptors = open_files()
-            for number in range(6 * len(names)):
-                trouble = troubles[names[number % len(names)]]
-                chance.choice([trouble.drop, trouble.stall, trouble.restart])()
-            # On a busy machine one of the four may be connecting just now; what leaks stays.
-            until(lambda: open_files() == descriptors, "as few open files as before")
-        for name, trouble in troubles.items():
-            assert len(trouble.outages) == 6
-            check_ledger(site, name, trouble.outages, begun=trouble.begun)
 
 
 def test_a_second_recorder_of_a_camera_is_refused(tmp_path: Path) -> None:

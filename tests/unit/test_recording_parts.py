@@ -23,6 +23,7 @@ from pipeline.recording.outage import Cause, cause_of_message, reason_of, told
 from pipeline.recording.session import Film, Session
 from pipeline.recording.state import Activity, OpenFile, RecordingState, read_state, write_state
 from tests.fakes import FakeClock
+from tests.footage_maker import encode, scene
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -299,11 +300,25 @@ def test_a_film_without_bytes_or_without_a_file_is_none(source: Path) -> None:
     assert list(source.glob("*.mkv*")) == []
 
 
+def test_a_film_that_is_only_a_header_is_none(source: Path, tmp_path: Path) -> None:
+    written = work_folder(source) / "s-000000.mkv"
+    whole = encode(tmp_path / "made.mkv", scene(0, 12)).read_bytes()
+    # As a child leaves it that was killed within its first second.
+    written.write_bytes(whole[: whole.index(b"\x1f\x43\xb6\x75")])
+    assert publish(source, film()) is None
+    assert list(work_folder(source).iterdir()) == []
+    written.write_bytes(whole)
+    assert publish(source, film()) is not None
+
+
 def test_what_a_killed_recorder_left_is_taken_in_where_its_time_is_known(source: Path) -> None:
     for name in ("s-000003.mkv", "s-000004.mkv"):
-        (work_folder(source) / name).write_bytes(b"film")
+        encode(work_folder(source) / name, scene(0, 12))
     known = OpenFile(name="s-000004.mkv", start_utc=NOON)
-    assert salvage(source, known, after(20)) == (1, ["s-000003.mkv"])
+    # It beat until second 20, and 1.2 seconds of pictures are in the file.
+    ((left,), unknown) = salvage(source, known, after(20))
+    assert (left.start_utc, unknown) == (NOON, ["s-000003.mkv"])
+    assert (left.end_utc - NOON).total_seconds() == pytest.approx(1.2, abs=0.01)
     assert (source / "2026-01-31T12-00-00.000Z.mkv").is_file()
     assert (work_folder(source) / "s-000003.mkv").is_file()
 
