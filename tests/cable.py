@@ -94,7 +94,8 @@ class Cable:
             if answer is not None:
                 answer(near)
                 while cuts == self._cuts and answer is self._answer:
-                    time.sleep(_LOOK_SECONDS)
+                    if select.select([near], [], [], _LOOK_SECONDS)[0] and not _read(near):
+                        return
                 return
             with socket.create_connection(("127.0.0.1", self._camera_port)) as far:
                 while self._pass_on(near, far) and cuts == self._cuts:
@@ -108,11 +109,15 @@ class Cable:
             time.sleep(_LOOK_SECONDS)
             return True
         for source in select.select([near, far], [], [], _LOOK_SECONDS)[0]:
-            piece = source.recv(_AT_ONCE_BYTES)
+            piece = _read(source)
             if not piece:
                 return False
             (far if source is near else near).sendall(piece)
         return True
+
+
+def _read(end: socket.socket) -> bytes:
+    return end.recv(_AT_ONCE_BYTES)
 
 
 def speak_http(end: socket.socket) -> None:
