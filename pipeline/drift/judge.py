@@ -37,6 +37,8 @@ _LARGE = 6.0
 """Usual spreads of a picture statistic beyond which its drift is serious by itself."""
 _LEAST_OF_CYCLE = 0.01
 """Spread of the time of a cycle, as a share of it, however even a machine goes."""
+_LEAST_OF_SCORES = 0.05
+"""Spread of a mean surprise, however silent an expert was: in normal footage it is often 0."""
 _SECONDS_A_YEAR = 365.25 * 86_400.0
 
 
@@ -161,9 +163,14 @@ def _compared(
     usual, latest = float(np.median(normal)), float(np.median(recent[-_LATEST:]))
     # Of a normal distribution the middle 80 % are 2.56 deviations wide.
     low, high = np.quantile(normal, _WITHIN)
-    least = _LEAST_OF_CYCLE * usual if is_cycle_name(name) else 1e-6 * max(1.0, abs(usual))
-    spread = max(float(high - low) / 2.563, least)
+    spread = max(float(high - low) / 2.563, _least_spread(name, usual))
     return usual, latest, round((latest - usual) / spread, 3)
+
+
+def _least_spread(name: str, usual: float) -> float:
+    if is_cycle_name(name):
+        return _LEAST_OF_CYCLE * usual
+    return _LEAST_OF_SCORES if _is_of_scores(name) else 1e-6 * max(1.0, abs(usual))
 
 
 def _is_over(normal: Sequence[float], latest: float | None) -> bool:

@@ -72,6 +72,13 @@ def test_a_moment_that_is_strange_is_no_drift() -> None:
     assert one.evidence < 0.0
 
 
+def test_an_expert_that_was_silent_in_normal_footage_is_not_a_million_spreads_off() -> None:
+    silent = DriftReference(sample_seconds=10.0, values={"features": (0.0,) * 96})
+    (one,) = judge(silent, samples([1.9] * 40, "features"), one_false_in=HOURLY)
+    assert one.severity is Severity.SERIOUS
+    assert one.spreads == pytest.approx(38.0)
+
+
 def test_a_drift_that_went_away_is_no_finding_any_more() -> None:
     away = judged([*np.add(normal(40, 4), 0.5).tolist()])
     back = judged([*np.add(normal(40, 4), 0.5).tolist(), *normal(20, 5)])
