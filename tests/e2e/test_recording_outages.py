@@ -285,7 +285,8 @@ def test_cameras_beside_dead_ones_and_bad_cables_lose_nothing(
             seconds = sum(one.duration_us for one in footage) / 1e6
             frames += sum(one.frames for one in footage)
             missing += round(seconds * FRAMES_A_SECOND) - sum(one.frames for one in footage)
-            assert not [one for one in plant.site.store.blind(name) if one.start_utc > begun]
+            blind = [one for one in plant.site.store.blind(name) if one.start_utc > begun]
+            assert not blind, blind
     assert abs(missing) <= len(good)
     promise(
         "R3",
