@@ -108,13 +108,17 @@ def try_models(
     """
     if not footage.normal:
         raise EvaluationError("no normal footage to try models on; ingest some, and retrain later")
-    raised = [_raised(model, footage.normal, parts) for model in models]
-    progress(f"normal footage: {[len(found) for found in raised]} false alarms")
+    length = sum(seconds(s.segment.end_us - s.segment.start_us) for s in footage.normal)
+    progress(f"trying {len(models)} models on {length:,.0f} s of normal footage")
+    raised = []
+    for number, model in enumerate(models, start=1):
+        raised.append(_raised(model, footage.normal, parts))
+        progress(f"model {number} of {len(models)}: {len(raised[-1])} false alarms")
     known = [{one.name: _finds(model, one, parts) for one in footage.known} for model in models]
     if footage.known:
-        progress(f"known anomalies found: {[sum(found.values()) for found in known]}")
+        counts = " and ".join(str(sum(found.values())) for found in known)
+        progress(f"of {len(footage.known)} known anomalies they find {counts}")
     faults = _faults(models, footage, work, parts, progress)
-    length = sum(seconds(s.segment.end_us - s.segment.start_us) for s in footage.normal)
     return [
         ModelTrial(
             normal_seconds=length,
