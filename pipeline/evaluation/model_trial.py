@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.errors import EvaluationError
 from pipeline.evaluation.alarms import AlertSpan, alert_spans, count_alarms
+from pipeline.evaluation.busiest import busiest_part
 from pipeline.evaluation.fault_figures import origin_of
 from pipeline.evaluation.fault_protocol import VariantJob, read_scene
 from pipeline.evaluation.faults import FaultKind
@@ -35,7 +36,7 @@ Progress = Callable[[str], None]
 _PART_SECONDS = 10.0
 """Of footage around an injected fault."""
 _MOST_SCENE_SECONDS = 60.0
-"""Of footage that faults are injected into."""
+"""Of footage that faults are injected into: where most moves."""
 _AROUND_SECONDS = 4.0
 """Shown to a model before and after a known anomaly."""
 
@@ -164,11 +165,10 @@ def _faults(
     progress: Progress,
 ) -> list[dict[str, bool]]:
     found: list[dict[str, bool]] = [{} for _ in models]
-    longest = max(footage.normal, key=lambda s: s.segment.end_us - s.segment.start_us)
-    start_us = longest.segment.start_us
-    end_us = min(longest.segment.end_us, start_us + microseconds(_MOST_SCENE_SECONDS))
+    # What does not move can neither go backwards nor stop.
+    video, start_us, end_us = busiest_part(footage.normal, _MOST_SCENE_SECONDS, parts)
     try:
-        scene = read_scene(longest.source, start_us, end_us, parts, "held out")
+        scene = read_scene(video, start_us, end_us, parts, "held out")
     except EvaluationError as error:
         progress(f"warning: no faults are injected: {error}")
         return found
