@@ -37,7 +37,8 @@ _OPEN_SECONDS = 3.0
 """The longest wait where somebody listens: a camera that starts says "no such stream" for a while,
 and another attempt costs it little."""
 _NO_PROBE = (Cause.UNAUTHORISED, Cause.DISK_FULL, Cause.RESTARTING)
-"""A camera may lock an account after a few wrong passwords: there the whole wait is kept."""
+"""Where the whole wait is kept: a camera may lock an account after a few wrong passwords, and the
+other two are no matter of the camera."""
 _GRACE_SECONDS = 2.0
 _MASKS_SECONDS = 2.0
 """How often somebody looks whether the privacy masks have changed."""

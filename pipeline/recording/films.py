@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from pipeline.errors import SettingsError
 from pipeline.files import sync_folder, write_json
 from pipeline.footage.start_time import sidecar_of
 from pipeline.recording.ffmpeg import SUFFIX, cut_file, readable_seconds
@@ -66,7 +67,10 @@ def publish(source: Path, film: Film) -> Path | None:
 def as_left(source: Path, film: Film) -> Film:
     """Return a film that a killed child left open, without the last pictures where it had kept them
     to itself."""
-    seconds = readable_seconds(work_folder(source) / film.name)
+    try:
+        seconds = readable_seconds(work_folder(source) / film.name)
+    except SettingsError:  # ffmpeg is away for a moment: then what was told has to do
+        return film
     if not seconds:
         return film
     return replace(film, end_utc=min(film.end_utc, film.start_utc + timedelta(seconds=seconds)))

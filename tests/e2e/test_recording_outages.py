@@ -29,6 +29,9 @@ from tests.rtsp_camera import PASSWORD, LiveCamera, Recording, live_site, now, o
 PATIENT = replace(LIMITS, stall_seconds=4.0, open_seconds=6.0)
 """Many cameras and their servers on few cores."""
 FRAMES_A_SECOND = 10
+OUTAGES = 200
+RESETS = 125
+"""Of each camera with a bad cable."""
 _GROWTH_MIB = 40.0
 
 
@@ -235,11 +238,8 @@ class Held:
 
 @pytest.mark.full
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("outages", [200])
-def test_cameras_through_outages_of_every_kind(
-    tmp_path: Path, promise: Promise, outages: int
-) -> None:
-    kinds = [KINDS[number % len(KINDS)] for number in range(outages)]
+def test_cameras_through_outages_of_every_kind(tmp_path: Path, promise: Promise) -> None:
+    kinds = [KINDS[number % len(KINDS)] for number in range(OUTAGES)]
     random.Random(7).shuffle(kinds)
     with recorded(tmp_path, ["a", "b", "c", "d"]) as plant:
         held = Held()
@@ -250,12 +250,12 @@ def test_cameras_through_outages_of_every_kind(
             check_ledger(plant.site, name, line.outages, begun=line.begun)
         lines = plant.lines.values()
     back = [one for line in lines for one in line.back_seconds]
-    assert len(back) == outages
+    assert len(back) == OUTAGES
     assert max(back)[0] < RECONNECT_SECONDS, sorted(back)[-5:]
     causes = Counter(outage.cause for line in lines for outage in line.outages)
     promise(
         "R1",
-        f"{outages} outages of {len(set(kinds))} kinds on 4 cameras "
+        f"{OUTAGES} outages of {len(set(kinds))} kinds on 4 cameras "
         f"({', '.join(f'{count} {cause}' for cause, count in sorted(causes.items()))}): recorded "
         f"again within {max(back)[0]:.1f} s, ledger right to 1 s, memory {growth_mib:+.0f} MiB",
     )
@@ -263,14 +263,13 @@ def test_cameras_through_outages_of_every_kind(
 
 @pytest.mark.full
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("resets", [125])
 def test_cameras_beside_dead_ones_and_bad_cables_lose_nothing(
-    tmp_path: Path, promise: Promise, resets: int
+    tmp_path: Path, promise: Promise
 ) -> None:
     bad, good = ["a", "b", "c", "d"], ["e", "f", "g", "h"]
     with recorded(tmp_path, [*bad, *good], dead=list("ijklmnop")) as plant:
         held = Held()
-        plant.suffer([[Line.reset] * resets] * len(bad))
+        plant.suffer([[Line.reset] * RESETS] * len(bad))
         growth_mib = held.assert_no_more()
         plant.recordings.close()
         for name, line in plant.lines.items():
@@ -293,7 +292,7 @@ def test_cameras_beside_dead_ones_and_bad_cables_lose_nothing(
     assert abs(missing) <= len(good)
     promise(
         "R3",
-        f"16 cameras, 8 of them dead, {resets * len(bad)} resets on 4 others: {frames} frames of "
+        f"16 cameras, 8 of them dead, {RESETS * len(bad)} resets on 4 others: {frames} frames of "
         f"the other 4, {max(missing, 0)} missing; memory {growth_mib:+.0f} MiB",
     )
 

@@ -323,6 +323,16 @@ def test_what_a_killed_recorder_left_is_taken_in_where_its_time_is_known(source:
     assert (work_folder(source) / "s-000003.mkv").is_file()
 
 
+def test_what_a_killed_recorder_left_is_taken_in_while_ffmpeg_is_away(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode(work_folder(source) / "s-000004.mkv", scene(0, 12))
+    monkeypatch.setenv("PATH", "")
+    known = OpenFile(name="s-000004.mkv", start_utc=NOON)
+    ((left,), unknown) = salvage(source, known, after(20))
+    assert (left.end_utc, unknown) == (after(20), [])
+
+
 # what lies in the site -----------------------------------------------------------------------
 
 
