@@ -99,7 +99,8 @@ def server_seconds(url: str | None) -> float:
 
     with psycopg.connect(url) as connection:
         mine = connection.info.backend_pid
-    parent = int(Path(f"/proc/{mine}/stat").read_text().rpartition(")")[2].split()[1])
+        # While the connection is open: on an idle machine its process ends at once after it.
+        parent = int(Path(f"/proc/{mine}/stat").read_text().rpartition(")")[2].split()[1])
     ticks = 0
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:

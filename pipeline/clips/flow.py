@@ -44,6 +44,14 @@ _LEAST_CHANGE = 1.0
 where the picture differed by half a level; 3 % of that is left, and 98 to 99.9 % of the flow of
 people and carts."""
 _GRAIN_PX = 0.8
+_SWAY_PX = (0.05, 0.75)
+"""Pixels a frame that half of the picture has to move for the view itself to have swayed. A mast in
+the wind comes to .13 and more in half of its frames, however slightly it sways; people, grain,
+flicker and dusk to .04 at most. Beyond that it is a knock, or a wall of which the flow says
+anything."""
+_EXPLAINED = 0.95
+"""Share of the difference of two pictures that may be left for the view to have swayed: .2 to .9 of
+it are in most frames of a mast in the wind, all of it where people fill the view."""
 
 _REC_601 = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
@@ -72,7 +80,8 @@ class _Flow:
                 if changed_HW.any():
                     # A given array is taken as the first guess, so every pair begins at zero.
                     self._engine.calc(self._before_HW, self._now_HW, flow_HW2)
-                    flow_HW2[~changed_HW] = 0.0
+                    if not _view_swayed(self._before_HW, self._now_HW, flow_HW2):
+                        flow_HW2[~changed_HW] = 0.0
             self._flow_HW2 = flow_HW2.astype(np.float16)
             self._before_HW = None
         return self._flow_HW2
@@ -83,11 +92,41 @@ def _changed(before_HW: NDArray[np.uint8], now_HW: NDArray[np.uint8]) -> NDArray
 
     Where nothing changed nothing moved, whatever the flow says: on smooth ground any flow explains
     the pictures equally well, and a change of the light decides which one is found."""
-    difference_HW = now_HW.astype(np.float32) - before_HW
-    smooth_HW = cv2.GaussianBlur(difference_HW, (0, 0), _GRAIN_PX)
-    light_HW = cv2.blur(smooth_HW, (_LIGHT_SIDE_PX, _LIGHT_SIDE_PX))
-    around_HW = cv2.blur(np.abs(smooth_HW - light_HW), (_CHANGE_SIDE_PX, _CHANGE_SIDE_PX))
+    difference_HW = _difference(before_HW.astype(np.float32), now_HW)
+    around_HW = cv2.blur(difference_HW, (_CHANGE_SIDE_PX, _CHANGE_SIDE_PX))
     return np.asarray(around_HW > _LEAST_CHANGE, np.bool_)
+
+
+def _difference(before_HW: NDArray[np.float32], now_HW: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return by how many grey levels two pictures differ but for grain and light, HW >= 0."""
+    smooth_HW = cv2.GaussianBlur(now_HW.astype(np.float32) - before_HW, (0, 0), _GRAIN_PX)
+    light_HW = cv2.blur(smooth_HW, (_LIGHT_SIDE_PX, _LIGHT_SIDE_PX))
+    return np.asarray(np.abs(smooth_HW - light_HW), np.float32)
+
+
+def _view_swayed(
+    before_HW: NDArray[np.uint8], now_HW: NDArray[np.uint8], flow_HW2: NDArray[np.float32]
+) -> bool:
+    """Tell whether the camera moved a little: then everything did, and what looks the same as
+    before is smooth. Taken for still it would hide from those who take the camera's movement out
+    that there was any, and leave them the edges of things as if these had moved by themselves.
+
+    Half of the flow has to say so, and the pictures to agree: moved by that much, the one before is
+    more like this one.
+    """
+    right, down = np.median(flow_HW2[::2, ::2].reshape(-1, 2), axis=0)
+    if not _SWAY_PX[0] < np.hypot(right, down) <= _SWAY_PX[1]:
+        return False
+    still_HW = before_HW.astype(np.float32)
+    moved_HW = cv2.warpAffine(
+        still_HW,
+        np.array([[1.0, 0.0, right], [0.0, 1.0, down]]),
+        now_HW.shape[::-1],
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    left = _difference(np.asarray(moved_HW, np.float32), now_HW).mean()
+    return bool(left < _EXPLAINED * _difference(still_HW, now_HW).mean())
 
 
 def _flow_engine(quality: FlowQuality) -> cv2.DISOpticalFlow:
@@ -121,7 +160,8 @@ def with_flow(
 
     The first frame, and one behind a hole, have none before them: theirs is zero. Flow is by dense
     inverse search (Kroeger et al. 2016, OpenCV), which takes out the mean of every patch: a change
-    of the light is no movement. Zero where the picture did not change but for that.
+    of the light is no movement. Zero where the picture did not change but for that, unless the view
+    itself swayed.
     """
     engine = _flow_engine(quality)
     before_HW: NDArray[np.uint8] | None = None

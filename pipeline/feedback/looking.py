@@ -22,7 +22,7 @@ from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.calibration import USUAL_SHARE
 from pipeline.scoring.experts import all_term_maps
 from pipeline.scoring.feature_bank import DEPTHS, DepthBank, cell_features
-from pipeline.scoring.fusion import FUSED, join_surprises, surprises_of
+from pipeline.scoring.fusion import join_surprises, place_scores, surprises_of
 from pipeline.scoring.peak import windows_of
 from pipeline.zones.regions import EVERYWHERE, Regions
 
@@ -143,7 +143,7 @@ def _looks(
     surprises = {name: values * places_GW for name, values in surprises.items()}
     around = (1, _AROUND_CELLS, _AROUND_CELLS)
     joined_GW = uniform_filter(join_surprises(experts, surprises), around, mode="nearest")[0]
-    score_GW = calibration.groups[FUSED].surprise(joined_GW)
+    score_GW = place_scores(experts, calibration, surprises)[0]
     heard_GW = {
         name: uniform_filter(term.weight * term.heard(surprises[name]), around, mode="nearest")[0]
         for expert in experts

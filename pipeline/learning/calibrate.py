@@ -10,7 +10,7 @@ Shapes: N clips, grid of G x W cells.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -36,6 +36,7 @@ from pipeline.scoring.fusion import (
     joined_statistic,
     rows_of,
     surprises_of,
+    with_the_surest,
 )
 from pipeline.scoring.strangeness_spool import StrangenessSpool
 from pipeline.scoring.tail import LEAST_HELD_OUT, TailModel, fit_tail, silent_tail
@@ -179,7 +180,7 @@ def calibrate(
             )
             for name, values_N in held_out.items()
         }
-        statistics = _row_statistics(rows, terms, spool)
+        statistics = _row_statistics(rows, terms, spool.batches(_CLIPS_AT_ONCE))
     known_rows = {**prior.experts, **prior.groups} if prior else {}
     tails = {
         # Joined from p-values: ten seconds have seven excesses, which overlap.
@@ -197,26 +198,36 @@ def calibrate(
         experts={name: tails[name] for name in names},
         groups={row: tails[row] for row in rows if row not in names},
     )
-    scores = {row: tails[row].surprise(statistics[row]) for row in (FUSED, *names)}
-    training_N = tails[FUSED].surprise(_training_statistic(experts, terms, learnt.strangeness))
+    scores = _scores(tails, statistics, names)
+    learnt_clips = _in_pieces(learnt.strangeness)
+    training = _row_statistics({row: rows[row] for row in (FUSED, *names)}, terms, learnt_clips)
     said = HeldOutScores(
-        fused_N=scores[FUSED], foreign_N=foreign_N, training_N=training_N, rows=scores
+        fused_N=scores[FUSED],
+        foreign_N=foreign_N,
+        training_N=_scores(tails, training, names)[FUSED],
+        rows=scores,
     )
     return calibration, said
 
 
-def _training_statistic(
-    experts: Sequence[Expert],
-    terms: Mapping[str, TailModel],
-    strangeness: Mapping[str, NDArray[np.float32]],
-) -> NDArray[np.float64]:
-    """Return the statistic over all experts of training clips, N."""
-    clips = len(next(iter(strangeness.values()), ()))
-    parts = [np.empty(0)]
+def _scores(
+    tails: Mapping[str, TailModel],
+    statistics: Mapping[str, NDArray[np.float64]],
+    names: Sequence[str],
+) -> dict[str, NDArray[np.float64]]:
+    """Return -log10 p of clips: of all experts, as `fuse` has it, and by the name of each."""
+    alone = {name: tails[name].surprise(statistics[name]) for name in names}
+    joined = tails[FUSED].surprise(statistics[FUSED])
+    return {FUSED: with_the_surest(joined, list(alone.values())), **alone}
+
+
+def _in_pieces(
+    maps: Mapping[str, NDArray[np.float32]],
+) -> Iterator[Mapping[str, NDArray[np.float32]]]:
+    """Yield some clips of maps at a time."""
+    clips = len(next(iter(maps.values()), ()))
     for first in range(0, clips, _CLIPS_AT_ONCE):
-        some = {name: maps[first : first + _CLIPS_AT_ONCE] for name, maps in strangeness.items()}
-        parts.append(joined_statistic(join_surprises(experts, surprises_of(terms, some))))
-    return np.concatenate(parts)
+        yield {name: values[first : first + _CLIPS_AT_ONCE] for name, values in maps.items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -354,10 +365,13 @@ def _held_out_statistics(
 
 
 def _row_statistics(
-    rows: Mapping[str, Sequence[Expert]], terms: Mapping[str, TailModel], spool: StrangenessSpool
+    rows: Mapping[str, Sequence[Expert]],
+    terms: Mapping[str, TailModel],
+    batches: Iterable[Mapping[str, NDArray[np.float32]]],
 ) -> dict[str, NDArray[np.float64]]:
-    found: dict[str, list[NDArray[np.float64]]] = {row: [] for row in rows}
-    for strangeness in spool.batches(_CLIPS_AT_ONCE):
+    """Return the statistic of every row over clips, whose strangeness comes in `batches`."""
+    found: dict[str, list[NDArray[np.float64]]] = {row: [np.empty(0)] for row in rows}
+    for strangeness in batches:
         surprises = surprises_of(terms, strangeness)
         for row, experts in rows.items():
             found[row].append(joined_statistic(join_surprises(experts, surprises)))

@@ -30,7 +30,12 @@ from pipeline.learning.background import learn_background
 from pipeline.learning.camera_model import CameraModel, Sight, choose_device
 from pipeline.learning.health import health_line, health_warnings, healthy_footage
 from pipeline.learning.lighting import lighting_line, lit_footage, seconds_by_state
-from pipeline.learning.normality import calibrate_on_held_out, learn_looks, learn_places
+from pipeline.learning.normality import (
+    HeldOutResult,
+    calibrate_on_held_out,
+    learn_looks,
+    learn_places,
+)
 from pipeline.learning.origin import Origin
 from pipeline.learning.presets import Preset
 from pipeline.learning.reservoir import PlacedTiles
@@ -38,6 +43,7 @@ from pipeline.learning.rhythm import learn_rhythm, rhythm_line
 from pipeline.learning.tiles_to_learn import tile_source
 from pipeline.learning.workspace import Workspace
 from pipeline.scoring.experts import experts_named
+from pipeline.scoring.fusion import FUSED
 from pipeline.timebase import seconds
 from tgan_core.arithmetic import bfloat16_speedup
 from tgan_core.processes import ALONE, Processes
@@ -50,7 +56,7 @@ _BACKGROUND_FRAME_RATE = 2.0
 _LEAST_BF16_GAIN = 1.2
 _FIFTH = 5
 _LONG_FILE_US = 600_000_000
-_RECIPE = 14
+_RECIPE = 15
 """Raise it when the same footage, preset and seed would give another model than before."""
 
 
@@ -215,8 +221,7 @@ def _calibrated(
         budget_per_day=budget_per_day,
         training_seconds=length_seconds(split.training),
     )
-    score = result.policy.alert_score
-    stages.done("calibration", f"{result.clips:,} held-out clips, alerts from {score:.2f}")
+    stages.done("calibration", _calibration_line(result))
     if result.foreign:
         stages.progress(
             f"warning: {_moments(result.foreign)} of the held-out footage was left out, because "
@@ -240,6 +245,16 @@ def _calibrated(
         figures={},
         drift=drift,
     )
+
+
+def _calibration_line(result: HeldOutResult) -> str:
+    """Return how far normal footage came beside the score that alerts: what is between them is what
+    an anomaly has to add to what is usual."""
+    clips = (clip for part in result.parts for clip in part)
+    scores = zip(clips, result.scores[FUSED], strict=True)
+    reached = max((float(score) for clip, score in scores if clip not in result.foreign), default=0)
+    alert_score = result.policy.alert_score
+    return f"{result.clips:,} held-out clips up to {reached:.2f}, alerts from {alert_score:.2f}"
 
 
 def _moments(clips: Sequence[Clip]) -> str:

@@ -4,14 +4,16 @@ A term's value at a place becomes a surprise: -log10 of the chance that its stra
 strange as this anywhere in a normal clip. Surprises are joined place by place, by their norm of
 order 1.5: terms that see something at one place support each other, their everyday noise lies at
 different places. The strangest places of the joined map make the clip's statistic, which is
-calibrated again, so that an expert with three terms is not louder than one with one. No weights are
-fitted: there are no labels to fit them to.
+calibrated again, so that an expert with three terms is not louder than one with one. An expert that
+is sure by itself is heard beside that, less what so many voices cost. No weights are fitted: there
+are no labels to fit them to.
 
 Shapes: N clips, T terms, grid of G x W cells.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,9 +38,11 @@ __all__ = [
     "join_map",
     "join_surprises",
     "joined_statistic",
+    "place_scores",
     "rows_of",
     "surprise_maps",
     "surprises_of",
+    "with_the_surest",
 ]
 
 Maps = Mapping[str, NDArray[np.float32]]
@@ -180,8 +184,43 @@ def _known(experts: Sequence[Expert], values: Mapping[str, object]) -> list[tupl
 
 def joined_statistic(joined_NGW: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return one number a clip: the mean of the four strangest squares of the joined map."""
+    return strangest_mean(_around(joined_NGW))
+
+
+def _around(joined_NGW: NDArray[np.float64]) -> NDArray[np.float64]:
     size = (1, _AROUND_CELLS, _AROUND_CELLS)
-    return strangest_mean(uniform_filter(joined_NGW, size, mode="nearest"))
+    return np.asarray(uniform_filter(joined_NGW, size, mode="nearest"), dtype=np.float64)
+
+
+def with_the_surest(
+    joined: NDArray[np.float64], alone: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return what several experts say together, or what the surest of them says by itself, if that
+    is more: by Bonferroni's inequality, as one of so many voices and by half of the chance.
+
+    `joined` and those of `alone` are -log10 p, of one shape. Where people walk all experts that
+    look at movement are a little surprised at once, every day, so that the one which alone sees
+    that something broke off cannot reach what they come to together. The chance of the result is
+    at most 1.5 times what it says; the joined score itself is left as it is.
+    """
+    if len(alone) < 2:
+        return joined
+    voices = math.log10(2.0 * len(alone))
+    return np.asarray(np.maximum(joined, np.max(alone, axis=0) - voices), dtype=np.float64)
+
+
+def place_scores(
+    experts: Sequence[Expert],
+    calibration: Calibration,
+    surprises: Mapping[str, NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Return what a clip would score if it was everywhere as around each place, NGW."""
+    alone = [
+        calibration.experts[expert.name].surprise(_around(join_surprises([expert], surprises)))
+        for expert in experts
+    ]
+    joined = _around(join_surprises(experts, surprises))
+    return with_the_surest(calibration.groups[FUSED].surprise(joined), alone)
 
 
 def fuse(
@@ -216,15 +255,20 @@ def fuse(
     def score(row: str, chosen: Sequence[Expert]) -> NDArray[np.float64]:
         return tails[row].surprise(joined_statistic(join_surprises(chosen, surprises)))
 
-    scores = {row: score(row, chosen) for row, chosen in rows.items()}
+    alone = {expert.name: score(expert.name, [expert]) for expert in experts}
+
+    def score_of_all(row: str, chosen: Sequence[Expert]) -> NDArray[np.float64]:
+        return with_the_surest(score(row, chosen), [alone[expert.name] for expert in chosen])
+
+    scores = {row: score_of_all(row, rows[row]) for row in rows if row not in alone}
     others = all_but_one(experts) if leave_one_out else {}
     fused_map, tgan_map = (join_map(rows.get(row, ()), surprises) for row in (FUSED, _TGAN))
     return CalibratedClips(
-        experts={expert.name: scores[expert.name] for expert in experts},
+        experts=alone,
         tgan=scores.get(_TGAN, np.full(len(fused_map), np.nan)),
         fused=scores[FUSED],
         without={
-            name: score(WITHOUT + name, chosen)
+            name: score_of_all(WITHOUT + name, chosen)
             for name, chosen in others.items()
             if WITHOUT + name in tails  # a model of an earlier version has none
         },

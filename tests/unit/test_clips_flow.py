@@ -99,6 +99,30 @@ def test_a_step_of_the_exposure_moves_nothing_on_a_bare_wall_and_a_cart_before_i
         assert not flow[:, -24:].any()
 
 
+def faint(right_px: float) -> NDArray[np.uint8]:
+    """Return a faint pattern on a wall with one dark post, moved by a part of a pixel."""
+    levels = 128.0 + (texture().astype(np.float32) - 128.0) / 8.0
+    levels[:, 60:68] = 30.0
+    still = np.array([[1.0, 0.0, right_px], [0.0, 1.0, 0.0]])
+    moved = cv2.warpAffine(
+        levels, still, levels.shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
+    return moved[16:-16, 16:-16].round().astype(np.uint8)
+
+
+def test_where_the_view_itself_swayed_nothing_is_taken_for_still() -> None:
+    swayed = [faint(right_px) for right_px in (0.0, 0.4, 0.0)]
+    difference = np.abs(swayed[1].astype(np.int16) - swayed[0])
+    assert np.median(difference) <= 1  # half of the picture looks the same
+    for flow, way in zip(flows_of(stream(*swayed))[1:], (1.0, -1.0), strict=True):
+        assert np.median(flow[..., 0]) == pytest.approx(0.4 * way, abs=0.15)
+        assert (flow[..., 0] * way > 0.1).mean() > 0.9
+    walked = [faint(0.0) for _ in range(2)]
+    walked[0][20:40, 10:26] = walked[1][20:40, 12:28] = 200
+    (_, flow) = flows_of(stream(*walked))
+    assert not flow[:, 60:].any()
+
+
 def test_frames_keep_all_else() -> None:
     frames = stream(seen_at(0, 0), seen_at(1, 0))
     after = list(with_flow(frames))

@@ -8,7 +8,16 @@ import pytest
 from pipeline.learning.calibrate import calibrate, learn_place_statistics
 from pipeline.scoring.calibration import PlaceStatistics
 from pipeline.scoring.experts import EXPERTS, experts_named
-from pipeline.scoring.fusion import Calibration, fuse, join_map, join_surprises
+from pipeline.scoring.fusion import (
+    Calibration,
+    fuse,
+    join_map,
+    join_surprises,
+    joined_statistic,
+    place_scores,
+    surprises_of,
+    with_the_surest,
+)
 from pipeline.scoring.scorer import place_of
 
 RANDOM = np.random.default_rng(0)
@@ -205,3 +214,79 @@ def test_all_experts_but_one_are_scored_when_asked_for(calibration: Calibration)
     groups = {name: tail for name, tail in calibration.groups.items() if name in ("fused", "tgan")}
     older = replace(calibration, groups=groups)
     assert not fuse(CHOSEN, older, maps, leave_one_out=True).without
+
+
+def test_the_surest_expert_is_heard_as_one_of_so_many_voices() -> None:
+    together = np.array([0.3, 2.0, 5.0])
+    alone = [np.array([0.1, 4.0, 5.0]), np.array([0.2, 0.0, 5.0])]
+    # Half of the chance is the experts', and two share it: a quarter each.
+    assert with_the_surest(together, alone) == pytest.approx([0.3, 4.0 - np.log10(4.0), 5.0])
+    assert with_the_surest(together, alone[:1]) is together
+    # True chances stay within 1.5 times what is said, however the experts hang together.
+    for shared in (0.0, 0.5, 1.0):
+        common, own = RANDOM.exponential(size=40_000), RANDOM.exponential(size=(7, 40_000))
+        pick = RANDOM.random((7, 40_000)) < shared
+        scores = np.where(pick, common, own) / np.log(10.0)
+        said = with_the_surest(scores[0], list(scores[1:]))
+        for level in (0.1, 0.01):
+            assert (said >= -np.log10(level)).mean() <= 1.5 * level * 1.1
+
+
+def _everyday(experts: int) -> tuple[Calibration, dict[str, np.ndarray], list]:
+    """Return a calibration on footage in which some of all terms are surprised together now and
+    then, as when somebody walks through, with such a clip."""
+    chosen = experts_named(("critic", "reconstruction", "motion", "continuity")[:experts])
+    names = [name for expert in chosen for name in expert.terms]
+
+    def day(count: int) -> dict[str, np.ndarray]:
+        maps = {n: RANDOM.normal(5.0, 0.3, (count, 14, 24)).astype(np.float32) for n in names}
+        for clip in range(0, count, 20):
+            for name in names:
+                if name not in ("break", "scene_break", "sudden"):
+                    maps[name][clip, 4:8, 6:10] += RANDOM.uniform(3.0, 6.0)
+        return maps
+
+    training, held_out, walk = day(400), day(2_000), day(1)
+    places = learn_place_statistics(chosen, training)
+    made, _ = calibrate(chosen, places, lambda: [held_out], training_seconds=36_000.0)
+    return made, walk, chosen
+
+
+def test_an_expert_that_alone_is_sure_is_not_drowned_by_what_happens_every_day() -> None:
+    made, walk, chosen = _everyday(4)
+    broken = {name: values.copy() for name, values in walk.items()}
+    for values in broken.values():
+        values[0] = 5.0  # nobody walks
+    broken["break"][0, 4:8, 6:10] = 5.0 * 40.0
+    before, after = fuse(chosen, made, walk), fuse(chosen, made, broken)
+    assert after.experts["continuity"][0] > 4.0 > before.experts["continuity"][0]
+    strangeness = {name: place.strangeness(broken[name]) for name, place in made.places.items()}
+    surprises = surprises_of(made.terms, strangeness)
+    statistic = joined_statistic(join_surprises(chosen, surprises))
+    joined = float(made.groups["fused"].surprise(statistic)[0])
+    assert after.fused[0] == pytest.approx(
+        max(joined, after.experts["continuity"][0] - np.log10(8.0))
+    )
+    assert after.fused[0] > joined
+    # Places say the same: the strangest is at the break, and about as strange as the clip.
+    scores_GW = place_scores(chosen, made, surprises)[0]
+    row, column = np.unravel_index(int(scores_GW.argmax()), scores_GW.shape)
+    assert 3 <= row < 9
+    assert 5 <= column < 11
+    assert scores_GW.max() >= after.fused[0] - 1e-9
+
+
+def test_held_out_scores_are_those_that_the_same_clips_get_later() -> None:
+    chosen = experts_named(("motion", "continuity"))
+    names = [name for expert in chosen for name in expert.terms]
+
+    def maps(count: int) -> dict[str, np.ndarray]:
+        return {n: RANDOM.exponential(1.0, (count, 14, 24)).astype(np.float32) for n in names}
+
+    training, held_out = maps(200), maps(300)
+    learnt = learn_place_statistics(chosen, training)
+    made, said = calibrate(chosen, learnt, lambda: [held_out], training_seconds=3_600.0)
+    scored = fuse(chosen, made, held_out)
+    np.testing.assert_allclose(said.fused_N, scored.fused, atol=0.05)  # stored in steps
+    assert (said.fused_N >= said.rows["continuity"] - np.log10(4.0) - 1e-9).all()
+    assert len(said.training_N) == 200
