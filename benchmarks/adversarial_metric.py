@@ -79,9 +79,9 @@ GEOMETRIES = {
     "paper": GeometryConfig(channels=1),
 }
 RATES = {"compact": 2e-4, "paper": 5e-5}
-"""Compact trains a hundredth of the steps: faster, and with averages. Its weights begin as the paper
-says (section 5); those of the authors' configuration for digits, U(-.01, .01), are so small that
-after 1,500 steps TGAN still draws the same clip for every latent."""
+"""Compact trains a hundredth of the steps: faster, and with averages. Its weights begin as the
+paper says (section 5); those of the authors' configuration for digits, U(-.01, .01), are so small
+that after 1,500 steps TGAN still draws the same clip for every latent."""
 
 
 def recipe_of(rival: Rival, recipe: str) -> TganConfig:
