@@ -156,11 +156,15 @@ def _metrics(steps: int, recipe: str, work: Path, seed: int) -> dict[str, Advers
     players = {n: _player(state, seed) for n, state in states.items() if state is not None}
     if seed == 0:
         _write_samples(players, training, recipe, work)
-    return {
+    found = {
         name: _compared(players, name, training, fresh, recipe, seed, device)
         for name in MODELS
         if name != "tgan"
     }
+    for name, one in found.items():
+        told = "diverged" if one is None else f"{one.value:.2f}"
+        console.print(f"seed {seed}, against {MODELS[name].what}: {told}", highlight=False)
+    return found
 
 
 def _trained(
