@@ -1,6 +1,7 @@
 """Learning that was stopped anywhere and called again ends in the same model, to the last bit."""
 
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -102,6 +103,16 @@ def learnt(preset: Preset, stretches: list[Stretch]) -> Learn:
 
 def digest_of(model: CameraModel, folder: Path) -> str:
     return model.save(folder)
+
+
+def test_training_says_how_far_normal_footage_came_beside_what_alerts(learnt: Learn) -> None:
+    model, lines = learnt()
+    (said,) = (line for line in lines if line.startswith("calibration: "))
+    numbers = re.search(r" held-out clips up to (\d+\.\d\d), alerts from (\d+\.\d\d) ", said)
+    assert numbers is not None, said
+    reached, alerts = map(float, numbers.groups())
+    assert alerts == pytest.approx(model.policy.alert_score, abs=0.005)
+    assert 0.0 < reached < alerts
 
 
 @pytest.fixture(scope="module")
