@@ -16,9 +16,12 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
 FRAMES_A_SECOND = 10
+# One thread: with two every picture is two slices, between which of key frames the parameters are
+# sent again, and ffmpeg takes what follows them for another picture.
 LAUNCH = (
     "( videotestsrc is-live=true pattern=ball ! videoscale ! capsfilter name=size caps=CAPS ! "
-    f"x264enc tune=zerolatency speed-preset=ultrafast key-int-max={FRAMES_A_SECOND} aud=false ! "
+    "x264enc tune=zerolatency threads=1 speed-preset=ultrafast "
+    f"key-int-max={FRAMES_A_SECOND} aud=false ! "
     "h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
 )
 
