@@ -232,10 +232,10 @@ def test_the_surest_expert_is_heard_as_one_of_so_many_voices() -> None:
             assert (said >= -np.log10(level)).mean() <= 1.5 * level * 1.1
 
 
-def _everyday(experts: int) -> tuple[Calibration, dict[str, np.ndarray], list]:
+def _everyday() -> tuple[Calibration, dict[str, np.ndarray], list]:
     """Return a calibration on footage in which some of all terms are surprised together now and
     then, as when somebody walks through, with such a clip."""
-    chosen = experts_named(("critic", "reconstruction", "motion", "continuity")[:experts])
+    chosen = experts_named(("critic", "reconstruction", "motion", "continuity"))
     names = [name for expert in chosen for name in expert.terms]
 
     def day(count: int) -> dict[str, np.ndarray]:
@@ -253,7 +253,7 @@ def _everyday(experts: int) -> tuple[Calibration, dict[str, np.ndarray], list]:
 
 
 def test_an_expert_that_alone_is_sure_is_not_drowned_by_what_happens_every_day() -> None:
-    made, walk, chosen = _everyday(4)
+    made, walk, chosen = _everyday()
     broken = {name: values.copy() for name, values in walk.items()}
     for values in broken.values():
         values[0] = 5.0  # nobody walks
