@@ -22,7 +22,7 @@ from pipeline.scoring.anomaly import Anomaly
 from pipeline.scoring.calibration import USUAL_SHARE
 from pipeline.scoring.experts import all_term_maps
 from pipeline.scoring.feature_bank import DEPTHS, DepthBank, cell_features
-from pipeline.scoring.fusion import join_surprises, place_scores, surprises_of
+from pipeline.scoring.fusion import place_scores, surprises_of
 from pipeline.scoring.peak import windows_of
 from pipeline.zones.regions import EVERYWHERE, Regions
 
@@ -142,7 +142,6 @@ def _looks(
         places_GW = np.ones(model.sight.grid.cells, dtype=np.bool_)
     surprises = {name: values * places_GW for name, values in surprises.items()}
     around = (1, _AROUND_CELLS, _AROUND_CELLS)
-    joined_GW = uniform_filter(join_surprises(experts, surprises), around, mode="nearest")[0]
     score_GW = place_scores(experts, calibration, surprises)[0]
     heard_GW = {
         name: uniform_filter(term.weight * term.heard(surprises[name]), around, mode="nearest")[0]
@@ -163,7 +162,7 @@ def _looks(
             terms=_heard_at(heard_GW, row, column),
             features=tuple(round(float(value), LOOK_DIGITS) for value in features_GWD[row, column]),
         )
-        for row, column in _strange_places(joined_GW, score_GW >= least_score, places_GW)
+        for row, column in _strange_places(score_GW, least_score, places_GW)
     ]
 
 
@@ -175,15 +174,16 @@ def _heard_at(heard_GW: dict[str, NDArray[np.float64]], row: int, column: int) -
 
 
 def _strange_places(
-    joined_GW: NDArray[np.float64], strange_GW: NDArray[np.bool_], places_GW: NDArray[np.bool_]
+    score_GW: NDArray[np.float64], least_score: float, places_GW: NDArray[np.bool_]
 ) -> list[tuple[int, int]]:
     """Return the cells of `places_GW` that are strange and strangest of the square around them,
     strangest first; the strangest cell of all is always one of them."""
     # What lies at the edge of a zone is averaged beyond it.
-    joined_GW = np.where(places_GW, joined_GW, -np.inf)
-    local_GW = joined_GW >= maximum_filter(joined_GW, _AROUND_CELLS, mode="nearest")
-    places = np.argwhere(places_GW & local_GW & (strange_GW | (joined_GW == joined_GW.max())))
-    ranked = sorted(places.tolist(), key=lambda cell: -joined_GW[cell[0], cell[1]])
+    score_GW = np.where(places_GW, score_GW, -np.inf)
+    local_GW = score_GW >= maximum_filter(score_GW, _AROUND_CELLS, mode="nearest")
+    strange_GW = (score_GW >= least_score) | (score_GW == score_GW.max())
+    places = np.argwhere(places_GW & local_GW & strange_GW)
+    ranked = sorted(places.tolist(), key=lambda cell: -score_GW[cell[0], cell[1]])
     return [(row, column) for row, column in ranked[:_MOST_PLACES]]
 
 
