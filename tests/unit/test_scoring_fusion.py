@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.feedback.looking import _strange_places
 from pipeline.learning.calibrate import calibrate, learn_place_statistics
 from pipeline.scoring.calibration import PlaceStatistics
 from pipeline.scoring.experts import EXPERTS, experts_named
@@ -235,15 +236,16 @@ def test_the_surest_expert_is_heard_as_one_of_so_many_voices() -> None:
 def _everyday() -> tuple[Calibration, dict[str, np.ndarray], list]:
     """Return a calibration on footage in which some of all terms are surprised together now and
     then, as when somebody walks through, with such a clip."""
+    random = np.random.default_rng(1)
     chosen = experts_named(("critic", "reconstruction", "motion", "continuity"))
     names = [name for expert in chosen for name in expert.terms]
 
     def day(count: int) -> dict[str, np.ndarray]:
-        maps = {n: RANDOM.normal(5.0, 0.3, (count, 14, 24)).astype(np.float32) for n in names}
+        maps = {n: random.normal(5.0, 0.3, (count, 14, 24)).astype(np.float32) for n in names}
         for clip in range(0, count, 20):
             for name in names:
                 if name not in ("break", "scene_break", "sudden"):
-                    maps[name][clip, 4:8, 6:10] += RANDOM.uniform(3.0, 6.0)
+                    maps[name][clip, 4:8, 6:10] += random.uniform(3.0, 6.0)
         return maps
 
     training, held_out, walk = day(400), day(2_000), day(1)
@@ -274,6 +276,21 @@ def test_an_expert_that_alone_is_sure_is_not_drowned_by_what_happens_every_day()
     assert 3 <= row < 9
     assert 5 <= column < 11
     assert scores_GW.max() >= after.fused[0] - 1e-9
+
+
+def test_of_a_walk_and_a_break_beside_it_the_break_is_the_strangest_place() -> None:
+    made, walk, chosen = _everyday()
+    both = {name: values.copy() for name, values in walk.items()}
+    both["break"][0, 9:13, 16:20] = 5.0 * 1.5
+    strangeness = {name: place.strangeness(both[name]) for name, place in made.places.items()}
+    surprises = surprises_of(made.terms, strangeness)
+    together_GW = join_surprises(chosen, surprises)[0]
+    assert together_GW[4:8, 6:10].max() > together_GW[9:13, 16:20].max()
+    scores_GW = place_scores(chosen, made, surprises)[0]
+    places = _strange_places(scores_GW, 3.0, np.ones(scores_GW.shape, dtype=bool))
+    row, column = places[0]
+    assert 8 <= row < 14
+    assert 15 <= column < 21
 
 
 def test_held_out_scores_are_those_that_the_same_clips_get_later() -> None:
