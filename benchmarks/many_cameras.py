@@ -2,12 +2,13 @@
 rest.
 
     KIZASHI_DATA=FOLDER python benchmarks/many_cameras.py [--cameras 32] [--minutes 8] [--workers 2]
-        [--trained SITE]
+        [--processes] [--trained SITE]
 
 Cuts KIZASHI_DATA/upcam_day into files of a minute, five frames a second, and trains one small model
 on them, which all cameras share (`--trained`: the active model of the first camera of a site that
 is there). Then every camera gets a new file each minute of real time, and threads give the cameras
-their turns as `kizashi serve` does, until the time is over. Footage that waited longer than
+their turns as `kizashi serve` does (`--processes`: processes, as with `task_runner = "processes"`),
+until the time is over. Footage that waited longer than
 `--behind` is let go, which operation does after a day. Prints which cameras keep up, how late
 scores are, what was let go and what was said of it.
 """
@@ -23,12 +24,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import Annotated, Any
 
 import typer
@@ -57,6 +58,7 @@ def main(
     cameras: Annotated[int, typer.Option(min=1, help="Live cameras.")] = 32,
     minutes: Annotated[float, typer.Option(min=2.0, help="Of real time.")] = 8.0,
     workers: Annotated[int, typer.Option(min=1, help="Cameras that are scored at once.")] = 2,
+    processes: Annotated[bool, typer.Option(help="Workers are processes, not threads.")] = False,
     behind: Annotated[int, typer.Option(min=60, help="most_behind_seconds of the site.")] = 180,
     effort: Annotated[float, typer.Option(help="Share of the training steps.")] = 0.03,
     trained: Annotated[Path | None, typer.Option(help="Site whose model is taken.")] = None,
@@ -76,13 +78,15 @@ def main(
         site = site_of(place / "site", names, source, behind)
         plant = Plant(site=site, files=files[TRAIN_FILES:], names=names)
         load = os.getloadavg()[0]
-        figures = run_plant(plant, minutes, workers)
+        pool = crew_of(workers, processes)
+        figures = run_plant(plant, minutes, pool)
     record = {
         "benchmark": "many_cameras",
         "command": command_line(),
         "cameras": cameras,
         "minutes": minutes,
         "workers": workers,
+        "processes": processes,
         "turn_seconds": TURN_SECONDS,
         "most_behind_seconds": behind,
         "load_before": round(load, 2),
@@ -184,12 +188,53 @@ class Turn:
     camera: str
     began_seconds: float
     seconds: float
-    cpu_seconds: float
-    """Of the thread; decoding is another process, see `decoding_cpu_share`."""
     footage_seconds: float
     clips: int
     waiting: int
     let_go_seconds: float
+    delays: list[float]
+    """From the middle of a file to its scores, for each file that was scored."""
+    warnings: list[str]
+
+
+def crew_of(workers: int, processes: bool) -> Executor:
+    """Return what gives the cameras their turns."""
+    if not processes:
+        return ThreadPoolExecutor(workers)
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+
+
+def take_turn(site_folder: Path, name: str, began: float, until: float) -> Turn | None:
+    """Give a camera its turn; None when the time is over. Both times are of the monotonic clock."""
+    at = time.monotonic()
+    if at >= until:
+        return None
+    delays: list[float] = []
+    warnings: list[str] = []
+
+    def heard(line: str) -> None:
+        if line.startswith("scored "):
+            start = datetime.strptime(Path(line.split()[1]).stem, "%Y%m%d-%H%M%S")
+            middle = start.replace(tzinfo=UTC) + timedelta(seconds=FILE_SECONDS / 2)
+            delays.append((datetime.now(UTC) - middle).total_seconds())
+        elif line.startswith("warning"):
+            warnings.append(line)
+
+    site = open_site(site_folder)
+    done = watch_camera(site, name, turn_seconds=TURN_SECONDS, progress=heard)
+    site.close()
+    return Turn(
+        camera=name,
+        began_seconds=round(at - began, 2),
+        seconds=round(time.monotonic() - at, 3),
+        footage_seconds=float(FILE_SECONDS * len(delays)),
+        clips=done.clips,
+        waiting=done.waiting,
+        let_go_seconds=done.let_go_seconds,
+        delays=delays,
+        warnings=warnings,
+    )
 
 
 def record(plant: Plant, began: float, minutes: float, over: Event) -> None:
@@ -211,69 +256,34 @@ def record(plant: Plant, began: float, minutes: float, over: Event) -> None:
         (folder / f".{name}.part").rename(folder / name)
 
 
-def run_plant(plant: Plant, minutes: float, workers: int) -> dict[str, Any]:
+def run_plant(plant: Plant, minutes: float, crew: Executor) -> dict[str, Any]:
     """Run recorder and turns for some minutes; return what became of the footage."""
-    over, lock = Event(), Lock()
+    over = Event()
     turns: list[Turn] = []
-    delays: dict[str, list[float]] = {name: [] for name in plant.names}
-    said: list[str] = []
+    before = cpu_seconds()
     began = time.monotonic()
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    until = began + minutes * 60
     recorder = Thread(target=record, args=(plant, began, minutes, over))
     recorder.start()
-
-    def turn(name: str) -> Turn:
-        def heard(line: str) -> None:
-            if line.startswith("scored "):
-                start = datetime.strptime(Path(line.split()[1]).stem, "%Y%m%d-%H%M%S")
-                middle = start.replace(tzinfo=UTC) + timedelta(seconds=FILE_SECONDS / 2)
-                delays[name].append((datetime.now(UTC) - middle).total_seconds())
-            elif line.startswith("warning"):
-                said.append(line)
-
-        site = open_site(plant.site)
-        at, cpu, known = time.monotonic(), time.thread_time(), len(delays[name])
-        done = watch_camera(site, name, turn_seconds=TURN_SECONDS, progress=heard)
-        site.close()
-        taken = Turn(
-            camera=name,
-            began_seconds=round(at - began, 2),
-            seconds=round(time.monotonic() - at, 3),
-            cpu_seconds=round(time.thread_time() - cpu, 3),
-            footage_seconds=float(FILE_SECONDS * (len(delays[name]) - known)),
-            clips=done.clips,
-            waiting=done.waiting,
-            let_go_seconds=done.let_go_seconds,
-        )
-        with lock:
-            turns.append(taken)
-        return taken
-
-    with ThreadPoolExecutor(workers) as pool:
-        while time.monotonic() - began < minutes * 60:
-            until = began + minutes * 60
-            futures = [pool.submit(_before, until, turn, name) for name in plant.names]
-            for future in futures:
-                future.result()
+    with crew:
+        while time.monotonic() < until:
+            futures = [
+                crew.submit(take_turn, plant.site, name, began, until) for name in plant.names
+            ]
+            turns += [turn for future in futures if (turn := future.result()) is not None]
     over.set()
     recorder.join()
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    decoding = used.ru_utime + used.ru_stime - children.ru_utime - children.ru_stime
-    return outcome(plant, turns, delays, said, decoding)
+    return outcome(plant, turns, cpu_seconds() - before, time.monotonic() - began)
 
 
-def _before(until: float, turn: Callable[[str], Turn], name: str) -> None:
-    if time.monotonic() < until:
-        turn(name)
+def cpu_seconds() -> float:
+    """Return the processor time of this process, all its threads, and the children that ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def outcome(
-    plant: Plant,
-    turns: list[Turn],
-    delays: dict[str, list[float]],
-    said: list[str],
-    decoding: float,
-) -> dict[str, Any]:
+def outcome(plant: Plant, turns: list[Turn], cpu: float, seconds: float) -> dict[str, Any]:
+    """Return what became of the footage, of all turns and the processor time of all processes."""
     site = open_site(plant.site)
     seen, gone = 0.0, {}
     for name in plant.names:
@@ -285,8 +295,8 @@ def outcome(
         )
     site.close()
     scored = sum(turn.footage_seconds for turn in turns)
-    cpu = sum(turn.cpu_seconds for turn in turns)
-    every = sorted(delay for some in delays.values() for delay in some)
+    every = sorted(delay for turn in turns for delay in turn.delays)
+    said = [line for turn in turns for line in turn.warnings]
     return {
         "footage_seconds_taken_in": round(seen),
         "footage_seconds_scored": round(scored),
@@ -294,30 +304,38 @@ def outcome(
         "footage_seconds_let_go": round(sum(gone.values())),
         "blind_share": round(sum(gone.values()) / seen, 4) if seen else 0.0,
         "cameras_without_blind_time": sum(not seconds for seconds in gone.values()),
-        "cpu_seconds_a_footage_second": round((cpu + decoding) / scored, 4) if scored else None,
-        "decoding_cpu_share": round(decoding / (cpu + decoding), 3) if cpu else None,
-        "cameras_a_core": round(scored / (cpu + decoding), 2) if cpu else None,
+        "seconds": round(seconds),
+        "cpu_seconds": round(cpu),
+        "cores_busy": round(cpu / seconds, 2),
+        "cpu_seconds_a_footage_second": round(cpu / scored, 4) if scored else None,
+        "cameras_a_core": round(scored / cpu, 2) if cpu else None,
+        "cameras_here": round(scored / seconds, 1),
         "delay_seconds": {
             "median": round(statistics.median(every)) if every else None,
             "longest": round(every[-1]) if every else None,
         },
         "warnings": len(said),
         "a_warning": said[0] if said else None,
-        "turns": [asdict(turn) for turn in turns],
+        "turns": [
+            {**asdict(turn), "warnings": len(turn.warnings), "delays": len(turn.delays)}
+            for turn in turns
+        ],
     }
 
 
 def print_figures(record: dict[str, Any]) -> None:
     console = wide_console()
     for line in (
-        f"{record['cameras']} cameras, {record['workers']} workers, {record['minutes']} minutes,"
+        f"{record['cameras']} cameras, {record['workers']}"
+        f" {'processes' if record['processes'] else 'threads'}, {record['minutes']} minutes,"
         f" load {record['load_before']} before, {record['load_after']} after",
         f"taken in {record['footage_seconds_taken_in']} s of footage, scored"
         f" {record['footage_seconds_scored']} s, let go {record['footage_seconds_let_go']} s"
         f" ({100 * record['blind_share']:.1f} %)",
         f"{record['cameras_without_blind_time']} cameras without blind time; processor time"
         f" {record['cpu_seconds_a_footage_second']} s a second of footage, so"
-        f" {record['cameras_a_core']} cameras a core",
+        f" {record['cameras_a_core']} cameras a core; {record['cores_busy']} cores busy:"
+        f" {record['cameras_here']} cameras here",
         f"from the middle of a file to its scores: {record['delay_seconds']['median']} s in the"
         f" median, {record['delay_seconds']['longest']} s at most",
         f"{record['warnings']} warnings such as: {record['a_warning']}",

@@ -1,12 +1,14 @@
 """Memory and speed of a whole day: a camera's hours ingested, learnt from, scored and reported on.
 
     KIZASHI_DATA=FOLDER python benchmarks/memory.py [--hours 12] [--train-hours 3] [--effort 0.1]
-        [--folder SITE] [--out FILE.json]
+        [--one-video] [--folder SITE] [--out FILE.json]
 
 Makes a site with the camera `upcam` on the first hours of KIZASHI_DATA/upcam_day and runs each
 stage as its own command, as a person would. Resident memory is looked at ten times a second, in the
 command and in every process that it starts, decoders included. Prints the peak and the speed of
 each stage, and what was resident after each hour of footage: it must not grow with the hours.
+`--one-video`: the hours are made one video of twenty-four, 640 x 360 at a frame a second (twelve
+come twice), which is scored with what was learnt from the first `--train-hours`.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
-from _machine import ROOT, machine_line, write_figures
+from _machine import ROOT, command_line, machine_line, write_figures
 
 CAMERA = "upcam"
 LIMIT_MIB = 1536.0
@@ -48,6 +50,8 @@ class Stage:
     """Peak of the largest single process, as the kernel counted it."""
     after_line: list[tuple[str, float]] = field(default_factory=list)
     """Each line of progress, and what was resident then."""
+    each_minute: list[float] = field(default_factory=list)
+    """What was resident at each minute of the clock, MiB."""
 
     @property
     def speed(self) -> float:
@@ -106,6 +110,8 @@ def run_stage(stage: Stage, site: Path, arguments: Sequence[str]) -> Stage:
         while True:
             now_mib = resident_mib(process.pid)
             stage.peak_mib = max(stage.peak_mib, now_mib)
+            if time.monotonic() - began >= 60.0 * (len(stage.each_minute) + 1):
+                stage.each_minute.append(round(now_mib, 1))
             if not ready.select(LOOK_SECONDS):
                 continue
             new = lines.read()
@@ -143,6 +149,29 @@ def make_site(folder: Path, hours: Sequence[Path]) -> None:
         ["camera", "add", CAMERA, *arguments, "--retention-days", "30", *clock],
     ):
         run_stage(Stage(name=command[0], footage_seconds=0.0), folder, command)
+
+
+def one_video(hours: Sequence[Path], train_hours: int, folder: Path) -> list[Path]:
+    """Return a video to learn from and one of twenty-four hours, made of the hours in `folder`."""
+    folder.mkdir()
+    small = [folder / f"part-{number:02d}.mp4" for number in range(len(hours))]
+    as_filmed_slowly = ["-vf", "fps=1,scale=640:360", "-c:v", "libx264", "-preset", "veryfast"]
+    for hour, part in zip(hours, small, strict=True):
+        ffmpeg("-i", str(hour), *as_filmed_slowly, "-g", "30", str(part))
+    made = []
+    for name, parts in (("0-learnt.mp4", small[:train_hours]), ("1-day.mp4", (small * 24)[:24])):
+        rows = [f"file '{part}'\n" for part in parts]
+        (folder / "list.txt").write_text("".join(rows), encoding="utf-8")
+        made.append(folder / name)
+        source = ["-f", "concat", "-safe", "0", "-i", str(folder / "list.txt")]
+        ffmpeg(*source, "-c", "copy", str(made[-1]))
+    return made
+
+
+def ffmpeg(*arguments: str) -> None:
+    if shutil.which("ffmpeg") is None:
+        stop("ffmpeg is missing: apt-get install ffmpeg")
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *arguments], check=True)
 
 
 def hours_in(folder: Path) -> list[tuple[datetime, float]]:
@@ -200,6 +229,9 @@ def table(stages: Sequence[Stage]) -> str:
         after = [mib for line, mib in stage.after_line if line.startswith(("admitted ", "scored "))]
         if after:
             rows.append(f"{stage.name:<8}" + " ".join(f"{mib:.0f}" for mib in after))
+        tenths = stage.each_minute[:: max(1, len(stage.each_minute) // 10)]
+        if len(tenths) > 1:
+            rows.append(f"{stage.name:<8}as time went on: " + " ".join(f"{m:.0f}" for m in tenths))
     peak = max(stage.peak_mib for stage in stages)
     verdict = "within" if peak <= LIMIT_MIB else "OVER"
     rows += ["", f"peak {peak:.0f} MiB: {verdict} the {LIMIT_MIB:.0f} MiB that are promised"]
@@ -216,6 +248,7 @@ def main() -> None:
     parser.add_argument("--hours", type=int, default=12)
     parser.add_argument("--train-hours", type=int, default=3)
     parser.add_argument("--effort", type=float, default=0.1, help="share of the training steps")
+    parser.add_argument("--one-video", action="store_true", help="one video of 24 hours")
     parser.add_argument("--folder", type=Path, help="keep the site here; none: a temporary one")
     parser.add_argument("--out", type=Path, help="also write the figures as JSON")
     chosen = parser.parse_args()
@@ -227,12 +260,16 @@ def main() -> None:
         stop(f"{data}: no upcam_day/*.mp4 there; see benchmarks/README.md")
     with tempfile.TemporaryDirectory(prefix="kizashi-memory-") as temporary:
         folder = chosen.folder or Path(temporary) / "site"
-        stages = measure(folder.resolve(), files, chosen.train_hours, chosen.effort)
+        learnt = chosen.train_hours
+        if chosen.one_video:
+            files, learnt = one_video(files, chosen.train_hours, Path(temporary) / "made"), 1
+        stages = measure(folder.resolve(), files, learnt, chosen.effort)
     print(table(stages))
     print(machine_line())
     figures = {
         "benchmark": "memory",
-        "hours": len(files),
+        "command": command_line(),
+        "hours": 24 if chosen.one_video else len(files),
         "train_hours": chosen.train_hours,
         "effort": chosen.effort,
         "limit_mib": LIMIT_MIB,

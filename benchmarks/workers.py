@@ -4,11 +4,12 @@
 
 `ingest` takes in large pictures, which is decoding; `watch` takes in and scores small ones with
 models of a few training steps, which raise alerts. Both by one process, by several, and by the
-flow in threads, on a cluster of Dask and on one of Ray, as far as these are installed. `drill`
-kills one of several processes at work every few seconds, and puts some to sleep for longer than
-their lease. Rows and files of evidence are compared with those of the one process. Footage is made;
-the PostgreSQL server, the Prefect server and the clusters are started here. Needs what the tests
-need (pip install 'kizashi[dev,postgres]', ffmpeg, PostgreSQL). Writes results/workers.json.
+flow in threads, in processes, on a cluster of Dask and on one of Ray, as far as these are
+installed. `drill` kills one of several processes at work every few seconds, and puts some to sleep
+for longer than their lease. Rows and files of evidence are compared with those of the one process.
+Footage is made; the PostgreSQL server, the Prefect server and the clusters are started here. Needs
+what the tests need (pip install 'kizashi[dev,postgres]', ffmpeg, PostgreSQL). Writes
+results/workers.json.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ def ways(workers: int, only: Sequence[str]) -> list[Way]:
         Way(name=f"{workers} processes", workers=workers),
         Way(name="flow, 1 thread", workers=1, runner="threads"),
         Way(name=f"flow, {workers} threads", workers=workers, runner="threads"),
+        Way(name=f"flow, {workers} processes", workers=workers, runner="processes"),
     ]
     for library in ("dask", "ray"):
         if importlib.util.find_spec(f"prefect_{library}") is not None:

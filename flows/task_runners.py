@@ -1,4 +1,5 @@
-"""Where the tasks of a run are done: in threads of its process, or on a Dask or Ray cluster."""
+"""Where the tasks of a run are done: in threads of its process, in processes, or on a Dask or Ray
+cluster."""
 
 from __future__ import annotations
 
@@ -9,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from prefect.context import FlowRunContext
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings, load_settings
+from pipeline.stopping import end_with_parent
 
 __all__ = ["chosen_task_runner", "make_task_runner", "one_at_a_time"]
 
 
 def make_task_runner(settings: Settings) -> TaskRunner[Any]:
-    """Return what runs the tasks of a site: threads, or `cameras_at_once` processes of Dask or
-    Ray on this machine for this run, or the cluster of Dask at `cluster_address`.
+    """Return what runs the tasks of a site: `cameras_at_once` threads or processes of this run, its
+    own cluster of Dask or Ray on this machine, or the cluster of Dask at `cluster_address`.
 
     SettingsError when the library is not installed, or Ray is given an address.
     """
@@ -52,6 +54,22 @@ def chosen_task_runner(folder: str) -> Iterator[None]:
 
 def _threads(settings: Settings) -> TaskRunner[Any]:
     return ThreadPoolTaskRunner(max_workers=settings.cameras_at_once)
+
+
+def _processes(settings: Settings) -> TaskRunner[Any]:
+    workers = settings.cameras_at_once
+    return ProcessPoolTaskRunner(
+        max_workers=workers,
+        initializer=_begin_worker,
+        initargs=(os.getpid(), max(1, (os.cpu_count() or 1) // workers)),
+    )
+
+
+def _begin_worker(run: int, threads: int) -> None:
+    """Let a process of a run end with it, and take its share of the cores."""
+    end_with_parent(run)
+    # Before torch is imported, which reads it once.
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
 
 
 def _dask(settings: Settings) -> TaskRunner[Any]:
@@ -105,6 +123,7 @@ def _missing(name: str) -> SettingsError:
 
 _MAKERS: dict[str, Callable[[Settings], TaskRunner[Any]]] = {
     "threads": _threads,
+    "processes": _processes,
     "dask": _dask,
     "ray": _ray,
 }

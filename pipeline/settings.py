@@ -49,15 +49,16 @@ class Settings(BaseSettings):
     """A file that changed within this time is still being written, and waits."""
     lease_seconds: float = Field(default=120.0, ge=1, le=3600)
     """A worker that is not heard of for this long has lost its work to whoever takes it next."""
-    task_runner: str = Field(default="threads", pattern="^(threads|dask|ray)$")
-    """Where the flows do the work of cameras: in threads of one process, or on a cluster."""
+    task_runner: str = Field(default="threads", pattern="^(threads|processes|dask|ray)$")
+    """Where the flows do the work of cameras: in threads of one process, in processes, or on a
+    cluster."""
     cluster_address: str = Field(default="", pattern="^[^@]*$")
     """Where a scheduler of Dask is that runs already; empty: a cluster on this machine, for each
     run. It holds no password: Dask takes certificates from its own configuration."""
     cameras_at_once: int = Field(default=2, ge=1, le=256)
-    """Threads of a run, or processes of a cluster on this machine. Decoding is a child process and
-    networks use all cores themselves: a second camera fills the pauses of the first, a third would
-    only add its memory."""
+    """Threads or processes of a run, or of a cluster on this machine. Decoding is a child process
+    and networks use all cores themselves: a second camera fills the pauses of the first, a third
+    would only add its memory."""
     ingest_interval_seconds: int = Field(default=300, ge=10)
     """Schedule of the ingest-and-score flow."""
     most_behind_seconds: int = Field(default=86_400, ge=60)

@@ -6,13 +6,18 @@ transaction open that nobody would end: the program waited for itself, and its l
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-__all__ = ["Stopped", "not_now", "stopped_by_signals"]
+__all__ = ["Stopped", "end_with_parent", "not_now", "stopped_by_signals"]
+
+_PR_SET_PDEATHSIG = 1
 
 
 class Stopped(BaseException):
@@ -77,6 +82,16 @@ def not_now() -> Iterator[None]:
         if _held.depth == 0 and _held.waiting is not None:
             waiting, _held.waiting = _held.waiting, None
             raise waiting
+
+
+def end_with_parent(parent: int) -> None:
+    """Let this process be ended by SIGTERM when the one that started it, process `parent`, is gone
+    in whatever way; only Linux knows how. Raises Stopped when it is gone already."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise Stopped
 
 
 def _end_by(end: BaseException) -> None:

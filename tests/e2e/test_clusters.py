@@ -1,4 +1,4 @@
-"""The same flows in threads, on a cluster of Dask and on one of Ray: the same rows."""
+"""The same flows in threads, in processes, on Dask and on Ray: the same rows."""
 
 from __future__ import annotations
 
@@ -97,6 +97,17 @@ def threads(fresh: Path, server: str, environment: dict[str, str]) -> dict[str, 
     rows, _ = rows_after(fresh, "threads", server, environment)
     assert len(rows["footage"]) == len(rows["segments"]) == 2 * len(CAMERAS)
     return rows
+
+
+def test_a_run_in_processes_leaves_the_same_rows(
+    fresh: Path, threads: dict[str, Any], server: str, environment: dict[str, str]
+) -> None:
+    rows, said = rows_after(
+        fresh, "processes", server, environment, KIZASHI_TASK_RUNNER="processes"
+    )
+    assert rows == threads
+    # Progress of the processes is told in the run's own log.
+    assert "ingest-belt" in said
 
 
 def test_a_run_on_dask_leaves_the_same_rows(

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
 from flows.task_runners import chosen_task_runner, make_task_runner
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings, load_settings
+
+ON_LINUX = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a process of its parent"
+)
 
 
 def test_without_a_setting_two_cameras_have_a_thread_each() -> None:
@@ -18,6 +25,47 @@ def test_without_a_setting_two_cameras_have_a_thread_each() -> None:
     assert isinstance(runner, ThreadPoolTaskRunner)
     assert runner == ThreadPoolTaskRunner(max_workers=2)
     assert make_task_runner(Settings(cameras_at_once=5)) == ThreadPoolTaskRunner(max_workers=5)
+
+
+def test_processes_of_a_run_are_as_many_as_cameras_at_once() -> None:
+    runner = make_task_runner(Settings(task_runner="processes", cameras_at_once=3))
+    assert isinstance(runner, ProcessPoolTaskRunner)
+    assert runner == ProcessPoolTaskRunner(max_workers=3)
+
+
+def ended(process: int) -> bool:
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return True
+
+
+@ON_LINUX
+def test_a_process_of_a_run_ends_when_the_run_is_killed() -> None:
+    worker = (
+        "import os, time; from flows.task_runners import _begin_worker; "
+        "_begin_worker(os.getppid(), 1); print(os.getpid(), flush=True); time.sleep(60)"
+    )
+    run = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {worker!r}])"
+    with subprocess.Popen([sys.executable, "-c", run], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert not ended(child)
+        parent.kill()
+        parent.wait()
+        waited_until = time.monotonic() + 20.0
+        while not ended(child) and time.monotonic() < waited_until:
+            time.sleep(0.05)
+        assert ended(child)
+
+
+@ON_LINUX
+def test_a_process_whose_run_was_gone_before_it_began_does_nothing() -> None:
+    # Nobody is a parent of their own. In a process of its own: what it asks of the kernel stays.
+    code = "import os; from pipeline.stopping import end_with_parent; end_with_parent(os.getpid())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr.rstrip().endswith("Stopped")
 
 
 @pytest.mark.parametrize("library", ["dask", "ray"])
