@@ -100,6 +100,12 @@ def test_what_a_scene_begins_with_counts_for_half_a_minute() -> None:
     assert max(worth) == pytest.approx(35.0, abs=1.0)
 
 
+def test_what_grows_stranger_for_long_counts_for_its_last_two_minutes() -> None:
+    worth = levels([*[0.3] * 240, *[0.3 + 0.01 * step for step in range(600)]], TEN)
+    # What was usual is the score of 67.5 seconds before: .85 of evidence a second, for ever.
+    assert worth[-1] == max(worth) == pytest.approx(120.0 * 0.85, abs=1.0)
+
+
 def test_the_largest_sum_of_every_excursion_counts_once() -> None:
     steps = [(1.0, None), (3.0, 1.0), (0.0, 1.0), (0.0, 1.0), (2.0, 1.0), (4.0, 1.0), (2.0, None)]
     assert list(excursions(steps, 1.0)) == [2.0, 4.0]
