@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import logging
 import smtplib
+import socket
 import ssl
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -14,6 +15,7 @@ from pipeline.errors import NotificationError
 from pipeline.masking import masked
 from pipeline.named_secret import Secret, without_secrets
 from pipeline.notification.configuration import EmailTable
+from pipeline.notification.deadline import Deadline, deadline
 from pipeline.notification.message import Message
 from pipeline.notification.tls import trusting
 
@@ -21,6 +23,9 @@ __all__ = ["EmailSink", "mail_of"]
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _LONGEST_ANSWER = 120
+_MOST_STEPS = 10
+"""Answers that a conversation waits for, encryption and log-in among them, each for the time-out of
+the table at most: a server that never ends one has as long as one that is slow with all."""
 _PICTURE_ID = "peak@kizashi"
 
 
@@ -65,16 +70,17 @@ class EmailSink:
         """See `Sink`."""
         table = self._table
         password = self._password.read() if self._password is not None else ""
-        try:
-            mail = mail_of(message, table.sender, table.to, self._language)
-            with self._connected() as server:
-                if table.user is not None:
-                    server.login(table.user, password)
-                refused = server.send_message(mail, table.sender, list(table.to))
-        except (smtplib.SMTPException, OSError, ValueError) as error:
-            said = without_secrets(_why(error), password)
-            # `from None`: the server's answer may repeat what it was told.
-            raise NotificationError(f"mail server {table.host}: {said}") from None
+        with deadline(_MOST_STEPS * table.timeout_seconds) as limit:
+            try:
+                mail = mail_of(message, table.sender, table.to, self._language)
+                with self._connected(limit) as server:
+                    if table.user is not None:
+                        server.login(table.user, password)
+                    refused = server.send_message(mail, table.sender, list(table.to))
+            except (smtplib.SMTPException, OSError, ValueError) as error:
+                said = without_secrets(_why(TimeoutError() if limit.overdue else error), password)
+                # `from None`: the server's answer may repeat what it was told.
+                raise NotificationError(f"mail server {table.host}: {said}") from None
         if refused:
             # The others have it: to send again would give it to them again, for ever.
             logging.getLogger(__name__).warning(
@@ -84,15 +90,15 @@ class EmailSink:
                 ", ".join(sorted(refused)),
             )
 
-    def _connected(self) -> smtplib.SMTP:
+    def _connected(self, limit: Deadline) -> smtplib.SMTP:
         table = self._table
         port = table.port or _PORTS[table.security]
         trusted = trusting(self._ca_file)
         if table.security == "tls":
-            return smtplib.SMTP_SSL(
-                table.host, port, timeout=table.timeout_seconds, context=trusted
+            return _EncryptedServer(
+                limit, table.host, port, timeout=table.timeout_seconds, context=trusted
             )
-        server = smtplib.SMTP(table.host, port, timeout=table.timeout_seconds)
+        server = _Server(limit, table.host, port, timeout=table.timeout_seconds)
         if table.security == "starttls":
             try:
                 server.starttls(context=trusted)
@@ -100,6 +106,31 @@ class EmailSink:
                 server.close()
                 raise
         return server
+
+
+class _Server(smtplib.SMTP):
+    """A conversation that a deadline ends."""
+
+    def __init__(self, limit: Deadline, host: str, port: int, *, timeout: float) -> None:
+        self._limit = limit
+        super().__init__(host, port, timeout=timeout)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        # The library's own step, before which there is nothing to end and after which the server
+        # has spoken already.
+        connection: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        self._limit.watch(connection)
+        return connection
+
+
+class _EncryptedServer(smtplib.SMTP_SSL, _Server):
+    """The same, encrypted from the beginning: SMTP_SSL wraps what `_Server` connects."""
+
+    def __init__(
+        self, limit: Deadline, host: str, port: int, *, timeout: float, context: ssl.SSLContext
+    ) -> None:
+        self._limit = limit
+        smtplib.SMTP_SSL.__init__(self, host, port, timeout=timeout, context=context)
 
 
 def _why(error: Exception) -> str:

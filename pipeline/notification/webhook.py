@@ -7,14 +7,12 @@ import hmac
 import http.client
 import socket
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from pipeline.errors import NotificationError
 from pipeline.named_secret import Secret
+from pipeline.notification.deadline import deadline
 from pipeline.notification.message import Message, json_of
 from pipeline.notification.tls import trusting
 from pipeline.urls import check_https_url
@@ -84,16 +82,19 @@ class WebhookSink:
         try:
             plain = self._connected(connection)
             connection.sock = plain
-            with _deadline(connection, self._timeout_seconds) as overdue:
+            with deadline(self._timeout_seconds) as limit:
+                limit.watch(plain)
                 try:
                     if trusted is not None:
-                        _encrypt(connection, plain, trusted)
+                        connection.sock = trusted.wrap_socket(
+                            plain, server_hostname=connection.host
+                        )
                     connection.request("POST", target, body, headers)
                     status = connection.getresponse().status
                     # A header that was cut off by us reads like a short one.
-                    problem = None if not overdue.is_set() else "no answer in time"
+                    problem = None if not limit.overdue else "no answer in time"
                 except (OSError, http.client.HTTPException, ValueError) as error:
-                    problem = "no answer in time" if overdue.is_set() else _why(error)
+                    problem = "no answer in time" if limit.overdue else _why(error)
             if problem is None:
                 return status
             # `from None`: what the library raised may repeat the address.
@@ -125,17 +126,6 @@ class WebhookSink:
             raise _unreached(connection.host, _why(error)) from None
 
 
-def _encrypt(
-    connection: http.client.HTTPConnection, plain: socket.socket, trusted: ssl.SSLContext
-) -> None:
-    """Agree on the encryption, at once with what the deadline ends."""
-    encrypted = trusted.wrap_socket(
-        plain, server_hostname=connection.host, do_handshake_on_connect=False
-    )
-    connection.sock = encrypted
-    encrypted.do_handshake()
-
-
 def _unreached(host: str | None, problem: str) -> NotificationError:
     return NotificationError(
         f"webhook at {host}: {problem}; is it running, and reachable from here?"
@@ -151,27 +141,6 @@ def _credentials(parts: SplitResult) -> dict[str, str]:
 
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return {"Authorization": "Basic " + b64encode(pair.encode()).decode("ascii")}
-
-
-@contextmanager
-def _deadline(connection: http.client.HTTPConnection, seconds: float) -> Iterator[threading.Event]:
-    """End a conversation after `seconds` in all: the socket's own time-out begins anew with every
-    byte, so a receiver that sends one byte now and then could hold everything up."""
-    overdue = threading.Event()
-
-    def end() -> None:
-        overdue.set()
-        if connection.sock is not None:
-            with suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield overdue
-    finally:
-        timer.cancel()
 
 
 def _why(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pipeline.notification.compose import compose_alert, compose_test
 from pipeline.notification.deliver import deliver_pending
 from pipeline.notification.sinks import channels_of
 from tests.certificates import make_certificate, server_context
+from tests.dripping_server import ENDLESS_HANDSHAKE, dripping
 from tests.notification_makers import open_notified_site, raise_alerts
 from tests.smtp_server import Mailbox, mail_server
 
@@ -201,6 +203,27 @@ def test_one_recipient_who_is_refused_does_not_flood_the_others(
     mailbox.refused |= {"line3@plant.example"}
     assert "refuses every recipient (550" in said(site)
     site.store.close()
+
+
+@pytest.mark.parametrize(
+    ("security", "begin", "asked", "answer"),
+    [
+        ("none", b"220-mail", b"", b""),
+        ("tls", ENDLESS_HANDSHAKE, b"", b""),
+        ("starttls", b"220 a\r\n250-b\r\n250 STARTTLS\r\n220 c\r\n", b"TLS", ENDLESS_HANDSHAKE),
+    ],
+)
+def test_a_server_that_says_a_byte_now_and_then_is_given_up(
+    security: str, begin: bytes, asked: bytes, answer: bytes, tmp_path: Path, mailbox: Mailbox
+) -> None:
+    with dripping(begin, asked, answer) as port:
+        more = {"port": port, "security": security, "timeout_seconds": 0.2}
+        site = open_notified_site(tmp_path, table(mailbox, **more))
+        begun = time.monotonic()
+        assert said(site) == "mail server localhost: no answer in time; check host and port"
+        # A byte arrives every tenth of a second for a minute; ten times .2 s is the end.
+        assert time.monotonic() - begun < 30
+        site.store.close()
 
 
 def test_nobody_who_answers_is_one_line(tmp_path: Path, mailbox: Mailbox) -> None:

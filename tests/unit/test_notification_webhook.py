@@ -8,10 +8,7 @@ import json
 import random
 import socket
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +22,7 @@ from pipeline.notification.message import Message, MessageKind
 from pipeline.notification.sinks import channels_of
 from pipeline.notification.webhook import SIGNATURE_HEADER, WebhookSink
 from tests.certificates import make_certificate, server_context
+from tests.dripping_server import ENDLESS_HANDSHAKE, dripping
 from tests.notification_makers import clock_of, open_notified_site, raise_alerts, receiving
 from tests.postgres_server import fast_place
 
@@ -104,7 +102,7 @@ def test_an_address_that_is_none_or_not_https_is_refused(
 
 
 def test_a_receiver_that_sends_a_byte_now_and_then_is_given_up_in_time() -> None:
-    with dripping() as port:
+    with dripping(b"HTTP/1.1 200 OK\r\nX-Slow: ") as port:
         begun = time.monotonic()
         line = said(WebhookSink(f"http://127.0.0.1:{port}/", timeout_seconds=0.4))
         assert "no answer in time" in line
@@ -128,7 +126,7 @@ def test_a_host_of_which_one_address_is_dead_gives_its_receipt(
 
 
 def test_a_handshake_that_goes_on_and_on_is_given_up_in_time() -> None:
-    with dripping(b"\x16\x03\x03\x3f\xff") as port:
+    with dripping(ENDLESS_HANDSHAKE) as port:
         begun = time.monotonic()
         assert "no answer in time" in said(
             WebhookSink(f"https://127.0.0.1:{port}/", timeout_seconds=0.4)
@@ -148,34 +146,6 @@ def test_an_address_of_ipv6_without_a_port_is_that_of_its_host(
     monkeypatch.setattr(socket, "create_connection", refusing)
     assert "Connection refused" in said(WebhookSink("https://[2001:db8::5]/hook"))
     assert asked == [("2001:db8::5", 443)]
-
-
-@contextmanager
-def dripping(begin: bytes = b"HTTP/1.1 200 OK\r\nX-Slow: ") -> Iterator[int]:
-    """Yield the port of a server that answers a header byte by byte, without an end."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    over = threading.Event()
-
-    def serve() -> None:
-        connection, _ = listener.accept()
-        with connection:
-            try:
-                connection.sendall(begin)
-                for _ in range(600):
-                    if over.wait(0.1):
-                        return
-                    connection.sendall(b"x")
-            except OSError:
-                return
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        over.set()
-        thread.join()
-        listener.close()
 
 
 # HTTPS --------------------------------------------------------------------------------------
