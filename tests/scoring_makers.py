@@ -39,6 +39,7 @@ def clip_batch(
     looked_at: int | None = None,
     flow_NTHW2: NDArray[np.float16] | None = None,
     pictures: NDArray[np.uint8] | None = None,
+    partly_hidden: bool = False,
 ) -> ClipBatch:
     """Return clips of noise with the latent statistics of a standard normal at every tile; flow and
     pictures are still and black unless they are given."""
@@ -56,6 +57,7 @@ def clip_batch(
         (),
         None,
         looked_at=looked_at,
+        partly_hidden=partly_hidden,
     )
 
 

@@ -103,6 +103,7 @@ class Sight:
             self.feature_bank,
             self.rhythm_bank,
             looked_at=None if everywhere else self.preset.reconstructed_tiles,
+            partly_hidden=reader.unlearnt_HW is not None,
         )
 
 

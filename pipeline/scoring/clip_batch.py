@@ -92,6 +92,7 @@ class ClipBatch:
         rhythm_bank: RhythmBank | None,
         *,
         looked_at: int | None,
+        partly_hidden: bool = False,
     ) -> None:
         self.planes_NPTHW = planes_NPTHW
         self.windows = windows
@@ -101,6 +102,9 @@ class ClipBatch:
         self.feature_bank = feature_bank
         self.rhythm_bank = rhythm_bank
         self._looked_at = looked_at
+        self.partly_hidden = partly_hidden
+        """Whether places are hidden that were not when the model learnt, so that what the whole
+        picture does together cannot be compared."""
 
     def __len__(self) -> int:
         return len(self.planes_NPTHW)

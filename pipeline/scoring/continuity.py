@@ -87,6 +87,9 @@ def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
             sudden_GW = largest_of_cells(residual_HW, batch.grid.cells)
             np.maximum(maps["sudden"][index], sudden_GW, out=maps["sudden"][index])
     maps["sudden"] = maximum_filter(maps["sudden"], (1, _AROUND_CELLS, _AROUND_CELLS))
+    if batch.partly_hidden:
+        # Of less movement that goes on, the same break is a larger share.
+        maps["scene_break"][:] = 0.0
     return maps
 
 

@@ -61,11 +61,14 @@ def test_noise_of_the_flow_says_nothing() -> None:
     assert not any(odds_HW.any() for odds_HW in broken_odds(before, now))
 
 
-def clip_of(*flows: np.ndarray) -> dict[str, np.ndarray]:
+def clip_of(*flows: np.ndarray, partly_hidden: bool = False) -> dict[str, np.ndarray]:
     """Return the maps of a clip whose last frames have these flows; nothing moves before."""
     flow_THW2 = np.zeros((8, *SIZE), np.float32)
     flow_THW2[8 - len(flows) :] = flows
-    batch = clip_batch(small_networks(), clips=1, flow_NTHW2=flow_THW2[None].astype(np.float16))
+    flow_NTHW2 = flow_THW2[None].astype(np.float16)
+    batch = clip_batch(
+        small_networks(), clips=1, flow_NTHW2=flow_NTHW2, partly_hidden=partly_hidden
+    )
     return continuity.term_maps(batch)
 
 
@@ -101,6 +104,14 @@ def test_a_break_of_the_whole_picture_is_put_where_most_movement_changed() -> No
         assert (place.x, place.y) == (0.0, 0.0)
         assert place.width * GRID.width_px <= 48
         assert place.height * GRID.height_px <= 40
+
+
+def test_what_all_of_the_picture_does_is_not_told_while_a_part_of_it_is_hidden_anew() -> None:
+    flows = [moving(SPEED)] * 3 + [moving((-3.0, 1.0))]
+    whole, hidden = clip_of(*flows), clip_of(*flows, partly_hidden=True)
+    assert whole["scene_break"].max() > 3.0
+    assert not hidden["scene_break"].any()
+    np.testing.assert_array_equal(hidden["break"], whole["break"])
 
 
 def textured(seed: int = 0) -> np.ndarray:
