@@ -78,12 +78,11 @@ test-offline: programs check
 	unshare --net bash -c 'PATH=$$PATH:/usr/sbin:/sbin ip link set lo up && $(PYTEST) -m "not full" $(ARGS)'
 
 # Narrower: make coverage ARGS=tests/unit. The processes that tests start are counted too, as far as
-# they are not killed.
+# they are not killed; the decoder's child is not, for it may write nothing.
 coverage: setup programs
-	$(BIN)/python -m pip install --quiet -c constraints.txt 'coverage>=7.10'
+	$(BIN)/python -m pip install --quiet -c constraints.txt 'pytest-cov>=7'
 	$(BIN)/python -m coverage erase
-	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest $(SPREAD) -m 'not full' $(ARGS)
-	$(BIN)/python -m coverage combine --quiet
+	$(PYTEST) -m 'not full' --cov --cov-report= $(ARGS)
 	$(BIN)/python -m coverage report --skip-covered --show-missing --precision=1
 
 sbom: setup
