@@ -89,6 +89,7 @@ def end_with_parent(parent: int) -> None:
     in whatever way; only Linux knows how. Raises Stopped when it is gone already."""
     if sys.platform != "linux":
         return
+    # The kernel goes by the thread that started this process: it has to live as long as the work.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         raise Stopped
