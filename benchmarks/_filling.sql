@@ -9,9 +9,10 @@ SELECT MINUTE_KEY[file], 'line-' || c.n, MINUTE_KEY[file] || MINUTE_KEY[file],
     AT[BEGINS + 60], 60000000, 600, 640, 360, 10.0
 FROM UPTO[1440, m] CROSS JOIN UPTO[CAMERAS, c];
 
-INSERT INTO segments (segment_id, footage_id, camera, start_us, end_us, frames, start_utc, end_utc)
+INSERT INTO segments (segment_id, footage_id, camera, start_us, end_us, frames, start_utc, end_utc,
+    settled_utc)
 SELECT MINUTE_KEY[segment], MINUTE_KEY[file], 'line-' || c.n, 0, 60000000, 600, AT[BEGINS],
-    AT[BEGINS + 60]
+    AT[BEGINS + 60], AT[BEGINS + 90]
 FROM UPTO[1440, m] CROSS JOIN UPTO[CAMERAS, c];
 
 INSERT INTO scored_segments (segment_id, model_id, clips, at_utc)

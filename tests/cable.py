@@ -92,8 +92,8 @@ class Cable:
         cuts, answer = self._cuts, self._answer
         with near, suppress(OSError):
             if answer is not None:
-                answer(near)
-                while cuts == self._cuts and answer is self._answer:
+                answer(near)  # which may hang up
+                while near.fileno() >= 0 and cuts == self._cuts and answer is self._answer:
                     if select.select([near], [], [], _LOOK_SECONDS)[0] and not _read(near):
                         return
                 return

@@ -15,6 +15,7 @@ from pipeline.store.sql import SqlStore, open_store
 _WORKING_STATE = {"leases"}
 _RUN_TIMES = {
     "purposes": {"since_utc"},
+    "segments": {"settled_utc"},
     "models": {"created_utc", "activated_utc", "retired_utc"},
     "training_runs": {"finished_utc", "work_seconds"},
     "scored_segments": {"at_utc"},
@@ -49,6 +50,8 @@ def _kept(table: str, row: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in row.items() if key not in _RUN_TIMES.get(table, ())}
     if table in ("deliveries", "digests"):
         kept["delivered"] = row["delivered_utc"] is not None
+    if table == "segments":
+        kept["settled"] = row["settled_utc"] is not None
     if table == "models":
         kept["manifest"] = {k: v for k, v in row["manifest"].items() if k != "stage_seconds"}
     # JSON objects come back in any order of their keys.

@@ -19,9 +19,11 @@ from pipeline.store.schema import (
     AuditRow,
     CalibrationRow,
     ModelRow,
+    SegmentRow,
     TrainingMetricRow,
     TrainingRunRow,
 )
+from pipeline.store.settled import scored_by, settle
 from pipeline.store.upsert import insert_new
 
 __all__ = ["ModelTable"]
@@ -86,6 +88,7 @@ class ModelTable(StorePart):
                     row.state, row.retired_utc = ModelState.RETIRED, at_utc
             session.flush()  # the index allows one active model at every moment
             model.state, model.activated_utc, model.retired_utc = ModelState.ACTIVE, at_utc, None
+            settle(session, at_utc, SegmentRow.camera == model.camera, scored_by(model_id))
             if who is not None:
                 session.add(
                     AuditRow(

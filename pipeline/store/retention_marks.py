@@ -26,6 +26,7 @@ from pipeline.store.schema import (
     ScoredSegmentRow,
     SegmentRow,
 )
+from pipeline.store.settled import settle
 
 __all__ = ["files_are_back", "mark", "mark_footage", "model_uses", "unneeded", "waiting_messages"]
 
@@ -145,6 +146,8 @@ def mark_footage(session: Session, removal: Removal, names: Sequence[str]) -> in
             .where(*of_these, ~scored.exists())
         )
         unscored += session.scalars(count).one()
+        gone = select(FootageRow.footage_id).where(*of_these)
+        settle(session, removal.planned_utc, SegmentRow.footage_id.in_(gone))
         session.execute(update(FootageRow).where(*of_these).values(removed_utc=removal.planned_utc))
     return unscored
 

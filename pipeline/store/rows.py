@@ -117,7 +117,7 @@ def footage_of(row: schema.FootageRow) -> Footage:
 
 def segment_row(segment: Segment) -> Row:
     """Return the row of a segment."""
-    return {**plain_row(segment), "end_utc": segment.end_utc}
+    return {**plain_row(segment), "end_utc": segment.end_utc, "settled_utc": None}
 
 
 def segment_of(row: schema.SegmentRow) -> Segment:

@@ -89,7 +89,7 @@ __all__ = [
     "WithdrawnReviewRow",
 ]
 
-SCHEMA_REVISION = "r0012"
+SCHEMA_REVISION = "r0013"
 """The newest migration; a test holds it to the files in migrations/versions."""
 
 
@@ -165,7 +165,17 @@ class SegmentRow(Base):
     """`pipeline.footage.segments.Segment`."""
 
     __tablename__ = "segments"
-    __table_args__ = (Index(None, "camera", "end_utc"), Index(None, "footage_id"))
+    __table_args__ = (
+        Index(None, "camera", "end_utc"),
+        Index(None, "footage_id"),
+        Index(
+            "ix_segments_unsettled",
+            "camera",
+            "start_utc",
+            sqlite_where=column("settled_utc").is_(None),
+            postgresql_where=column("settled_utc").is_(None),
+        ),
+    )
 
     segment_id: Mapped[Key]
     footage_id: Mapped[FootageKey]
@@ -175,6 +185,9 @@ class SegmentRow(Base):
     frames: Mapped[int]
     start_utc: Mapped[datetime]
     end_utc: Mapped[datetime]
+    settled_utc: Mapped[datetime | None]
+    """Since when no model has to score it: one that is or was active has, or its footage is gone.
+    None: it may wait (`pipeline.store.settled`)."""
 
 
 class BlindRow(Base):

@@ -20,6 +20,7 @@ from pipeline.store.schema import (
     ScoredSegmentRow,
     SegmentRow,
 )
+from pipeline.store.settled import settle, unsettled, was_active
 from pipeline.store.upsert import insert_new
 
 __all__ = ["ScoreTable"]
@@ -45,26 +46,36 @@ class ScoreTable(StorePart):
             "at_utc": at_utc,
             "last_clip_utc": None,
         }
-        return self._sessions.write(lambda session: insert_new(session, ScoredSegmentRow, [row]))
+
+        def work(session: Session) -> int:
+            settle(session, at_utc, SegmentRow.segment_id == segment_id, was_active(model_id))
+            return insert_new(session, ScoredSegmentRow, [row])
+
+        return self._sessions.write(work)
 
     def unscored_segments(self, camera: str, model_id: str | None) -> Sequence[Segment]:
         """See `Store`."""
-        by_it = () if model_id is None else (ScoredSegmentRow.model_id == model_id,)
-        return self._without_mark(camera, *by_it)
+        if model_id is None:
+            return self._without_mark(camera, unsettled())
+        return self._without_mark(camera, mark=ScoredSegmentRow.model_id == model_id)
 
     def segments_to_score(self, camera: str, model_id: str) -> Sequence[Segment]:
         """See `Store`."""
-        was_active = select(ModelRow.model_id).where(
+        watched = select(ModelRow.model_id).where(
             ModelRow.camera == camera, ModelRow.activated_utc.is_not(None)
         )
-        mark = ScoredSegmentRow.model_id
-        return self._without_mark(camera, or_(mark == model_id, mark.in_(was_active)))
+        by = ScoredSegmentRow.model_id
+        mark = or_(by == model_id, by.in_(watched))
+        return self._without_mark(camera, unsettled(), mark=mark)
 
-    def _without_mark(self, camera: str, *of_which: ColumnElement[bool]) -> Sequence[Segment]:
-        """Return the segments of a camera that have no such done mark, by time; those whose footage
-        was removed are not among them."""
+    def _without_mark(
+        self, camera: str, *of_which: ColumnElement[bool], mark: ColumnElement[bool] | None = None
+    ) -> Sequence[Segment]:
+        """Return the segments of a camera that have no done mark, or none like `mark`, by time;
+        those whose footage was removed are not among them."""
         scored = select(ScoredSegmentRow.segment_id).where(
-            ScoredSegmentRow.segment_id == SegmentRow.segment_id, *of_which
+            ScoredSegmentRow.segment_id == SegmentRow.segment_id,
+            *(() if mark is None else (mark,)),
         )
         query = (
             select(SegmentRow)
@@ -73,6 +84,7 @@ class ScoreTable(StorePart):
                 SegmentRow.camera == camera,
                 FootageRow.removed_utc.is_(None),
                 ~scored.exists(),
+                *of_which,
             )
             .order_by(SegmentRow.start_utc, SegmentRow.segment_id)
         )

@@ -206,7 +206,7 @@ LEFT JOIN (
     SELECT s.camera, count(*) AS segments
     FROM segments AS s
     JOIN footage AS g ON g.footage_id = s.footage_id AND g.removed_utc IS NULL
-    WHERE NOT EXISTS (
+    WHERE s.settled_utc IS NULL AND NOT EXISTS (
         SELECT done.clips
         FROM scored_segments AS done
         JOIN models AS watcher

@@ -62,6 +62,23 @@ def test_without_any_peak_the_rate_is_the_rule_of_three_at_the_opening_score() -
     assert tail.scale == pytest.approx(0.4343, abs=1e-4)
 
 
+def test_what_was_seen_once_is_not_rarer_than_once_in_eight_times_as_much() -> None:
+    days = 2.0
+    tail = fit_event_tail([1.1, 1.2, 40.0], days)
+    assert expected_per_day(tail, 40.0) * days == pytest.approx(1.0 / 8.0)
+
+
+def test_a_shape_is_trusted_by_half_when_twenty_excesses_say_it() -> None:
+    def shape_of(excesses: int) -> float:
+        shares = (np.arange(excesses) + 0.5) / excesses
+        beyond = 0.4 * (shares**-0.2 - 1.0) / 0.2
+        peaks = np.concatenate([np.full(4 * excesses, 1.0), 1.0 + beyond])
+        return fit_event_tail(peaks, 10.0).shape
+
+    assert shape_of(5_000) == pytest.approx(0.2, rel=0.03)
+    assert 0.4 < shape_of(20) / shape_of(5_000) < 0.6
+
+
 @pytest.mark.parametrize("peaks", [[2.0], [2.0, 2.5], [1.2, 3.0, 2.0], [2.0, 2.0, 2.0]])
 def test_few_peaks_give_a_higher_rate_than_was_counted(peaks: list[float]) -> None:
     tail = fit_event_tail(peaks, 1.0)
