@@ -16,7 +16,7 @@ from pipeline.cli import main
 from pipeline.errors import EvaluationError, FootageError, ModelDamaged
 from pipeline.evaluation.parts import real_parts
 from pipeline.evaluation.protocol import evaluate
-from pipeline.evaluation.videos import load_test_videos, stretches_of_folder
+from pipeline.evaluation.videos import list_videos, load_test_videos, stretches_of_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +74,26 @@ def test_an_evaluation_counts_labels_at_the_rate_of_its_folders(
     with pytest.raises(ModelDamaged):
         evaluate(*arguments, lines.append)
     assert lines == ["test video 1/1 01: 20 frames, 4 labelled"]
+
+
+def test_folders_of_masks_beside_their_videos_are_no_videos(tmp_path: Path) -> None:
+    """As UCSD is laid out; a mask that is scored counts as normal footage."""
+    test = tmp_path / "test"
+    for name in ("Test001", "Test001_gt", "Hall_gt"):
+        _pictures(test / name, 20)
+    for index in range(20):
+        os.rename(
+            test / "Test001_gt" / f"{index:03d}.png", test / "Test001_gt" / f"{index:03d}.bmp"
+        )
+    # No folder `Hall` stands beside it: who calls a video so has it scored.
+    assert [path.name for path in list_videos(test)] == ["Hall_gt", "Test001"]
+    labels = tmp_path / "labels.csv"
+    labels.write_text("video,start_seconds,end_seconds\nTest001,0.5,1.0\n")
+    lines: list[str] = []
+    videos = load_test_videos(test, labels, None, real_parts(), lines.append)
+    assert [video.name for video in videos] == ["Hall_gt", "Test001"]
+    assert lines[0] == f"{test}: folders NAME_gt beside NAME are masks, left out: 1"
+    assert len(lines) == 3
 
 
 def test_footage_that_is_none_is_refused_with_its_name(tmp_path: Path) -> None:
