@@ -138,7 +138,7 @@ def _prepared(
     whole = longest_stretch(video, parts)
     start_us, end_us = whole.segment.start_us, whole.segment.end_us
     cut_us = start_us + round((end_us - start_us) * TRAINING_SHARE)
-    scene = read_scene(video, cut_us, end_us, parts)
+    scene = read_scene(video, cut_us, end_us, parts, f"its last {1 - TRAINING_SHARE:.0%}")
     work.mkdir(parents=True, exist_ok=True)
     if stored is None:
         stored = work / f"model-{seed}"

@@ -58,6 +58,9 @@ def evaluate(
     preset: Annotated[str, typer.Option(help="compact, standard, full or paper.")] = "compact",
     seed: Annotated[list[int] | None, typer.Option(help="Seed; repeatable. None: 0.")] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of a model, to train none.")] = None,
+    folder_rate: Annotated[
+        float, typer.Option(min=0.001, max=240, help="Frames a second of folders of pictures.")
+    ] = 10.0,
 ) -> None:
     """Measure detection on anyone's footage, in the strict and the literature column.
 
@@ -78,6 +81,7 @@ def evaluate(
             model=model,
             out=out,
             progress=progress,
+            folder_rate=folder_rate,
         )
     print_result(result)
 

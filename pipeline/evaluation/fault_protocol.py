@@ -7,6 +7,7 @@ the code that scores cameras, counted and removed before the next is made.
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ from pipeline.evaluation.labels import frame_labels
 from pipeline.evaluation.nuisances import NuisanceKind
 from pipeline.evaluation.parts import Model, Parts, real_parts
 from pipeline.evaluation.run import FUSED, row_names, run_model
-from pipeline.evaluation.scene import Scene, scene_of
+from pipeline.evaluation.scene import Scene, fitting_picture, scene_of, shown_seconds
 from pipeline.evaluation.spool import MapSpool
 from pipeline.evaluation.trivial import trivial_scores
 from pipeline.evaluation.videos import TestVideo, digest_of_footage
@@ -57,6 +58,11 @@ BUDGET_PER_DAY: Final = 24.0
 of one a day."""
 _MOST_BYTES: Final = 640 << 20
 """Of decoded footage that faults are injected into; what comes later in it is not used."""
+_LONGEST_SIDE_PX: Final = 768
+"""Larger footage is shrunk to this while it is read: more than twice what any preset looks at."""
+_SMALLEST_LONGEST_PX: Final = 160
+_FITTING_SECONDS: Final = 15.0
+"""Footage of so many frames a second that less than this would fit is shrunk further."""
 _WHAT = (
     "faults and nuisances are injected into real footage that nobody labelled: it is taken as "
     f"normal, its first {TRAINING_SHARE:.0%} is learnt, the rest is injected into"
@@ -118,6 +124,7 @@ def evaluate_faults(
             "training_seconds": round(seconds(cut_us - start_us), 3),
             "injected_seconds": round(scene.seconds, 3),
             "frame_rate": round(scene.frame_rate, 4),
+            "injected_size_px": list(scene.frames[0].shape[1::-1]),
             "budget_per_day": budget_per_day,
             "alert_policies": {
                 name: one.policy.to_dict() for name, one in zip(models, job.models, strict=True)
@@ -164,22 +171,53 @@ def longest_stretch(video: Path, parts: Parts) -> Stretch:
     return max(found, key=lambda stretch: stretch.segment.end_us - stretch.segment.start_us)
 
 
-def read_scene(video: Path, start_us: int, end_us: int, parts: Parts, which: str) -> Scene:
+def read_scene(
+    video: Path,
+    start_us: int,
+    end_us: int,
+    parts: Parts,
+    which: str,
+    *,
+    most_bytes: int = _MOST_BYTES,
+) -> Scene:
     """Return the footage of a video between two times, as far as it fits into memory.
 
-    EvaluationError that names the video and `which` part of it when that does not do."""
-    frames: list[NDArray[np.uint8]] = []
-    times: list[int] = []
-    with parts.decode(video, False, start_us) as decoded:
-        for frame in decoded:
-            if frame.pts_us >= end_us or len(frames) * frame.image.nbytes > _MOST_BYTES:
-                break
-            frames.append(frame.image)
-            times.append(frame.pts_us)
+    Pictures larger than 768 px on the longer side are shrunk to that, and further where less than
+    fifteen seconds would fit; others are as they are. EvaluationError that names the video and
+    `which` part of it when that does not do."""
+    longest_px = _LONGEST_SIDE_PX
+    while True:
+        frames, times, full = _read(video, start_us, end_us, parts, longest_px, most_bytes)
+        share = shown_seconds(times) / _FITTING_SECONDS
+        if not full or share >= 1.0 or longest_px <= _SMALLEST_LONGEST_PX:
+            break
+        # A little less: sides are rounded.
+        side_px = max(frames[0].shape[:2]) * math.sqrt(share) * 0.98
+        longest_px = max(_SMALLEST_LONGEST_PX, int(side_px))
+        # Else both would be in memory at once.
+        del frames
     try:
         return scene_of(frames, np.array(times, dtype=np.int64))
     except EvaluationError as error:
         raise EvaluationError(f"{video}, {which}: {error}") from error
+
+
+def _read(
+    video: Path, start_us: int, end_us: int, parts: Parts, longest_px: int, most_bytes: int
+) -> tuple[list[NDArray[np.uint8]], list[int], bool]:
+    """Return pictures of at most this size and their times, and whether memory ended them."""
+    frames: list[NDArray[np.uint8]] = []
+    times: list[int] = []
+    with parts.decode(video, False, start_us) as decoded:
+        for frame in decoded:
+            if frame.pts_us >= end_us:
+                break
+            picture = fitting_picture(frame.image, longest_px)
+            if len(frames) * picture.nbytes > most_bytes:
+                return frames, times, True
+            frames.append(picture)
+            times.append(frame.pts_us)
+    return frames, times, False
 
 
 def _model(

@@ -174,7 +174,8 @@ def _with_fault(
 def write_variant(path: Path, variant: Variant) -> None:
     """Write a variant as a video without loss, at an even rate; `path` ends in .avi.
 
-    Raises EvaluationError when it cannot be written.
+    OpenCV would cut odd sides without a word: a scene has none. Raises EvaluationError
+    when it cannot be written.
     """
     height, width = variant.scene.frames[0].shape[:2]
     with replace_file(path) as temporary:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -40,6 +40,8 @@ __all__ = [
 ]
 
 HOURS_PER_DAY = 24.0
+_CELLS_AT_ONCE = 1 << 20
+"""Of clips that are looked at together: of hours of footage all would be gigabytes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,22 +95,27 @@ def place_figures(
     runs: Sequence[VideoRun],
     spool: MapSpool,
     rows: Sequence[str],
+    *,
+    cells_at_once: int = _CELLS_AT_ONCE,
 ) -> dict[str, PlaceFigures]:
     """Return the place figures of every row of one run.
 
     Two passes: the first counts pixels by score, which also gives the thresholds at which the
-    second looks for regions.
+    second looks for regions. Both look at so many clips at a time as have `cells_at_once`.
     """
     figures = {}
     for row in rows:
         histogram = PixelHistogram()
         for index, (mask, run) in enumerate(zip(masks, runs, strict=True)):
-            normal, abnormal = _pixels_of_clips(mask, run)
-            histogram.add(_scores_on(mask.grid, run, spool, index, row), normal, abnormal)
+            first = 0
+            for scores_KGC in _blocks_of_scores(mask.grid, run, spool, index, row, cells_at_once):
+                end = first + len(scores_KGC)
+                histogram.add(scores_KGC, *_pixels_of_clips(mask, run, first, end))
+                first = end
         counter = RegionCounter(histogram.thresholds(THRESHOLD_SHARES))
         for index, (mask, run) in enumerate(zip(masks, runs, strict=True)):
-            scores_KGC = _scores_on(mask.grid, run, spool, index, row)
-            counter.add(scores_KGC, run.clip_of_frame, mask.regions, mask.grid)
+            blocks_KGC = _blocks_of_scores(mask.grid, run, spool, index, row, cells_at_once)
+            counter.add_blocks(blocks_KGC, run.clip_of_frame, mask.regions, mask.grid)
         figures[row] = PlaceFigures(
             pixel_auroc=histogram.auroc(), rbdc=counter.rbdc(), tbdc=counter.tbdc()
         )
@@ -116,30 +123,36 @@ def place_figures(
 
 
 def _pixels_of_clips(
-    mask: MaskedVideo, run: VideoRun
+    mask: MaskedVideo, run: VideoRun, first: int, end: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return how many normal and abnormal pixels each cell has in the frames of each clip, KGC."""
+    """Return how many normal and abnormal pixels each cell has in the frames of each of the clips
+    first <= clip < end, KGC."""
     rows, columns = mask.grid.shape
-    clips = max(1, run.clips)
+    clips = end - first
     regions = mask.regions
     clip = run.clip_of_frame[regions.region_frame[regions.piece_region]]
+    pieces = np.flatnonzero((clip >= first) & (clip < end))
     abnormal = np.bincount(
-        clip * rows * columns + regions.piece_cell,
-        weights=regions.piece_pixels,
+        (clip[pieces] - first) * rows * columns + regions.piece_cell[pieces],
+        weights=regions.piece_pixels[pieces],
         minlength=clips * rows * columns,
     )
     abnormal_KGC = abnormal.astype(np.int64).reshape(clips, rows, columns)
-    frames_K = np.bincount(run.clip_of_frame, minlength=clips)
+    frames_K = np.bincount(run.clip_of_frame, minlength=end)[first:end]
     return frames_K[:, None, None] * mask.grid.cell_pixels() - abnormal_KGC, abnormal_KGC
 
 
-def _scores_on(
-    grid: CellGrid, run: VideoRun, spool: MapSpool, index: int, row: str
-) -> NDArray[np.float32]:
-    """Return the score of every cell of every clip, KGC."""
+def _blocks_of_scores(
+    grid: CellGrid, run: VideoRun, spool: MapSpool, index: int, row: str, cells_at_once: int
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the score of every cell of every clip, KGC, some clips at a time."""
     if not run.clips:
-        return np.zeros((1, *grid.shape), dtype=np.float32)
-    return grid.interpolate(spool.maps(index, row))
+        yield np.zeros((1, *grid.shape), dtype=np.float32)
+        return
+    maps_KMN = spool.maps(index, row)
+    step = max(1, cells_at_once // (grid.shape[0] * grid.shape[1]))
+    for first in range(0, len(maps_KMN), step):
+        yield grid.interpolate(maps_KMN[first : first + step])
 
 
 def strict_figures(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.alerts.budget import EventTail
 from pipeline.alerts.events import EventPolicy
+from pipeline.footage.examine import FOLDER_FRAME_RATE
 from pipeline.scoring.anomaly import Anomaly
 
 if TYPE_CHECKING:
@@ -124,16 +125,21 @@ class Parts:
     """(model, alarms a day) -> the same model with the threshold of that budget."""
 
 
-def real_parts(folder_rates: Mapping[Path, float] | None = None) -> Parts:
-    """Return the parts that train and score for real; `folder_rates`: at how many frames a second
-    `decode` reads folders of pictures that were not given by hand."""
+def real_parts(
+    folder_rates: Mapping[Path, float] | None = None, *, folder_rate: float = FOLDER_FRAME_RATE
+) -> Parts:
+    """Return the parts that train and score for real.
+
+    `folder_rate`: frames a second of folders of pictures; `folder_rates`: those at which `decode`
+    reads folders that were not given by hand.
+    """
     from pipeline.clips.reader import Stretch
     from pipeline.distillation.stored_models import load_model
     from pipeline.distillation.student_model import StudentModel
     from pipeline.errors import FootageError
     from pipeline.footage.admission import Reason, Verdict
     from pipeline.footage.decoding import open_decoder
-    from pipeline.footage.examine import FOLDER_FRAME_RATE, probe_footage
+    from pipeline.footage.examine import probe_footage
     from pipeline.learning.camera_model import CameraModel
     from pipeline.learning.learn import learn
     from pipeline.learning.presets import preset_named
@@ -141,7 +147,11 @@ def real_parts(folder_rates: Mapping[Path, float] | None = None) -> Parts:
 
     def stretches(video: Path, root: Path) -> list[Stretch]:
         footage, segments, _ = probe_footage(
-            video, camera="evaluation", root=root, start_utc=MEDIA_ZERO_UTC
+            video,
+            camera="evaluation",
+            root=root,
+            start_utc=MEDIA_ZERO_UTC,
+            folder_frame_rate=folder_rate,
         )
         if footage.verdict is Verdict.REFUSED:
             reason = footage.reason or Reason.UNREADABLE
@@ -149,7 +159,7 @@ def real_parts(folder_rates: Mapping[Path, float] | None = None) -> Parts:
         return [Stretch(source=video, footage=footage, segment=segment) for segment in segments]
 
     def decode(video: Path, grey: bool, start_us: int) -> AbstractContextManager[Iterable[Frame]]:
-        rate = (folder_rates or {}).get(video, FOLDER_FRAME_RATE)
+        rate = (folder_rates or {}).get(video, folder_rate)
         return open_decoder(video, grey=grey, start_us=start_us, folder_frame_rate=rate)
 
     def learn_preset(

@@ -43,6 +43,7 @@ from pipeline.evaluation.videos import (
     stretches_of_folder,
 )
 from pipeline.files import sha256_of_file, write_json
+from pipeline.footage.examine import FOLDER_FRAME_RATE
 
 __all__ = ["evaluate"]
 
@@ -62,6 +63,7 @@ def evaluate(
     *,
     effort: float = 1.0,
     reuse: bool = False,
+    folder_rate: float = FOLDER_FRAME_RATE,
     parts: Parts | None = None,
 ) -> dict[str, Any]:
     """Measure detection on anyone's footage; write result.json, frame_scores.csv and report.html.
@@ -69,12 +71,13 @@ def evaluate(
     `train`: folder of normal footage, one model is trained on it for every seed (and kept in
     `out/models`); not needed when `model`, the folder of a stored model, is given, which is then
     the only run. With `reuse` a model that `out/models` holds already is taken for its seed.
-    `effort` multiplies the preset's training steps. Returns what result.json holds.
+    `effort` multiplies the preset's training steps, `folder_rate` is how many frames a second
+    folders of pictures have. Returns what result.json holds.
     With several seeds, frame_scores.csv and report.html show the first.
     Raises EvaluationError when footage, labels and masks do not fit together, before any training.
     """
     _check_request(train, model, seeds)
-    parts = parts or real_parts()
+    parts = parts or real_parts(folder_rate=folder_rate)
     clock = _StageClock()
     with clock.stage("read"):
         videos = load_test_videos(test, labels, masks, parts, progress)
@@ -88,6 +91,7 @@ def evaluate(
         preset=preset,
         effort=effort,
         reuse=reuse,
+        folder_rate=folder_rate,
         stored=model,
         videos=videos,
         truth=truth,
@@ -204,6 +208,7 @@ class _Job:
     preset: str
     effort: float
     reuse: bool
+    folder_rate: float
     stored: Path | None
     videos: Sequence[TestVideo]
     truth: Sequence[MaskedVideo] | None
@@ -291,6 +296,7 @@ def _settings(job: _Job, runs: Sequence[_Run], rows: Sequence[str]) -> dict[str,
         "model": str(job.stored) if job.stored else None,
         "preset": None if job.stored else job.preset,
         "effort": None if job.stored else job.effort,
+        "folder_rate": job.folder_rate,
         "rows": list(rows),
         "videos": len(job.videos),
         "frames": sum(len(video.pts_us) for video in job.videos),

@@ -10,7 +10,7 @@ positives per frame. Written from this definition, not from anybody's script. Sh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,17 +57,41 @@ class RegionCounter:
     ) -> None:
         """Count one video: the scores of its clips on the cells of `grid`, and which clip's scores
         each frame has."""
+        self.add_blocks([scores_KGC], clip_of_frame, labelled, grid)
+
+    def add_blocks(
+        self,
+        blocks_KGC: Iterable[NDArray[np.float32]],
+        clip_of_frame: NDArray[np.int64],
+        labelled: LabelledRegions,
+        grid: CellGrid,
+    ) -> None:
+        """Count one video whose clips come in blocks, one after the other: the same as `add` of all
+        of them."""
         self._regions += len(labelled.region_frame)
         self._tracks += labelled.tracks
         self._frames += len(clip_of_frame)
-        highest = float(scores_KGC.max(initial=-np.inf))
-        for index, threshold in enumerate(self._thresholds):
-            if threshold > highest:
-                continue
-            detections = _detect(scores_KGC >= threshold, grid)
-            found, false_count = _match(detections, clip_of_frame, labelled)
+        # A track goes on from block to block, so it is counted when all have been seen.
+        found_LR = np.zeros((len(self._thresholds), len(labelled.region_frame)), dtype=np.bool_)
+        piece_clip = clip_of_frame[labelled.region_frame[labelled.piece_region]]
+        first = 0
+        for scores_KGC in blocks_KGC:
+            end = first + len(scores_KGC)
+            pieces = np.flatnonzero((piece_clip >= first) & (piece_clip < end))
+            clips = clip_of_frame[(clip_of_frame >= first) & (clip_of_frame < end)] - first
+            highest = float(scores_KGC.max(initial=-np.inf))
+            for index, threshold in enumerate(self._thresholds):
+                if threshold > highest:
+                    continue
+                detections = _detect(scores_KGC >= threshold, grid)
+                found, false_count = _match(
+                    detections, clips, piece_clip[pieces] - first, pieces, labelled
+                )
+                found_LR[index] |= found
+                self._false_regions[index] += false_count
+            first = end
+        for index, found in enumerate(found_LR):
             self._found_regions[index] += int(found.sum())
-            self._false_regions[index] += false_count
             self._found_tracks[index] += _found_tracks(found, labelled)
 
     def rbdc(self) -> float | None:
@@ -113,20 +137,25 @@ def _detect(reached_KGC: NDArray[np.bool_], grid: CellGrid) -> _Detections:
 
 
 def _match(
-    detections: _Detections, clip_of_frame: NDArray[np.int64], labelled: LabelledRegions
+    detections: _Detections,
+    clip_of_frame: NDArray[np.int64],
+    clip_of_piece: NDArray[np.int64],
+    pieces: NDArray[np.int64],
+    labelled: LabelledRegions,
 ) -> tuple[NDArray[np.bool_], int]:
     """Return which labelled regions are found, and how many detected regions found none.
 
-    A clip's detections count anew in every frame that has its scores.
+    Frames and `pieces` (numbers of them) are those of these clips. A clip's detections count anew
+    in every frame that has its scores.
     """
-    clip = clip_of_frame[labelled.region_frame[labelled.piece_region]]
-    partner = detections.region_of_cell[clip, labelled.piece_cell].astype(np.int64)
+    partner = detections.region_of_cell[clip_of_piece, labelled.piece_cell[pieces]].astype(np.int64)
     shared = partner > 0
     count = len(detections.area)
+    met = pieces[shared]
     pairs, place = np.unique(
-        labelled.piece_region[shared] * count + partner[shared], return_inverse=True
+        labelled.piece_region[met] * count + partner[shared], return_inverse=True
     )
-    overlap = np.bincount(place, weights=labelled.piece_pixels[shared], minlength=len(pairs))
+    overlap = np.bincount(place, weights=labelled.piece_pixels[met], minlength=len(pairs))
     region, detection = np.divmod(pairs, count)
     union = labelled.region_area[region] + detections.area[detection] - overlap
     enough = overlap >= _LEAST_IOU * union - _ROUNDING

@@ -17,7 +17,14 @@ from pipeline.errors import EvaluationError
 from pipeline.evaluation.moments import MotionMap, grey_of, measure_motion
 from pipeline.timebase import MICROSECONDS_PER_SECOND
 
-__all__ = ["LEAST_SECONDS", "Scene", "optical_flow", "scene_of"]
+__all__ = [
+    "LEAST_SECONDS",
+    "Scene",
+    "fitting_picture",
+    "optical_flow",
+    "scene_of",
+    "shown_seconds",
+]
 
 LEAST_SECONDS: Final = 12.0
 """Shorter footage has no room for a fault with normal time before and after it."""
@@ -33,6 +40,7 @@ class Scene:
     """Normal footage in memory, with where it moves and what lies behind."""
 
     frames: Sequence[NDArray[np.uint8]]
+    """With even sides."""
     frame_rate: float
     motion: MotionMap
     background: NDArray[np.uint8]
@@ -62,11 +70,11 @@ def scene_of(frames: Sequence[NDArray[np.uint8]], pts_us: NDArray[np.int64]) -> 
     """Return what faults are injected into; EvaluationError when the footage does not do.
 
     Times need not be even, but are taken as if: an injected video has the median step throughout.
+    Of pictures with an odd side the last row or column is left out, for a video is written without.
     """
     if len(frames) != len(pts_us):
         raise ValueError(f"{len(frames)} frames and {len(pts_us)} times")
-    step_us = float(np.median(np.diff(pts_us))) if len(pts_us) > 1 else 0.0
-    seconds = len(frames) * step_us / MICROSECONDS_PER_SECOND
+    step_us, seconds = _step_us(pts_us), shown_seconds(pts_us)
     if step_us <= 0 or seconds < LEAST_SECONDS:
         raise EvaluationError(
             f"{seconds:.1f} s of footage are too short to inject faults into; "
@@ -79,12 +87,44 @@ def scene_of(frames: Sequence[NDArray[np.uint8]], pts_us: NDArray[np.int64]) -> 
             f"{_LEAST_SIDE_PX} px a side; the first is {shape[1]} x {shape[0]} px"
         )
     frame_rate = MICROSECONDS_PER_SECOND / step_us
+    frames = [_with_even_sides(image) for image in frames]
     return Scene(
         frames=frames,
         frame_rate=frame_rate,
         motion=measure_motion(frames, frame_rate),
         background=_background(frames),
     )
+
+
+def shown_seconds(pts_us: Sequence[int] | NDArray[np.int64]) -> float:
+    """Return how long frames are shown at the median step of their times."""
+    return len(pts_us) * _step_us(pts_us) / MICROSECONDS_PER_SECOND
+
+
+def _step_us(pts_us: Sequence[int] | NDArray[np.int64]) -> float:
+    return float(np.median(np.diff(pts_us))) if len(pts_us) > 1 else 0.0
+
+
+def _with_even_sides(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = image.shape[:2]
+    if height % 2 == width % 2 == 0:
+        return image
+    return np.ascontiguousarray(image[: height // 2 * 2, : width // 2 * 2])
+
+
+def fitting_picture(image: NDArray[np.uint8], longest_px: int) -> NDArray[np.uint8]:
+    """Return a picture shrunk to at most `longest_px` on its longer side, and to even sides.
+
+    One that is no larger and has even sides is given back as it is, and no side becomes shorter
+    than faults need.
+    """
+    height, width = image.shape[:2]
+    share = max(longest_px / max(height, width), _LEAST_SIDE_PX / min(height, width))
+    if share >= 1.0:
+        return _with_even_sides(image)
+    # Even, as videos are written; down, so that the limit holds.
+    size = tuple(max(_LEAST_SIDE_PX, int(side * share) // 2 * 2) for side in (width, height))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _background(frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -72,7 +72,8 @@ def write_pictures(
 ) -> None:
     """Write pictures, each changed first, as a video without loss; `path` ends in .avi.
 
-    Raises EvaluationError when it cannot be written.
+    Of pictures with an odd side the last row or column is left out. Raises EvaluationError when
+    it cannot be written.
     """
     height, width = pictures[0].shape[:2]
     with replace_file(path) as temporary:

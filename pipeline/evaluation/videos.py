@@ -37,6 +37,8 @@ __all__ = [
     "stretches_of_folder",
 ]
 
+_MASKS_SUFFIX = "_gt"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TestVideo:
@@ -74,7 +76,8 @@ class TestVideo:
 def list_videos(folder: Path) -> list[Path]:
     """Return the videos in a folder in the order of names: video files, and folders of pictures.
 
-    A folder that holds pictures itself is one video. Raises EvaluationError when there is none.
+    A folder that holds pictures itself is one video. `NAME_gt` beside a folder `NAME` holds its
+    masks, as UCSD lays them out, and is none. Raises EvaluationError when there is none.
     """
     if not folder.is_dir():
         raise EvaluationError(f"{folder}: no such folder; give a folder of videos")
@@ -85,7 +88,7 @@ def list_videos(folder: Path) -> list[Path]:
         if not is_ignored(path.name)
         and (
             (path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES)
-            or (path.is_dir() and _has_pictures(path))
+            or (path.is_dir() and _has_pictures(path) and not _holds_masks(path))
         )
     ]
     if not videos and _has_pictures(folder):
@@ -96,6 +99,11 @@ def list_videos(folder: Path) -> list[Path]:
             "nor folders of pictures in it"
         )
     return videos
+
+
+def _holds_masks(folder: Path) -> bool:
+    name = folder.name.removesuffix(_MASKS_SUFFIX)
+    return name not in ("", folder.name) and folder.with_name(name).is_dir()
 
 
 def _has_pictures(folder: Path) -> bool:
@@ -133,6 +141,9 @@ def load_test_videos(
     the line of the labels or the mask file that does not fit.
     """
     paths = list_videos(test)
+    left_out = sum(path.is_dir() and _holds_masks(path) for path in test.iterdir())
+    if left_out:
+        progress(f"{test}: folders NAME{_MASKS_SUFFIX} beside NAME are masks, left out: {left_out}")
     intervals = read_labels(labels, [path.name for path in paths])
     loaded = []
     for number, path in enumerate(paths, start=1):

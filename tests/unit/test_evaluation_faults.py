@@ -269,6 +269,32 @@ def test_a_written_variant_comes_back_as_it_was(tmp_path: Path, grey: bool) -> N
     )
 
 
+@pytest.mark.parametrize("grey", [False, True])
+def test_pictures_with_odd_sides_are_cut_before_anything_is_injected(
+    tmp_path: Path, grey: bool
+) -> None:
+    """A writer that cuts them itself moves the boxes of faults beside what is in the video."""
+    pictures = [
+        np.pad(image, ((0, 1), (0, 1), (0, 0)), mode="edge")
+        for image in footage_maker.scene(3, 150)
+    ]
+    height, width = pictures[0].shape[:2]
+    assert (height % 2, width % 2) == (1, 1)
+    given = [image[..., 1].copy() if grey else image for image in pictures]
+    scene = scene_of(given, _times(150))
+    assert (scene.motion.height_px, scene.motion.width_px) == (height - 1, width - 1)
+    knocked = _first(scene, FaultKind.CAMERA_KNOCKED)
+    whole = knocked.spans[0].boxes[0]
+    assert (whole.x, whole.y, whole.width, whole.height) == (0, 0, width - 1, height - 1)
+    write_variant(tmp_path / "untouched.avi", untouched(scene))
+    with open_decoder(tmp_path / "untouched.avi", grey=grey) as decoder:
+        decoded = [frame.image for frame in decoder]
+    assert len(decoded) == 150
+    for image, frame, was in zip(decoded, scene.frames, given, strict=True):
+        assert np.array_equal(image, frame)
+        assert np.array_equal(image, was[: height - 1, : width - 1])
+
+
 def test_grey_footage_takes_every_fault_and_nuisance() -> None:
     made = list(variants(_scene(grey=True), seed=2, instances=1))
     assert {variant.kind for variant in made} == {*FaultKind, *NuisanceKind}

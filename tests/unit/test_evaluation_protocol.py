@@ -67,6 +67,7 @@ def test_the_result_has_the_shape_of_the_protocol(plain: Plain) -> None:
     assert len(result["digests"]["test"]) == 64
     assert result["settings"]["frames"] == 150
     assert result["settings"]["labelled_frames"] == 40
+    assert result["settings"]["folder_rate"] == 10.0
 
 
 def test_a_model_that_sees_everything_has_the_figures_that_follow(plain: Plain) -> None:
