@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.clips.pace import Pace
-from pipeline.clips.reader import Stretch
 from pipeline.distillation.teaching import normal_windows
 from pipeline.errors import FootageError
-from pipeline.footage.ingest import probe_footage
 from pipeline.learning import tiles_to_learn
 from pipeline.learning.normality import learn_looks, learn_places
 from pipeline.learning.tiles_to_learn import tile_source
 from pipeline.scoring.experts import experts_named
-from tests.footage_maker import encode
+from tests.short_files import short_files
 from tests.store_samples import MORNING
-from tests.synthesis_makers import camera_model, moving_square
+from tests.synthesis_makers import camera_model
 
 LENGTH = 8
 """Frames of a window."""
@@ -84,21 +81,6 @@ def test_a_window_is_read_with_what_comes_before_it() -> None:
 def test_a_pace_that_is_none_is_refused(stride: int, first: int) -> None:
     with pytest.raises(ValueError, match="at least"):
         Pace(stride, first=first)
-
-
-def short_files(folder: Path, files: int) -> list[Stretch]:
-    """Return so many files of two seconds, one after the other."""
-    pictures = np.stack(moving_square(20))
-    video = encode(folder / "one.mp4", np.repeat(pictures[..., None], 3, axis=-1))
-    footage, (segment,), _ = probe_footage(video, camera="any", root=folder, start_utc=MORNING)
-    return [
-        Stretch(
-            source=video,
-            footage=footage,
-            segment=replace(segment, start_utc=MORNING + timedelta(seconds=2 * number)),
-        )
-        for number in range(files)
-    ]
 
 
 def test_places_are_learnt_from_files_shorter_than_half_a_stride(tmp_path: Path) -> None:
