@@ -11,10 +11,22 @@ import numpy as np
 from pipeline.clips.reader import Stretch
 from pipeline.footage.ingest import probe_footage
 from tests.footage_maker import encode
+from tests.reports_makers import footage_at, segment_of
 from tests.store_samples import MORNING
 from tests.synthesis_makers import moving_square
 
-__all__ = ["short_files"]
+__all__ = ["files", "short_files"]
+
+
+def files(*lengths_seconds: float) -> list[Stretch]:
+    """Return files of so many seconds, one after the other, that nobody can open."""
+    found = []
+    for number, length in enumerate(lengths_seconds):
+        name = f"{number:02}"
+        footage = footage_at(sum(lengths_seconds[:number]), length, name)
+        segment = segment_of(footage, 0.0, length)
+        found.append(Stretch(source=Path(name), footage=footage, segment=segment))
+    return found
 
 
 def short_files(folder: Path, files: int) -> list[Stretch]:

@@ -8,28 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.clips.reader import Stretch
 from pipeline.cycles import learn as cycles
 from pipeline.cycles.learn import LearntCycles, learn_cycles
 from pipeline.drift.learn_reference import drift_reference
 from pipeline.drift.samples import cut_samples, fitting_seconds
-from tests.reports_makers import footage_at, segment_of
-from tests.short_files import short_files
+from tests.short_files import files, short_files
 from tests.synthesis_makers import camera_model
 
 SEGMENT_SECONDS = 59.999645
 """Of a Matroska file of a minute, whose times are whole milliseconds."""
-
-
-def files(*lengths_seconds: float) -> list[Stretch]:
-    """Return files of so many seconds, one after the other."""
-    found = []
-    for number, length in enumerate(lengths_seconds):
-        name = f"{number:02}"
-        footage = footage_at(sum(lengths_seconds[:number]), length, name)
-        segment = segment_of(footage, 0.0, length)
-        found.append(Stretch(source=Path(name), footage=footage, segment=segment))
-    return found
 
 
 @pytest.mark.parametrize(

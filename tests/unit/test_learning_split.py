@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from pipeline.clips.reader import Stretch
 from pipeline.learning.learn import Split, split_held_out
-from tests.reports_makers import footage_at, segment_of
+from tests.short_files import files
 
 HOUR = 3600
 
@@ -19,17 +16,6 @@ def held_out_seconds(split: Split) -> dict[str, list[tuple[float, float]]]:
     for stretch in split.held_out:
         span = (stretch.segment.start_us / 1e6, stretch.segment.end_us / 1e6)
         found.setdefault(stretch.source.name, []).append(span)
-    return found
-
-
-def files(*lengths_seconds: float) -> list[Stretch]:
-    """Return files of so many seconds, one after the other."""
-    found = []
-    for number, length in enumerate(lengths_seconds):
-        name = f"{number:02}"
-        footage = footage_at(sum(lengths_seconds[:number]), length, name)
-        segment = segment_of(footage, 0.0, length)
-        found.append(Stretch(source=Path(name), footage=footage, segment=segment))
     return found
 
 
