@@ -48,3 +48,38 @@ def test_a_long_file_in_pieces_is_long(pieces: int) -> None:
     cut = [whole.part(n * length_us, (n + 1) * length_us) for n in range(pieces)]
     split = split_held_out(cut)
     assert len(split.held_out) == len(split.training) == pieces
+
+
+@pytest.mark.parametrize("file_seconds", [200.0, HOUR])
+def test_of_a_file_with_a_gap_every_few_seconds_every_fifth_piece_is_held_out(
+    file_seconds: float,
+) -> None:
+    """The last fifth of 3.6 s holds no window of 0.8 s."""
+    (whole,) = files(file_seconds)
+    pieces = [
+        whole.part(start_us, start_us + 3_600_000)
+        for start_us in range(0, whole.segment.end_us, 4_000_000)
+    ]
+    split = split_held_out(pieces)
+    assert split.held_out == tuple(pieces[4::5])
+    assert set(split.training) == set(pieces) - set(split.held_out)
+    assert sorted(split.training, key=lambda one: one.segment.start_us) == list(split.training)
+
+
+def test_long_pieces_beside_short_ones_are_held_out_as_ever() -> None:
+    (whole,) = files(HOUR)
+    ends = [1_000, 1_003, 1_006, 1_009, 1_012, 1_015, HOUR]
+    pieces = [
+        whole.part(start * 1_000_000, end * 1_000_000)
+        for start, end in zip([0, *ends[:-1]], ends, strict=True)
+    ]
+    split = split_held_out(pieces)
+    assert held_out_seconds(split) == {"00": [(800, 1_000), (1_012, 1_015), (3_083, HOUR)]}
+    assert len(split.training) == 6
+
+
+def test_of_a_few_short_pieces_the_last_fifth_of_each() -> None:
+    (whole,) = files(40.0)
+    pieces = [whole.part(n * 10_000_000, (n + 1) * 10_000_000) for n in range(4)]
+    split = split_held_out(pieces)
+    assert held_out_seconds(split) == {"00": [(8, 10), (18, 20), (28, 30), (38, 40)]}
