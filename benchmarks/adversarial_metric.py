@@ -81,8 +81,9 @@ GEOMETRIES = {
 RATES = {"compact": 1e-3, "paper": 5e-5}
 """Compact trains a hundredth of the steps: faster, and with averages. At a fifth of this rate, with
 which it was first run, TGAN was far from trained (`stability.py` has what rates come to). Its
-weights begin as the paper says (section 5); those of the authors' configuration for digits, U(-.01, .01), are so small
-that after 1,500 steps TGAN still draws the same clip for every latent."""
+weights begin as the paper says (section 5); those of the authors' configuration for digits,
+U(-.01, .01), are so small that after 1,500 steps TGAN still draws the same clip for every
+latent."""
 
 
 def recipe_of(rival: Rival, recipe: str) -> TganConfig:

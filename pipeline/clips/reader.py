@@ -5,7 +5,7 @@ Shapes: N clips, T frames, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from pipeline.clips.flow import FlowQuality, with_flow
 from pipeline.clips.history import HistoryShape, with_history
+from pipeline.clips.pace import Pace
 from pipeline.clips.tensors import align_lighting, planes_of, speed_plane
 from pipeline.clips.windows import Clip, Window, windows
 from pipeline.footage.admission import Footage
@@ -30,7 +31,7 @@ from pipeline.lighting.events import LightingSpell
 from pipeline.lighting.judge import Lighting
 from pipeline.lighting.watch import LightingWatch, lit_as_found
 from pipeline.stopwatch import stage, timed
-from pipeline.timebase import shift_utc
+from pipeline.timebase import microseconds, seconds, shift_utc
 
 __all__ = ["ClipReader", "Moment", "Stretch", "WindowBatch", "view_for"]
 
@@ -176,7 +177,21 @@ class ClipReader:
         own."""
         return self.backgrounds.get(lighting, self.background_HW)
 
-    def clips(self, stretch: Stretch, *, stride: int) -> Iterator[tuple[Clip, Window]]:
+    def paced(self, stretches: Iterable[Stretch], pace: Pace) -> Iterator[Stretch]:
+        """Yield those parts of stretches in which `pace` takes windows, each to be read with it
+        before the next is asked for; files in which it takes none are not opened."""
+        rate = self.view.frame_rate
+        before = self.history.frames + 1 if self.history else 0
+        for stretch in stretches:
+            start_us, end_us = stretch.segment.start_us, stretch.segment.end_us
+            skipped = pace.enter(round(seconds(end_us - start_us) * rate), before=before)
+            if skipped:
+                start_us = min(start_us + microseconds(skipped / rate), end_us)
+                yield stretch.part(start_us, end_us)
+            elif skipped is not None:
+                yield stretch
+
+    def clips(self, stretch: Stretch, *, stride: int | Pace) -> Iterator[tuple[Clip, Window]]:
         """Yield (clip, window) in order of time; grey windows have their lighting aligned.
 
         Colour windows are left as they are.
@@ -229,7 +244,7 @@ class ClipReader:
         return with_history(frames, self.background_HW, self.history, self.backgrounds)
 
     def batches(
-        self, stretch: Stretch, *, stride: int, size: int
+        self, stretch: Stretch, *, stride: int | Pace, size: int
     ) -> Iterator[tuple[list[Clip], WindowBatch]]:
         """Yield (clips, their windows) with up to `size` clips at a time, all in one light."""
         clips: list[Clip] = []

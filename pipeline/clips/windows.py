@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.clips.pace import Pace
 from pipeline.footage.segments import Segment
 from pipeline.identity import content_id
 from pipeline.stopwatch import stage
@@ -62,20 +63,22 @@ class Window:
 
 
 def windows(
-    frames: Iterable[WorkingFrame], *, segment: Segment, length: int, stride: int
+    frames: Iterable[WorkingFrame], *, segment: Segment, length: int, stride: int | Pace
 ) -> Iterator[tuple[Clip, Window]]:
-    """Yield (clip, window) for each `length` frames in a row, beginning every `stride` frames.
+    """Yield (clip, window) for each `length` frames in a row, beginning every `stride` frames or as
+    a pace has it.
 
-    A window never spans a hole: after one, counting begins again. At most `length` frames are held.
+    A window never spans a hole: after one, counting begins again, but for that of a pace. At most
+    `length` frames are held.
     """
-    if length < 1 or stride < 1:
+    if length < 1 or (isinstance(stride, int) and stride < 1):
         raise ValueError(f"length {length} and stride {stride} must be at least 1")
     held: deque[WorkingFrame] = deque(maxlen=length)
     steps: deque[int] = deque(maxlen=_REMEMBERED_STEPS)
     run = 0
     hole = False
     before_us: int | None = None
-    for frame in frames:
+    for index, frame in enumerate(frames, start=1):
         if before_us is not None:
             step_us = frame.pts_us - before_us
             after_hole, hole = hole, frame.follows_hole or _is_hole(step_us, steps)
@@ -89,7 +92,13 @@ def windows(
         before_us = frame.pts_us
         held.append(frame)
         run += 1
-        if run >= length and (run - length) % stride == 0:
+        if run < length:
+            continue
+        if isinstance(stride, Pace):
+            taken = stride.takes(index - length)
+        else:
+            taken = (run - length) % stride == 0
+        if taken:
             yield _clip(segment, held), _window(held)
 
 

@@ -10,7 +10,7 @@ from pipeline.clips.reader import Stretch
 from pipeline.cycles.changes import changes_of
 from pipeline.cycles.cycle import Cycle
 from pipeline.cycles.find import cycle_seconds, find_cycles
-from pipeline.drift.samples import cut_samples, thinned
+from pipeline.drift.samples import cut_samples, fitting_seconds, thinned
 from pipeline.footage.frames import View
 from pipeline.timebase import seconds
 
@@ -20,7 +20,7 @@ _SAMPLES = 96
 """At most: more tell little more, and a decoder is started for each."""
 _FEWEST_SAMPLES = 3
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 20.0, 45.0
-"""Cycles of up to a third of this are found."""
+"""Cycles of up to a third of this are found, of shorter files those of up to a third of a file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +40,8 @@ def learn_cycles(stretches: Sequence[Stretch], view: View) -> LearntCycles:
     Raises FootageError when footage cannot be decoded.
     """
     total_us = sum(stretch.segment.end_us - stretch.segment.start_us for stretch in stretches)
-    length = min(max(seconds(total_us) / _SAMPLES, _SHORTEST_SECONDS), _LONGEST_SECONDS)
+    wanted = min(max(seconds(total_us) / _SAMPLES, _SHORTEST_SECONDS), _LONGEST_SECONDS)
+    length = fitting_seconds(stretches, wanted)
     samples = thinned(list(cut_samples(stretches, length)), _SAMPLES)
     if len(samples) < _FEWEST_SAMPLES:
         return LearntCycles()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.camera import Polygon
 from pipeline.clips.flow import flow_of_window
+from pipeline.clips.pace import Pace
 from pipeline.clips.reader import ClipReader, Stretch, WindowBatch
 from pipeline.distillation.altered_windows import NormalWindows, altered_window
 from pipeline.distillation.student_model import FLOW
@@ -57,11 +58,11 @@ def normal_windows(reader: ClipReader, stretches: Sequence[Stretch]) -> NormalWi
     for speed in (1, *FAST_FACTORS):
         view = replace(reader.view, frame_rate=reader.view.frame_rate / speed)
         at_speed = replace(reader, view=view, flow=None)
-        stride = max(2, round(length * view.frame_rate / _MOST_WINDOWS))
+        pace = Pace(max(2, round(length * view.frame_rate / _MOST_WINDOWS)))
         windows = [
             window.pictures
-            for stretch in stretches
-            for _, window in at_speed.clips(stretch, stride=stride)
+            for part in at_speed.paced(stretches, pace)
+            for _, window in at_speed.clips(part, stride=pace)
         ]
         if windows:
             found[speed] = np.stack(windows)

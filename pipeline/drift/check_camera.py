@@ -120,7 +120,8 @@ def _samples(
     if not samples:
         raise FootageError(
             f"{camera}: no run of {length_seconds:.0f} s of footage since what its model learnt "
-            "from; check again when more was ingested",
+            "from; check again when more was ingested, or, where files have become shorter, run: "
+            f"kizashi retrain {camera}",
             reason=Reason.TOO_SHORT,
         )
     return samples, every

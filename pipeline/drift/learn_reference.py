@@ -13,13 +13,14 @@ from pipeline.cycles.learn import LearntCycles
 from pipeline.drift.reference import DriftReference
 from pipeline.drift.samples import (
     cut_samples,
+    fitting_seconds,
     picture_values,
     sample_seconds_for,
     score_values,
     thinned,
 )
 from pipeline.health.look import Looker, grey_of
-from pipeline.timebase import microseconds, seconds
+from pipeline.timebase import seconds
 
 __all__ = ["drift_reference"]
 
@@ -41,12 +42,12 @@ def drift_reference(
     of each held-out stretch, `scores`: row -> -log10 p of all of them, one after the other.
     """
     lengths_us = [stretch.segment.end_us - stretch.segment.start_us for stretch in held_out]
-    length_seconds = sample_seconds_for(seconds(sum(lengths_us)))
+    length_seconds = fitting_seconds(held_out, sample_seconds_for(seconds(sum(lengths_us))))
     values: dict[str, list[float]] = {}
     looker = Looker(grey_of(reader.background_HW), reader.view.masks)
     for sample in thinned(list(cut_samples(footage, length_seconds)), _MOST_SAMPLES):
         _keep(values, picture_values(sample, reader, looker))
-    for chosen in _samples_of_clips(held_out, clips, microseconds(length_seconds)):
+    for chosen in _samples_of_clips(held_out, clips, length_seconds):
         _keep(values, score_values({row: found[chosen].tolist() for row, found in scores.items()}))
     return DriftReference(
         sample_seconds=length_seconds,
@@ -62,18 +63,18 @@ def _keep(values: dict[str, list[float]], taken: Mapping[str, float]) -> None:
 
 
 def _samples_of_clips(
-    held_out: Sequence[Stretch], clips: Sequence[Sequence[Clip]], length_us: int
+    held_out: Sequence[Stretch], clips: Sequence[Sequence[Clip]], length_seconds: float
 ) -> Iterator[NDArray[np.bool_]]:
     """Yield which of all clips end in each whole sample of the held-out stretches."""
     total = sum(map(len, clips))
     position = 0
     for stretch, own in zip(held_out, clips, strict=True):
         ends_us = np.array([clip.end_us for clip in own], dtype=np.int64)
-        segment = stretch.segment
-        for start_us in range(segment.start_us, segment.end_us - length_us + 1, length_us):
+        for sample in cut_samples([stretch], length_seconds):
+            segment = sample.segment
             chosen = np.zeros(total, dtype=np.bool_)
-            chosen[position : position + len(own)] = (ends_us > start_us) & (
-                ends_us <= start_us + length_us
+            chosen[position : position + len(own)] = (ends_us > segment.start_us) & (
+                ends_us <= segment.end_us
             )
             yield chosen
         position += len(own)

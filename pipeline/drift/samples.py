@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.health.look import Look, Looker, grey_of
-from pipeline.timebase import microseconds, shift_utc
+from pipeline.timebase import microseconds, seconds, shift_utc
 
 __all__ = [
     "LOOK_RATE",
     "cut_samples",
+    "fitting_seconds",
     "picture_values",
     "sample_seconds_for",
     "score_values",
@@ -37,6 +38,9 @@ LOOK_RATE = 2.0
 """Pictures a second that are looked at in a sample."""
 _HELD_OUT_SAMPLES = 96
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 4.0, 60.0
+_ROOM = 0.9
+"""Of the usual length of short files: a recorder begins each at a picture that stands for itself,
+so they are not of one length."""
 
 
 def sample_seconds_for(held_out_seconds: float) -> float:
@@ -44,11 +48,29 @@ def sample_seconds_for(held_out_seconds: float) -> float:
     return min(max(held_out_seconds / _HELD_OUT_SAMPLES, _SHORTEST_SECONDS), _LONGEST_SECONDS)
 
 
+def fitting_seconds(stretches: Sequence[Stretch], wanted_seconds: float) -> float:
+    """Return the length of samples for which most footage has room: as wanted, or shorter where
+    more than half of the footage is in files that are shorter.
+
+    A sample lies in one file: clips end with their file, and of files that are held out the
+    neighbours are not.
+    """
+    lengths_us = sorted(one.segment.end_us - one.segment.start_us for one in stretches)
+    if not lengths_us:
+        return wanted_seconds
+    together_us = np.cumsum(lengths_us)
+    usual_us = lengths_us[int(np.searchsorted(together_us, together_us[-1] / 2))]
+    return min(wanted_seconds, round(_ROOM * seconds(usual_us), 3))
+
+
 def cut_samples(
     stretches: Sequence[Stretch], length_seconds: float, every_seconds: float = 0.0
 ) -> Iterator[Stretch]:
     """Yield the samples of stretches in order of time, of this length each and begun at least
-    `every_seconds` apart; what is left of a stretch is too short for one."""
+    `every_seconds` apart; what is left of a stretch is too short for one.
+
+    The last of a stretch may lack half a frame: containers round the times of their frames.
+    """
     length_us, every_us = microseconds(length_seconds), microseconds(every_seconds)
     free_utc: datetime | None = None
     for stretch in stretches:
@@ -56,8 +78,10 @@ def cut_samples(
         at_us = segment.start_us
         if free_utc is not None:
             at_us += max(0, microseconds((free_utc - segment.start_utc).total_seconds()))
-        while at_us + length_us <= segment.end_us:
-            yield stretch.part(at_us, at_us + length_us)
+        rate = stretch.footage.frame_rate
+        lacking_us = min(microseconds(0.5 / rate), length_us // 2) if rate > 0 else 0
+        while at_us + length_us <= segment.end_us + lacking_us:
+            yield stretch.part(at_us, min(at_us + length_us, segment.end_us))
             at_us += max(length_us, every_us)
             free_utc = shift_utc(segment.start_utc, at_us - segment.start_us)
 

@@ -20,13 +20,14 @@ from pipeline.evaluation.model_trial import KnownAnomaly, TrialFootage, try_mode
 from pipeline.evaluation.parts import Frame, Parts, real_parts
 from pipeline.footage.admission import Reason
 from pipeline.identity import content_id, digest_of
+from pipeline.learning.learn import length_seconds
 from pipeline.learning.presets import preset_named
 from pipeline.learning.promotion import find_model, last_comparison, promote_compared
 from pipeline.learning.registry import ComparisonRecord, ModelRecord, ModelState
 from pipeline.learning.rolling_window import NormalWindow, normal_window
 from pipeline.learning.train_camera import stretches_of, train_on
 from pipeline.store.contract import AlertFilter
-from pipeline.timebase import microseconds, seconds
+from pipeline.timebase import microseconds
 
 if TYPE_CHECKING:
     from pipeline.distillation.stored_models import AnyModel
@@ -37,8 +38,9 @@ TRIAL_SHARE = 0.2
 """Of the window: its newest part is kept from learning, to try models on."""
 
 _MOST_NORMAL_SECONDS = 3600.0
-"""Of normal footage that models are tried on; more is cut to pieces, evenly spread."""
+"""Of normal footage that models are tried on; of more, pieces that are evenly spread."""
 _PIECE_SECONDS = 120.0
+"""A file that is shorter is a piece by itself."""
 _MOST_KNOWN = 20
 """Alerts with the verdict anomaly that models are tried on, the newest."""
 _DAY = timedelta(days=1)
@@ -243,10 +245,7 @@ def _held_out(
         )
     if len(fresh) < len(window.stretches):
         progress("the active model learnt from a part of the held-out footage; that is left out")
-    length = seconds(sum(s.segment.end_us - s.segment.start_us for s in fresh))
-    if length > _MOST_NORMAL_SECONDS:
-        pieces = list(cut_samples(fresh, _PIECE_SECONDS))
-        fresh = thinned(pieces, round(_MOST_NORMAL_SECONDS / _PIECE_SECONDS)) or fresh
+    fresh = _an_hour(fresh)
     if not fresh:
         raise FootageError(
             f"{record.camera}: none of the footage that was held out is normal and there any more; "
@@ -254,6 +253,18 @@ def _held_out(
             reason=Reason.TOO_SHORT,
         )
     return fresh
+
+
+def _an_hour(stretches: list[Stretch]) -> list[Stretch]:
+    """Return about an hour of this footage, in pieces of two minutes or whole files where they are
+    shorter; all of it where there is no more."""
+    if length_seconds(stretches) <= _MOST_NORMAL_SECONDS:
+        return stretches
+    pieces = [
+        piece for one in stretches for piece in list(cut_samples([one], _PIECE_SECONDS)) or [one]
+    ]
+    usual_seconds = length_seconds(pieces) / len(pieces)
+    return thinned(pieces, max(1, round(_MOST_NORMAL_SECONDS / usual_seconds)))
 
 
 def _known_anomalies(site: Site, camera: str) -> tuple[list[KnownAnomaly], int]:

@@ -16,7 +16,7 @@ from pipeline.assembly import Site
 from pipeline.camera import Camera, Polygon
 from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.distillation.stored_models import load_model
-from pipeline.drift.samples import cut_samples, thinned
+from pipeline.drift.samples import cut_samples, fitting_seconds, thinned
 from pipeline.errors import CameraError, ModelError
 from pipeline.learning.camera_model import CameraModel, Sight
 from pipeline.learning.learn import first_reader
@@ -89,7 +89,8 @@ def _ranked(
     masks: tuple[Polygon, ...],
 ) -> list[tuple[float, ModelRecord]]:
     """Return the models with their distances, the nearest first; one at a time is in memory."""
-    parts = thinned(list(cut_samples(stretches, _SAMPLE_SECONDS)), _SAMPLES) or list(stretches)
+    length = fitting_seconds(stretches, _SAMPLE_SECONDS)
+    parts = thinned(list(cut_samples(stretches, length)), _SAMPLES)
     reader = first_reader(parts, preset, masks)
     source, _ = tile_source(parts, reader, preset, 0, None)
     reader = replace(reader, full_speed_px=source.full_speed_px)

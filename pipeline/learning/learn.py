@@ -28,6 +28,7 @@ from pipeline.identity import digest_of
 from pipeline.learning.adversarial import train_networks
 from pipeline.learning.background import learn_background
 from pipeline.learning.camera_model import CameraModel, Sight, choose_device
+from pipeline.learning.fifths import hold_out_fifths
 from pipeline.learning.health import health_line, health_warnings, healthy_footage
 from pipeline.learning.lighting import lighting_line, lit_footage, seconds_by_state
 from pipeline.learning.normality import (
@@ -56,7 +57,7 @@ _BACKGROUND_FRAME_RATE = 2.0
 _LEAST_BF16_GAIN = 1.2
 _FIFTH = 5
 _LONG_FILE_US = 600_000_000
-_RECIPE = 15
+_RECIPE = 16
 """Raise it when the same footage, preset and seed would give another model than before."""
 
 
@@ -72,6 +73,7 @@ def split_held_out(stretches: Sequence[Stretch]) -> Split:
     """Hold out every fifth of the short files and the last fifth of each long one (ten minutes or
     more); of fewer than five short files, too, the last fifth of each segment.
 
+    Of a file that lies in pieces of seconds, every fifth piece is held out (hold_out_fifths).
     No window lies on both sides. Of eight hours in eight files, one file in five would be one hour:
     what happens there, and what does not, would stand for the day.
     """
@@ -81,15 +83,15 @@ def split_held_out(stretches: Sequence[Stretch]) -> Split:
     short = [name for name, length_us in lengths_us.items() if length_us < _LONG_FILE_US]
     whole = set(short) if len(short) >= _FIFTH else set[str]()
     chosen = set(short[_FIFTH - 1 :: _FIFTH])
+    cut = iter(hold_out_fifths([one for one in stretches if one.footage.footage_id not in whole]))
     training, held_out = list[Stretch](), list[Stretch]()
     for stretch in stretches:
         if (name := stretch.footage.footage_id) in whole:
             (held_out if name in chosen else training).append(stretch)
             continue
-        start_us, end_us = stretch.segment.start_us, stretch.segment.end_us
-        cut_us = start_us + (end_us - start_us) * (_FIFTH - 1) // _FIFTH
-        training.append(stretch.part(start_us, cut_us))
-        held_out.append(stretch.part(cut_us, end_us))
+        left, kept = next(cut)
+        training += [left] if left else []
+        held_out += [kept] if kept else []
     return Split(training=tuple(training), held_out=tuple(held_out))
 
 

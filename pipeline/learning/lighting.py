@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.learning.background import learn_background
+from pipeline.learning.fifths import hold_out_fifths
 from pipeline.lighting.events import SWITCH, UNKNOWN, LightingSpell
 from pipeline.lighting.judge import Lighting, with_misfits
 from pipeline.lighting.light import LOOK_US, Light, light_of
@@ -82,8 +83,8 @@ def lit_footage(
     what is in none of them; `one_light`: nobody looks, and it is as it was given.
 
     Frames are looked at twice a second. Where a state has hardly any held-out footage, the last
-    fifth of each part of its training footage is held out too, so that it can have a calibration of
-    its own.
+    fifth of each part of its training footage is held out too, or every fifth of short parts, so
+    that it can have a calibration of its own.
     """
     whole = LitFootage(training=tuple(training), held_out=tuple(held_out), lighting=None)
     if one_light:
@@ -174,11 +175,11 @@ def _held_out_of_each(
         calibrated_us, learnt_us = (_lengths(parts).get(name, 0) for parts in (kept, learnt))
         if calibrated_us >= _LEAST_HELD_OUT * (calibrated_us + learnt_us):
             continue
-        for part in [one for one in learnt if one.lighting == name]:
-            start_us, end_us = part.segment.start_us, part.segment.end_us
-            cut_us = start_us + (end_us - start_us) * 4 // 5
-            learnt[learnt.index(part)] = part.part(start_us, cut_us)
-            kept.append(part.part(cut_us, end_us))
+        of_state = [one for one in learnt if one.lighting == name]
+        for part, (left, cut) in zip(of_state, hold_out_fifths(of_state), strict=True):
+            at = learnt.index(part)
+            learnt[at : at + 1] = [left] if left else []
+            kept += [cut] if cut else []
     return learnt, kept
 
 

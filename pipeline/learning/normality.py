@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.alerts.budget import EventTail
 from pipeline.alerts.events import EventPolicy
+from pipeline.clips.pace import Pace
 from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.clips.windows import Clip
 from pipeline.errors import FootageError
@@ -32,7 +33,7 @@ from pipeline.scoring.policy import fit_policy
 from pipeline.scoring.scorer import BATCH_CLIPS
 from pipeline.scoring.strangeness_spool import StrangenessSpool
 from pipeline.scoring.tail import LEAST_HELD_OUT
-from pipeline.timebase import microseconds, seconds
+from pipeline.timebase import seconds
 
 __all__ = [
     "HeldOutResult",
@@ -49,16 +50,19 @@ def learn_looks(
     stretches: Sequence[Stretch], sight: Sight, reader: ClipReader, *, stride: int
 ) -> Sight:
     """Return `sight` with what each place usually looks like to it: mean and spread of the latent
-    at each tile, and the bank of critic features, over windows of training footage."""
+    at each tile, and the bank of critic features, over windows of training footage, one every
+    `stride` frames of it. FootageError when there is none."""
     latents = _Stack()
     features = [_Stack() for _ in DEPTHS]
-    for stretch in stretches:
-        for _, windows in reader.batches(stretch, stride=stride, size=BATCH_CLIPS):
+    pace = Pace(stride)
+    for part in reader.paced(stretches, pace):
+        for _, windows in reader.batches(part, stride=pace, size=BATCH_CLIPS):
             batch = sight.batch(reader, windows, everywhere=True)
             latents.append(batch.latent_NKZ)
             for kept, depth in zip(features, DEPTHS, strict=True):
                 kept.append(cell_features(batch.critic_features[depth], batch.grid.cells))
     latent_NKZ = latents.values
+    _check_any(len(latent_NKZ), reader)
     variance_KZ = latent_NKZ.var(dim=0, unbiased=False)
     device = sight.networks.device
     banks = (fit_depth_bank(kept.values, seed=0) for kept in features)
@@ -92,25 +96,32 @@ def learn_places(
     """Return the statistics per place of every term over windows of training footage.
 
     The windows lie half-way between those of `learn_looks`: a window that is in the bank has itself
-    as its nearest neighbour.
+    as its nearest neighbour. FootageError when there is none.
     """
-    shift_us = microseconds(stride / 2 / sight.view.frame_rate)
+    pace = Pace(stride, first=stride // 2)
     collected = {term: _Stack() for expert in experts for term in expert.terms}
     parts: list[list[Clip]] = []
     lights: list[str] = []
-    for whole in stretches:
-        if whole.segment.start_us + shift_us >= whole.segment.end_us:
-            continue
-        stretch = whole.part(whole.segment.start_us + shift_us, whole.segment.end_us)
+    for stretch in reader.paced(stretches, pace):
         parts.append([])
-        for clips, maps in _maps(stretch, sight, reader, experts, stride, everywhere=True):
+        for clips, maps in _maps(stretch, sight, reader, experts, pace, everywhere=True):
             parts[-1].extend(clips)
             lights += [stretch.lighting] * len(clips)
             for term, values in maps.items():
                 collected[term].append(torch.from_numpy(values))
+    _check_any(len(lights), reader)
     maps = {term: stack.values.numpy() for term, stack in collected.items()}
     learnt = learn_state_places(experts, learn_place_statistics(experts, maps), maps, lights)
     return replace(learnt, parts=tuple(tuple(part) for part in parts))
+
+
+def _check_any(windows: int, reader: ClipReader) -> None:
+    if not windows:
+        raise FootageError(
+            f"no window of {reader.frames} frames in the footage to learn what is usual at each "
+            "place; give longer footage (a few minutes at least)",
+            reason=Reason.TOO_SHORT,
+        )
 
 
 class _Stack:
@@ -249,7 +260,7 @@ def _maps(
     sight: Sight,
     reader: ClipReader,
     experts: Sequence[Expert],
-    stride: int,
+    stride: int | Pace,
     *,
     everywhere: bool = False,
 ) -> Iterator[tuple[list[Clip], Maps]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pipeline.clips.pace import Pace
 from pipeline.clips.reader import ClipReader, Stretch
 from pipeline.errors import FootageError
 from pipeline.footage.admission import Reason
@@ -56,8 +57,9 @@ def _fill_reservoir(
     reservoir = _empty_reservoir(preset, preset.reservoir_tiles, seed)
     count = 0
     stride = _window_stride(training, reader, _MOST_WINDOWS)
-    for stretch in training:
-        for _, window in reader.clips(stretch, stride=stride):
+    pace = Pace(stride)
+    for part in reader.paced(training, pace):
+        for _, window in reader.clips(part, stride=pace):
             reservoir.add_window(window, reader.backgrounds.get(window.lighting))
             count += 1
     if not len(reservoir):
@@ -104,8 +106,8 @@ def _pseudo_anomalies(
     for factor in FAST_FACTORS:
         view = replace(reader.view, frame_rate=reader.view.frame_rate / factor)
         slow = replace(reader, view=view)
-        stride = _window_stride(training, slow, _MOST_WINDOWS // 4)
-        for stretch in training:
-            for _, window in slow.clips(stretch, stride=stride):
+        pace = Pace(_window_stride(training, slow, _MOST_WINDOWS // 4))
+        for part in slow.paced(training, pace):
+            for _, window in slow.clips(part, stride=pace):
                 fast.add_window(window, slow.backgrounds.get(window.lighting))
     return PseudoAnomalies(normal=normal, fast=fast) if len(fast) else None

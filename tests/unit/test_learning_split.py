@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from pipeline.clips.reader import Stretch
 from pipeline.learning.learn import Split, split_held_out
-from tests.reports_makers import footage_at, segment_of
+from tests.short_files import files
 
 HOUR = 3600
 
@@ -19,17 +16,6 @@ def held_out_seconds(split: Split) -> dict[str, list[tuple[float, float]]]:
     for stretch in split.held_out:
         span = (stretch.segment.start_us / 1e6, stretch.segment.end_us / 1e6)
         found.setdefault(stretch.source.name, []).append(span)
-    return found
-
-
-def files(*lengths_seconds: float) -> list[Stretch]:
-    """Return files of so many seconds, one after the other."""
-    found = []
-    for number, length in enumerate(lengths_seconds):
-        name = f"{number:02}"
-        footage = footage_at(sum(lengths_seconds[:number]), length, name)
-        segment = segment_of(footage, 0.0, length)
-        found.append(Stretch(source=Path(name), footage=footage, segment=segment))
     return found
 
 
@@ -62,3 +48,38 @@ def test_a_long_file_in_pieces_is_long(pieces: int) -> None:
     cut = [whole.part(n * length_us, (n + 1) * length_us) for n in range(pieces)]
     split = split_held_out(cut)
     assert len(split.held_out) == len(split.training) == pieces
+
+
+@pytest.mark.parametrize("file_seconds", [200.0, HOUR])
+def test_of_a_file_with_a_gap_every_few_seconds_every_fifth_piece_is_held_out(
+    file_seconds: float,
+) -> None:
+    """The last fifth of 3.6 s holds no window of 0.8 s."""
+    (whole,) = files(file_seconds)
+    pieces = [
+        whole.part(start_us, start_us + 3_600_000)
+        for start_us in range(0, whole.segment.end_us, 4_000_000)
+    ]
+    split = split_held_out(pieces)
+    assert split.held_out == tuple(pieces[4::5])
+    assert set(split.training) == set(pieces) - set(split.held_out)
+    assert sorted(split.training, key=lambda one: one.segment.start_us) == list(split.training)
+
+
+def test_long_pieces_beside_short_ones_are_held_out_as_ever() -> None:
+    (whole,) = files(HOUR)
+    ends = [1_000, 1_003, 1_006, 1_009, 1_012, 1_015, HOUR]
+    pieces = [
+        whole.part(start * 1_000_000, end * 1_000_000)
+        for start, end in zip([0, *ends[:-1]], ends, strict=True)
+    ]
+    split = split_held_out(pieces)
+    assert held_out_seconds(split) == {"00": [(800, 1_000), (1_012, 1_015), (3_083, HOUR)]}
+    assert len(split.training) == 6
+
+
+def test_of_a_few_short_pieces_the_last_fifth_of_each() -> None:
+    (whole,) = files(40.0)
+    pieces = [whole.part(n * 10_000_000, (n + 1) * 10_000_000) for n in range(4)]
+    split = split_held_out(pieces)
+    assert held_out_seconds(split) == {"00": [(8, 10), (18, 20), (28, 30), (38, 40)]}
