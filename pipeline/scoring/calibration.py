@@ -92,9 +92,9 @@ def fit_places(
     ever, a square is crossed anywhere. It is the one under which normal footage surprises least
     when it is judged by other normal footage (two halves, each by the other).
 
-    `pooled`: one middle and one range for all cells, that of the strangest place of a window, and
-    `least_range` at least. `perspective`: the same with the middle at zero, and the range in
-    proportion to what is usual around each cell; what lies below `least_range` is nothing.
+    No range is smaller than `least_range`. `pooled`: one middle and one range for all cells, that
+    of the strangest place of a window. `perspective`: the same with the middle at zero, and the
+    range in proportion to what is usual around each cell; what lies below `least_range` is nothing.
     """
     values_NGW = values_NGW[~np.isnan(values_NGW).any(axis=(1, 2))]
     if not len(values_NGW):
@@ -113,7 +113,9 @@ def fit_places(
     surprise = []
     for shared in _SHARED_RANGES:
         statistics = [
-            clip_statistic(_places(own, shared, two_sided=two_sided).strangeness(other))
+            clip_statistic(
+                _places(own, shared, two_sided=two_sided, least=least_range).strangeness(other)
+            )
             for own, other in (halves, halves[::-1])
             if len(own) and len(other)
         ]
@@ -122,7 +124,7 @@ def fit_places(
     # range hides a fault at a quiet place.
     good = np.asarray(surprise) <= _NEAR_TIE * min(surprise)
     chosen = _SHARED_RANGES[int(np.argmax(good))]
-    return _places(values_NGW, chosen, two_sided=two_sided)
+    return _places(values_NGW, chosen, two_sided=two_sided, least=least_range)
 
 
 def shrunk_places(
@@ -137,14 +139,16 @@ def shrunk_places(
     )
 
 
-def _places(values_NGW: NDArray[np.float32], shared: float, *, two_sided: bool) -> PlaceStatistics:
+def _places(
+    values_NGW: NDArray[np.float32], shared: float, *, two_sided: bool, least: float
+) -> PlaceStatistics:
     middle_GW = np.median(values_NGW, axis=0)
     departure_NGW = values_NGW - middle_GW
     if two_sided:
         departure_NGW = np.abs(departure_NGW)
     high_GW = np.quantile(departure_NGW, USUAL_SHARE, axis=0)
     high_GW = maximum_filter(high_GW, size=3, mode="nearest")
-    range_GW = high_GW + shared * high_GW.mean() + 1e-6
+    range_GW = np.maximum(high_GW + shared * high_GW.mean(), least) + 1e-6
     return PlaceStatistics(
         middle_GW=middle_GW.astype(np.float32),
         range_GW=range_GW.astype(np.float32),

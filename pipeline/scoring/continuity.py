@@ -64,6 +64,12 @@ _AROUND_CELLS = 3
 _NOTHING = np.float32(1e-6)
 _MOVING_PX = 0.3 / _REDUCED
 """Pixels a frame; slower is noise of the flow."""
+_LEAST_CHANGE = 3.0
+"""Grey levels, averaged around a place, that a picture has to change by for something to move
+there. Grain and the blocks of a strongly coded picture come to less, and their flow to about a
+pixel; somebody who walks through a hall to more."""
+_CHANGE_SIDE_PX = 9
+"""Side of the square, in working pixels, that this change is averaged over."""
 _SHAKE_PX = 0.75 / _REDUCED
 """A movement of the whole picture up to this is the camera's, a mast in the wind; it is taken
 out."""
@@ -114,7 +120,10 @@ class _Breaks:
     def _flow(self, window: int, frame: int) -> NDArray[np.float32]:
         key = self._windows.frame_key(window, frame)
         if key not in self._flows:
-            self._flows[key] = _reduced(self._windows.flow_NTHW2[window, frame])
+            pair = self._windows.pictures[window, frame - 1 : frame + 1]
+            before_HW, now_HW = (_smooth(grey_of(picture)) for picture in pair)
+            flow_HW2 = self._windows.flow_NTHW2[window, frame]
+            self._flows[key] = _reduced(flow_HW2, _changed(before_HW, now_HW))
         return self._flows[key]
 
 
@@ -212,11 +221,22 @@ def _length(flow_HW2: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.hypot(flow_HW2[..., 0], flow_HW2[..., 1]), dtype=np.float32)
 
 
-def _reduced(flow_HW2: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Return the flow at half size, less that of the whole picture where it is only a shake."""
+def _changed(before_HW: NDArray[np.float32], now_HW: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return where a picture changed by more than coding and grain do, HW; a change of the light of
+    the whole picture is none."""
+    difference_HW = now_HW - before_HW
+    difference_HW -= np.median(difference_HW[::2, ::2])
+    around_HW = cv2.blur(np.abs(difference_HW), (_CHANGE_SIDE_PX, _CHANGE_SIDE_PX))
+    return np.asarray(around_HW > _LEAST_CHANGE, np.bool_)
+
+
+def _reduced(flow_HW2: NDArray[np.float16], changed_HW: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the flow at half size where the picture changed, elsewhere 0, less that of the whole
+    picture where it is only a shake."""
     height, width = flow_HW2.shape[:2]
     size = (width // _REDUCED, height // _REDUCED)
-    small_HW2 = cv2.resize(flow_HW2.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    moving_HW2 = flow_HW2.astype(np.float32) * changed_HW[..., None]
+    small_HW2 = cv2.resize(moving_HW2, size, interpolation=cv2.INTER_AREA)
     flow = np.asarray(small_HW2, np.float32) / np.float32(_REDUCED)
     whole_2 = np.median(flow[::2, ::2].reshape(-1, 2), axis=0)
     if np.hypot(*whole_2) > _SHAKE_PX:

@@ -18,12 +18,17 @@ from pipeline.scoring.term import Term
 __all__ = ["NAME", "TERMS", "coherent_speed", "term_maps"]
 
 NAME = "motion"
+_LEAST_PX = 0.15
+"""Pixels a frame within which nothing is strange anywhere. Grain of three to six grey levels moves
+the flow of a place by .07 to .25 in two windows of a hundred; where nothing moved in all that was
+learnt, the range of a place would be 0 and the first grain an alarm."""
+
 TERMS = {
-    "speed": Term(),
-    "pace": Term(perspective=True, new_places=False, least_range=0.15, tail_scale=0.12),
+    "speed": Term(least_range=_LEAST_PX),
+    "pace": Term(perspective=True, new_places=False, least_range=_LEAST_PX, tail_scale=0.12),
     # Two halves of one vector.
-    "flow_x": Term(two_sided=True, least_surprise=2.0, weight=0.5),
-    "flow_y": Term(two_sided=True, least_surprise=2.0, weight=0.5),
+    "flow_x": Term(two_sided=True, least_surprise=2.0, least_range=_LEAST_PX, weight=0.5),
+    "flow_y": Term(two_sided=True, least_surprise=2.0, least_range=_LEAST_PX, weight=0.5),
 }
 
 _STEPS = 3

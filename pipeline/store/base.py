@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, MetaData, column
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    MetaData,
+    column,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from pipeline.store.types import FiniteFloat, JsonValue, PlainText, UtcDateTime
@@ -22,6 +31,7 @@ __all__ = [
     "ModelKey",
     "SegmentKey",
     "one_of",
+    "partial_index",
 ]
 
 
@@ -60,6 +70,13 @@ AlertKey = Annotated[str, mapped_column(PlainText, ForeignKey("alerts.alert_id")
 def one_of(name: str, values: Iterable[str]) -> CheckConstraint:
     """Return the constraint that a column holds one of `values`, or NULL where it may."""
     return CheckConstraint(column(name).in_([str(value) for value in values]), name=name)
+
+
+def partial_index(
+    name: str, *columns: str, where: ColumnElement[bool], unique: bool = False
+) -> Index:
+    """Return the index of the rows of which a condition holds, on both databases."""
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 class HasPlace:

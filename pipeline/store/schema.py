@@ -41,6 +41,7 @@ from pipeline.store.base import (
     ModelKey,
     SegmentKey,
     one_of,
+    partial_index,
 )
 from pipeline.store.drift_rows import ComparisonRow, DriftRow
 from pipeline.store.feedback_rows import LooksRow, PatternRow, SuppressionRow
@@ -135,12 +136,7 @@ class FootageRow(Base):
         one_of("verdict", Verdict),
         one_of("reason", Reason),
         Index(None, "camera", "end_utc"),
-        Index(
-            "ix_footage_refused",
-            "camera",
-            sqlite_where=column("verdict") == "refused",
-            postgresql_where=column("verdict") == "refused",
-        ),
+        partial_index("ix_footage_refused", "camera", where=column("verdict") == "refused"),
     )
 
     footage_id: Mapped[Key]
@@ -168,12 +164,8 @@ class SegmentRow(Base):
     __table_args__ = (
         Index(None, "camera", "end_utc"),
         Index(None, "footage_id"),
-        Index(
-            "ix_segments_unsettled",
-            "camera",
-            "start_utc",
-            sqlite_where=column("settled_utc").is_(None),
-            postgresql_where=column("settled_utc").is_(None),
+        partial_index(
+            "ix_segments_unsettled", "camera", "start_utc", where=column("settled_utc").is_(None)
         ),
     )
 
@@ -224,12 +216,8 @@ class ModelRow(Base):
     __table_args__ = (
         one_of("state", ModelState),
         Index(None, "camera", "created_utc"),
-        Index(
-            "uq_models_active_camera",
-            "camera",
-            unique=True,
-            sqlite_where=column("state") == "active",
-            postgresql_where=column("state") == "active",
+        partial_index(
+            "uq_models_active_camera", "camera", where=column("state") == "active", unique=True
         ),
     )
 

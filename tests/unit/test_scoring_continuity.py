@@ -61,15 +61,37 @@ def test_noise_of_the_flow_says_nothing() -> None:
     assert not any(odds_HW.any() for odds_HW in broken_odds(before, now))
 
 
-def clip_of(*flows: np.ndarray, partly_hidden: bool = False) -> dict[str, np.ndarray]:
-    """Return the maps of a clip whose last frames have these flows; nothing moves before."""
+def clip_of(
+    *flows: np.ndarray, partly_hidden: bool = False, levels: int = 255
+) -> dict[str, np.ndarray]:
+    """Return the maps of a clip whose last frames have these flows; nothing moves before. Where
+    something moves the picture changes by up to so many grey levels."""
     flow_THW2 = np.zeros((8, *SIZE), np.float32)
     flow_THW2[8 - len(flows) :] = flows
-    flow_NTHW2 = flow_THW2[None].astype(np.float16)
     batch = clip_batch(
-        small_networks(), clips=1, flow_NTHW2=flow_NTHW2, partly_hidden=partly_hidden
+        small_networks(),
+        clips=1,
+        flow_NTHW2=flow_THW2[None].astype(np.float16),
+        pictures=pictures_of(flow_THW2, levels)[None],
+        partly_hidden=partly_hidden,
     )
     return continuity.term_maps(batch)
+
+
+def pictures_of(flow_THW2: np.ndarray, levels: int) -> np.ndarray:
+    """Return pictures that become others where the flow is not zero."""
+    chance = np.random.default_rng(0)
+    coarse = chance.integers(0, levels + 1, (8, SIZE[0] // 4, SIZE[1] // 4), dtype=np.uint8)
+    pictures_THW = coarse.repeat(4, axis=1).repeat(4, axis=2)
+    for before, now, flow_HW2 in zip(pictures_THW, pictures_THW[1:], flow_THW2[1:], strict=False):
+        now[:] = np.where(flow_HW2.any(axis=-1), now, before)
+    return pictures_THW
+
+
+def test_where_the_picture_hardly_changes_nothing_breaks() -> None:
+    flows = [moving(SPEED)] * 3 + [moving((-3.0, 1.0))]
+    assert all(clip_of(*flows, levels=60)[name].max() > 3.0 for name in ODDS)
+    assert not any(clip_of(*flows, levels=4)[name].any() for name in ODDS)
 
 
 def test_shake_of_the_camera_is_no_break_and_a_knock_is() -> None:

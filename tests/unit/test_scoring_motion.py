@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.scoring import motion
+from pipeline.scoring.calibration import fit_places
 from pipeline.scoring.clip_batch import ClipBatch, Networks
-from pipeline.scoring.motion import coherent_speed
+from pipeline.scoring.motion import TERMS, coherent_speed
 from tests.scoring_makers import GRID, clip_batch, small_networks
 
 
@@ -103,3 +104,17 @@ def test_the_flow_of_the_first_frame_is_not_counted_twice(networks: Networks) ->
     flow_THW2[0] = 20.0
     maps = motion.term_maps(batch_of(networks, flow_THW2))
     assert all(not values.any() for values in maps.values())
+
+
+@pytest.mark.parametrize("name", sorted(TERMS))
+def test_grain_where_nothing_ever_moved_is_not_strange(name: str) -> None:
+    term = TERMS[name]
+    still_NGW = np.zeros((40, *GRID.cells), np.float32)
+    places = fit_places(
+        still_NGW,
+        two_sided=term.two_sided,
+        perspective=term.perspective,
+        least_range=term.least_range,
+    )
+    assert places.strangeness(np.full((1, *GRID.cells), 0.1, np.float32)).max() < 1.0
+    assert places.strangeness(np.full((1, *GRID.cells), 1.5, np.float32)).min() > 5.0
