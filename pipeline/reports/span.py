@@ -20,11 +20,11 @@ def report_span(
     until: datetime | None = None,
 ) -> tuple[datetime, datetime]:
     """Return [since, until) with what is missing filled in: 24 hours up to now, or up to the end of
-    the camera's footage when none of it is that new (an archive). SettingsError for a range that
-    is empty, or still to come."""
+    what is known of the camera, seen or blind, when none of it is that new (an archive).
+    SettingsError for a range that is empty, or still to come."""
     if since is not None and since > site.clock.now_utc():
         raise SettingsError(f"--since {since.isoformat()} is still to come; give one before now")
-    end = until or _end_of_footage(site, camera_name)
+    end = until or _end_of_the_known(site, camera_name)
     start = since or end - _DAY
     if since is not None and until is None and not start < end:
         raise SettingsError(
@@ -36,8 +36,12 @@ def report_span(
     return start, end
 
 
-def _end_of_footage(site: Site, camera_name: str) -> datetime:
+def _end_of_the_known(site: Site, camera_name: str) -> datetime:
     now = site.clock.now_utc()
-    if site.store.segments(camera_name, now - _DAY, now):
+    known = site.store.known_until(camera_name)
+    if known is None or now - _DAY < known <= now:
         return now
-    return max((segment.end_utc for segment in site.store.segments(camera_name)), default=now)
+    if known > now:  # a clock ahead, or a file that claims more than it holds
+        recent = camera_name, now - _DAY, now
+        return now if site.store.footage_of(*recent) or site.store.blind(*recent) else known
+    return known

@@ -207,7 +207,7 @@ def test_a_report_is_of_the_last_day_when_it_has_footage(folder: Path, line: Lin
 
 def test_a_report_of_an_archive_ends_with_its_footage(folder: Path, line: Line) -> None:
     site = open_site(folder, clock=At(MORNING + timedelta(days=400)))
-    end = line.segment.end_utc
+    end = line.blind.end_utc  # its last file is blind at its end
     assert report_span(site, "press-1") == (end - timedelta(days=1), end)
 
 
