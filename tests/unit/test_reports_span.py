@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.assembly import Site, open_site
+from pipeline.errors import SettingsError
 from pipeline.footage.admission import Reason
 from pipeline.footage.gaps import blind_without_footage
 from pipeline.reports.camera_report import write_camera_report
@@ -91,3 +92,25 @@ def test_the_last_period_is_that_of_the_newest_footage_when_that_is_blind(site: 
     assert last_period(at(site, 10 * DAY), "press-1", PeriodKind.DAY).name == "day-2026-02-09"
     assert last_period(at(site, 12 * DAY), "press-1", PeriodKind.DAY).name == "day-2026-02-09"
     assert last_period(at(site, 60 * DAY), "press-1", PeriodKind.MONTH).name == "month-2026-02"
+
+
+def test_a_day_that_has_not_begun_is_no_report(site: Site) -> None:
+    now = site.clock.now_utc()
+    for until in (now + DAY, now + 2 * DAY, now + 900 * DAY):
+        with pytest.raises(SettingsError, match=r"--until .* is still to come"):
+            report_span(site, "press-1", until=until)
+        with pytest.raises(SettingsError, match=r"--since .* is still to come"):
+            report_span(site, "press-1", since=until - timedelta(hours=1), until=until)
+    begun = now + timedelta(hours=23)
+    assert report_span(site, "press-1", until=begun) == (begun - DAY, begun)
+    assert report_span(site, "press-1", since=now - DAY, until=now + DAY) == (now - DAY, now + DAY)
+
+
+def test_what_is_stored_of_a_camera_whose_clock_is_ahead_has_been(site: Site) -> None:
+    add_blind_footage(site)
+    early = at(site, timedelta(hours=1))  # footage of today, and of nine days ahead
+    end = MORNING + 9 * DAY + timedelta(seconds=100)
+    assert report_span(early, "press-1", until=end) == (end - DAY, end)
+    assert report_span(early, "press-1", since=end - DAY) == (end - DAY, end)
+    with pytest.raises(SettingsError, match="is still to come"):
+        report_span(early, "press-1", until=end + DAY)
