@@ -14,7 +14,7 @@ from pipeline.errors import ModelError, SettingsError
 from pipeline.learning.promotion import find_model
 from pipeline.reports.span import report_span
 from tests.command_line import Run, command_line
-from tests.store_samples import MORNING, Line, fill
+from tests.store_samples import MORNING, Line, fill, model
 
 
 @pytest.fixture
@@ -217,3 +217,25 @@ def test_a_named_range_is_kept_and_half_a_range_is_filled_in(site: Site) -> None
     assert report_span(site, "press-1", until=until) == (until - timedelta(days=1), until)
     with pytest.raises(SettingsError, match="is not before"):
         report_span(site, "press-1", since=until, until=since)
+
+
+def test_places_are_said_to_be_unscored_only_while_the_model_has_learnt_other_masks(
+    site: Site, kizashi: Run
+) -> None:
+    masks = [
+        [list(corner) for corner in mask] for mask in site.store.camera("press-1").privacy_masks
+    ]
+    site.source_of(site.store.camera("press-1")).mkdir(parents=True)
+    learnt = model(number=1, manifest={"privacy_masks": masks})
+    site.store.add_model(learnt, [])
+    site.store.promote(learnt.model_id, MORNING)
+    site.close()
+    unscored = "places there are not scored until the next kizashi train press-1"
+    corner = ("--polygon", "0.8,0.8 1,0.8 1,1", "--name", "door")
+    code, out, _ = kizashi("camera", "mask", "press-1", *corner)
+    assert (code, unscored in out) == (0, True)
+    code, out, _ = kizashi("camera", "mask", "press-1", "--remove", "door", "--confirm")
+    assert (code, unscored in out) == (0, False)
+    assert "footage from now on will show what was masked" in out
+    code, out, _ = kizashi("camera", "mask", "press-1", "--clear", "--confirm")
+    assert (code, unscored in out) == (0, True)
