@@ -124,7 +124,9 @@ def check_times(machine: Machine, camera: Camera, source: Path) -> Iterator[Find
         item for item in machine.site.store.footage_of(camera.name) if item.start_utc is not None
     ][-_RECENT:]
     newest = max((_changed_utc(path) for path in _files(source)), default=None)
-    ends = [_end_utc(item) for item in recorded]
+    outdated = [item for item in recorded if _told_otherwise(camera, source, item)]
+    current = [item for item in recorded if item not in outdated]
+    ends = [_end_utc(item) for item in current]
     if newest is not None and newest > machine.now_utc + _SLACK:
         yield problem(
             name,
@@ -138,18 +140,40 @@ def check_times(machine: Machine, camera: Camera, source: Path) -> Iterator[Find
             name,
             f"footage ends {_length(max(ends) - machine.now_utc)} in the future",
             f"set the right zone: kizashi camera set {camera.name} --timezone ZONE"
-            f" (now {camera.timezone}), or the recorder's clock",
+            f" (now {camera.timezone}), or the recorder's clock; what is taken in keeps its times",
         )
-    elif (shift := steady_shift(list(_shifts(recorded, source)))) is not None:
+    elif (shift := steady_shift(list(_shifts(current, source)))) is not None:
         yield warning(
             name,
             f"times in names lie {abs(shift) / 3600:.1f} h {'before' if shift > 0 else 'after'}"
             " those at which the files were written",
             f"is {camera.timezone} the recorder's zone? kizashi camera set {camera.name}"
-            " --timezone ZONE",
+            " --timezone ZONE; what is taken in keeps its times",
+        )
+    elif outdated:
+        yield warning(
+            name,
+            f"{len(outdated)} of the last {len(recorded)} files were taken in with other times than"
+            f" their names or side-cars tell now (zone {camera.timezone}), and keep them",
+            f"nothing for what comes from now on; to have these files too with the times of now:"
+            f" kizashi camera add NAME --source {camera.source} --timezone {camera.timezone},"
+            " with purpose and the rest; see docs/settings.md",
         )
     else:
         yield ok(name, f"times of {len(recorded)} files are plausible")
+
+
+def _told_otherwise(camera: Camera, source: Path, item: Footage) -> bool:
+    """Tell whether the name or side-car of a file tells another time now than it was taken in with:
+    the zone was set since. No setting brings that to what is taken in."""
+    path = source / item.path
+    if not path.exists():
+        return False
+    try:
+        told = known_start_utc(camera, path)
+    except FootageError:
+        return False
+    return told is not None and told != item.start_utc
 
 
 def _shifts(recorded: Sequence[Footage], source: Path) -> Iterator[float]:

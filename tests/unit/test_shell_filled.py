@@ -239,3 +239,26 @@ def test_places_are_said_to_be_unscored_only_while_the_model_has_learnt_other_ma
     assert "footage from now on will show what was masked" in out
     code, out, _ = kizashi("camera", "mask", "press-1", "--clear", "--confirm")
     assert (code, unscored in out) == (0, True)
+
+
+def test_a_new_zone_says_that_what_is_taken_in_keeps_its_times(site: Site, kizashi: Run) -> None:
+    site.source_of(site.store.camera("press-1")).mkdir(parents=True)
+    before = site.store.footage_of("press-1")
+    code, out, _ = kizashi("camera", "set", "press-1", "--timezone", "Europe/Berlin")
+    said = "what is taken in already (1 files) keeps the times that it has"
+    assert (code, said in out) == (0, True)
+    assert "kizashi camera add NAME --source footage/press-1 --timezone Europe/Berlin" in out
+    assert site.store.footage_of("press-1") == before
+    # What is set so already, and what no time hangs on, says nothing.
+    for option in (("--timezone", "Europe/Berlin"), ("--budget", "3")):
+        assert said not in kizashi("camera", "set", "press-1", *option)[1]
+    assert said in kizashi("camera", "set", "press-1", "--clock", "mtime")[1]
+    site.close()
+
+
+def test_a_new_zone_of_a_camera_without_footage_is_only_changed(folder: Path, kizashi: Run) -> None:
+    (folder / "belt").mkdir()
+    register = ("--purpose", "jams", "--owner", "line 1", "--retention-days", "30")
+    assert kizashi("camera", "add", "belt", "--source", "belt", *register)[0] == 0
+    out = kizashi("camera", "set", "belt", "--timezone", "Asia/Tokyo")[1]
+    assert out == "camera belt: changed timezone\n"
