@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from importlib import resources
 from urllib.parse import quote
 
@@ -82,6 +83,11 @@ _STATUS = (
 )
 """Status by kind of error; the first that fits."""
 
+_FOR_PHRASES = {
+    404: "there is nothing at this address",
+    405: "this address cannot be asked in that way",
+}
+
 
 def create_app(site: Site, rules: Rules, hosts: tuple[str, ...]) -> FastAPI:
     """Return the dashboard of a site. `hosts`: names under which it may be asked for."""
@@ -129,7 +135,7 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def not_found(request: Request, error: HTTPException) -> Response:
-        return _said(request, error.status_code, str(error.detail))
+        return _said(request, error.status_code, _own_words(error))
 
     @app.exception_handler(RequestValidationError)
     def not_valid(request: Request, error: RequestValidationError) -> Response:
@@ -140,6 +146,15 @@ def _answer_errors(app: FastAPI) -> None:
     def unexpected(request: Request, error: Exception) -> Response:
         # Without the text: it may hold anything. The log has it.
         return _said(request, 500, f"unexpected {type(error).__name__}; the log says more")
+
+
+def _own_words(error: HTTPException) -> str:
+    """Return what an error says; where the framework has put its own phrase, a sentence of ours,
+    which is known in every language of the pages."""
+    detail = str(error.detail)
+    if detail != HTTPStatus(error.status_code).phrase:
+        return detail
+    return _FOR_PHRASES.get(error.status_code, detail)
 
 
 def _login_for(page_asked: URL) -> str:

@@ -12,6 +12,7 @@ from pipeline.assembly import Site
 from pipeline.camera import Camera
 from pipeline.feedback.patterns import Pattern, Suppression
 from pipeline.reports.cards import gone_words, missing_words
+from pipeline.reports.sums import is_of_a_sum
 from pipeline.reports.words import Words
 from pipeline.retention.gone import evidence_gone, still_there
 from pipeline.retention.holds import holds_on
@@ -48,6 +49,8 @@ class Case:
     gone: str
     """Since when and why evidence was removed, in words; empty while it is kept."""
     holds: Sequence[Hold]
+    of_a_sum: bool
+    """Its score is that of its clips together: none of them has it."""
 
     @property
     def latest(self) -> str:
@@ -81,6 +84,7 @@ def case_of(site: Site, who: Who, alert_id: str, words_in: Callable[[str], Words
         missing=missing_words(evidence, missing, words),
         gone=gone_words(evidence_gone(site.store, alert, evidence), words),
         holds=holds_on(site, alert),
+        of_a_sum=is_of_a_sum(site.store, alert),
         reviews=site.store.reviews(alert.alert_id),
         suppression=quiet,
         pattern=None if quiet is None else site.store.pattern(quiet.pattern_id),

@@ -171,6 +171,7 @@ def _areas(site: Site, name: str) -> Areas:
 def _change(site: Site, name: str, areas: Areas, *, confirmed: bool = False) -> None:
     from pipeline.errors import ShowsMore
     from pipeline.zones.areas import set_areas
+    from pipeline.zones.learnt import has_learnt_masks
 
     try:
         change = set_areas(site, name, areas, who=user_name(), confirmed=confirmed)
@@ -178,7 +179,8 @@ def _change(site: Site, name: str, areas: Areas, *, confirmed: bool = False) -> 
         raise ShowsMore(f"{error} with: --confirm") from None
     told = [_HIDES_MORE] if change.hides_more else []
     told += [_SHOWS_MORE] if change.shows_more else []
-    if told and site.store.active_model(name) is not None:
+    model = site.store.active_model(name)
+    if told and model is not None and not has_learnt_masks(model, change.camera):
         told.append(_UNLEARNT)
     for line in told:
         print_line(line.format(camera=name))

@@ -47,6 +47,14 @@ ClosedHours = Annotated[
     typer.Option(help="When nothing is an alert: 'mon-fri 22:00-06:00'; '' is never."),
 ]
 
+_OF_TIMES = ("timezone", "clock", "sequence_start_utc")
+"""What the times of footage hang on when it is taken in."""
+_KEPT_TIMES = (
+    "what is taken in already ({count} files) keeps the times that it has; to have it with others,"
+    " register the folder under another name: kizashi camera add NAME --source {source}"
+    " --timezone {zone}, with purpose and the rest; see docs/settings.md"
+)
+
 
 def _given(**options: Any) -> dict[str, Any]:
     names = {"budget": "budget_per_day", "sequence_start": "sequence_start_utc"}
@@ -159,7 +167,8 @@ def set_fields(
     """Change what is registered of a camera; what is not named stays as it is.
 
     Every change is kept in the audit log with the name of the user, the purpose as history. A new
-    time zone holds for footage that is taken in from now on.
+    time zone or clock holds for footage that is taken in from now on; what is taken in keeps the
+    times that it has, and a line says so.
     """
     from pipeline.register import change_camera
 
@@ -177,5 +186,19 @@ def set_fields(
             sequence_start=start,
             closed_hours=closed_hours,
         )
-        change_camera(site, name, changes, who=user_name())
+        changed = change_camera(site, name, changes, who=user_name())
+        kept = _kept_times(site, known, changed)
     print_line(f"camera {name}: changed {', '.join(changes)}")
+    if kept:
+        print_line(kept)
+
+
+def _kept_times(site: Site, known: Camera, changed: Camera) -> str:
+    """Return a line of the footage that goes on having the times of the settings of before; empty
+    where no such setting has changed, or no footage is taken in."""
+    if all(getattr(known, field) == getattr(changed, field) for field in _OF_TIMES):
+        return ""
+    taken_in = sum(one.start_utc is not None for one in site.store.footage_of(changed.name))
+    if not taken_in:
+        return ""
+    return _KEPT_TIMES.format(count=taken_in, source=changed.source, zone=changed.timezone)

@@ -171,8 +171,8 @@ def report(
     """Write the report of each camera as one HTML file, and its alerts as CSV beside it.
 
     With --period it is of a local day, week or month and stands beside the one before; without a
-    range or a period it is of the last 24 hours that the camera has footage of. The page needs
-    nothing else to be read anywhere, and prints well.
+    range or a period it is of the last 24 hours of which anything is known, seen or blind. The page
+    needs nothing else to be read anywhere, and prints well.
     """
     from pipeline.reports.camera_report import write_period_report
     from pipeline.reports.pdf import require_pdf_writer, write_pdf

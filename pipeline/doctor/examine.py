@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +19,12 @@ from pipeline.timebase import Clock, SystemClock
 
 __all__ = ["examine", "this_machine"]
 
-_OF_THE_SITE: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
+_OF_THE_PROGRAM: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
     program.check_python,
     program.check_libraries,
+)
+_OF_THE_SITE: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
+    *_OF_THE_PROGRAM,
     place.check_settings,
     place.check_secrets,
     place.check_database,
@@ -72,8 +75,15 @@ def this_machine(
 def examine(machine: Machine) -> Iterator[Finding]:
     """Yield what every check finds; nothing is changed, and no check stops the others.
 
-    Where the settings or the database cannot be read, what needs them is left out.
+    Where the settings or the database cannot be read, what needs them is left out; where there is
+    no folder of a site, all but the program is.
     """
+    no_site = list(place.check_site(machine))
+    if no_site:
+        for check in _OF_THE_PROGRAM:
+            yield from _guarded(check, machine)
+        yield from no_site
+        return
     with _opened(machine) as complete:
         for check in _OF_THE_SITE:
             yield from _guarded(check, complete)
@@ -96,8 +106,16 @@ def _guarded(check: Callable[..., Iterator[Finding]], *about: Any) -> Iterator[F
     try:
         yield from check(*about)
     except (KizashiError, OSError) as error:
+        if isinstance(error, PermissionError) and _is_said(about):
+            return
         name = check.__name__.removeprefix("check_")
         yield problem(name, f"not looked at: {error}", "mend what it names, and look again")
+
+
+def _is_said(about: Sequence[Any]) -> bool:
+    """Tell whether a check is of a camera whose folder cannot be read: the check of the folder says
+    it, once."""
+    return bool(about) and isinstance(about[-1], Path) and not footage.may_look_into(about[-1])
 
 
 @contextmanager

@@ -24,6 +24,7 @@ __all__ = [
     "check_times",
     "check_zone",
     "expected_within",
+    "may_look_into",
     "steady_shift",
 ]
 
@@ -50,20 +51,35 @@ def check_register(machine: Machine, camera: Camera, source: Path) -> Iterator[F
 def check_folder(machine: Machine, camera: Camera, source: Path) -> Iterator[Finding]:
     """The folder of a camera, there and readable."""
     name = f"folder of {camera.name}"
-    if not source.is_dir():
+    if not may_look_into(source, missing=True):
+        yield problem(name, f"{source} cannot be read", "give the user who runs Kizashi the right")
+    elif not source.is_dir():
         yield problem(
             name,
             f"no folder {source}",
             f"make it, or: kizashi camera set {camera.name} --source FOLDER",
         )
-    elif not os.access(source, os.R_OK | os.X_OK):
-        yield problem(name, f"{source} cannot be read", "give the user who runs Kizashi the right")
     else:
         yield ok(name, str(source))
 
 
+def may_look_into(source: Path, *, missing: bool = False) -> bool:
+    """Tell whether this user may list the folder of a camera and open what is in it; `missing`:
+    what to say where there is no such folder."""
+    try:
+        if not source.is_dir():
+            return missing
+    except PermissionError:  # a folder above it is closed
+        return False
+    return os.access(
+        source, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
+    )
+
+
 def check_freshness(machine: Machine, camera: Camera, source: Path) -> Iterator[Finding]:
     """The newest file of a camera against the pace at which files came before."""
+    if not may_look_into(source, missing=True):
+        return  # the check of the folder says so
     name = f"footage of {camera.name}"
     changed = sorted(_changed_utc(path) for path in _files(source))
     if not changed:
@@ -124,7 +140,11 @@ def check_times(machine: Machine, camera: Camera, source: Path) -> Iterator[Find
         item for item in machine.site.store.footage_of(camera.name) if item.start_utc is not None
     ][-_RECENT:]
     newest = max((_changed_utc(path) for path in _files(source)), default=None)
-    ends = [_end_utc(item) for item in recorded]
+    outdated = [
+        item for item in recorded if may_look_into(source) and _told_otherwise(camera, source, item)
+    ]
+    current = [item for item in recorded if item not in outdated]
+    ends = [_end_utc(item) for item in current]
     if newest is not None and newest > machine.now_utc + _SLACK:
         yield problem(
             name,
@@ -138,22 +158,46 @@ def check_times(machine: Machine, camera: Camera, source: Path) -> Iterator[Find
             name,
             f"footage ends {_length(max(ends) - machine.now_utc)} in the future",
             f"set the right zone: kizashi camera set {camera.name} --timezone ZONE"
-            f" (now {camera.timezone}), or the recorder's clock",
+            f" (now {camera.timezone}), or the recorder's clock; what is taken in keeps its times",
         )
-    elif (shift := steady_shift(list(_shifts(recorded, source)))) is not None:
+    elif (shift := steady_shift(list(_shifts(current, source)))) is not None:
         yield warning(
             name,
             f"times in names lie {abs(shift) / 3600:.1f} h {'before' if shift > 0 else 'after'}"
             " those at which the files were written",
             f"is {camera.timezone} the recorder's zone? kizashi camera set {camera.name}"
-            " --timezone ZONE",
+            " --timezone ZONE; what is taken in keeps its times",
+        )
+    elif outdated:
+        yield warning(
+            name,
+            f"{len(outdated)} of the last {len(recorded)} files were taken in with other times than"
+            f" their names or side-cars tell now (zone {camera.timezone}), and keep them",
+            f"nothing for what comes from now on; to have these files too with the times of now:"
+            f" kizashi camera add NAME --source {camera.source} --timezone {camera.timezone},"
+            " with purpose and the rest; see docs/settings.md",
         )
     else:
         yield ok(name, f"times of {len(recorded)} files are plausible")
 
 
+def _told_otherwise(camera: Camera, source: Path, item: Footage) -> bool:
+    """Tell whether the name or side-car of a file tells another time now than it was taken in with:
+    the zone was set since. No setting brings that to what is taken in."""
+    path = source / item.path
+    if not path.exists():
+        return False
+    try:
+        told = known_start_utc(camera, path)
+    except FootageError:
+        return False
+    return told is not None and told != item.start_utc
+
+
 def _shifts(recorded: Sequence[Footage], source: Path) -> Iterator[float]:
     """Yield by how many seconds each file was written later than its footage ends."""
+    if not may_look_into(source):
+        return
     for item in recorded:
         path = source / item.path
         if path.is_file():
@@ -188,7 +232,7 @@ def check_zone(machine: Machine, camera: Camera, source: Path) -> Iterator[Findi
 
 
 def _files(source: Path) -> list[Path]:
-    if not source.is_dir() or not os.access(source, os.R_OK | os.X_OK):
+    if not may_look_into(source):
         return []
     found = islice(discover(source), _MOST_FILES)
     return [path for path in found if path != source or not path.is_dir()]

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from pipeline.assembly import store_url
 from pipeline.doctor.findings import Finding, Machine, ok, problem, problem_of, warning
-from pipeline.errors import KizashiError, StoreUnavailable
+from pipeline.doctor.footage import may_look_into
+from pipeline.errors import KizashiError, SettingsError, StoreUnavailable
 from pipeline.masking import is_secret_name, masked
 from pipeline.settings import SETTINGS_FILE, Settings, load_settings
+from pipeline.site_folder import check_site_folder
 
 __all__ = [
     "check_database",
@@ -23,6 +25,7 @@ __all__ = [
     "check_leases",
     "check_secrets",
     "check_settings",
+    "check_site",
     "database_problem",
     "free_bytes",
 ]
@@ -35,6 +38,22 @@ _FEW_DAYS, _SOME_DAYS = 2.0, 14.0
 def free_bytes(path: Path) -> int:
     """Return the free space of the file system that holds `path`."""
     return shutil.disk_usage(path).free
+
+
+def check_site(machine: Machine) -> Iterator[Finding]:
+    """Whether there is no folder to look into: then nothing else of a site can be looked at."""
+    folder = machine.folder
+    try:
+        check_site_folder(folder)
+    except SettingsError as error:
+        yield problem_of("settings", error)
+        return
+    if not folder.is_dir():
+        yield problem(
+            "site",
+            f"there is no folder {folder}, and so no site in it",
+            f"name the folder of a site with --site, or make one: kizashi --site {folder} init",
+        )
 
 
 def check_settings(machine: Machine) -> Iterator[Finding]:
@@ -176,7 +195,7 @@ def _bytes_a_day(machine: Machine) -> float:
     total = 0
     for camera in site.store.cameras():
         source = site.source_of(camera)
-        if source.is_dir() and source.stat().st_dev == disk:
+        if may_look_into(source) and source.stat().st_dev == disk:
             recent = site.store.footage_of(camera.name, since, machine.now_utc)
             total += sum(item.size_bytes for item in recent)
     for alert in site.store.alerts(None, since, machine.now_utc):

@@ -39,6 +39,8 @@ class AlertCard:
     expert_meaning: str
     how_often: str
     score: str
+    of_a_sum: str
+    """What a score that no single clip has is of, in words; empty for any other."""
     verdict: str
     verdict_words: str
     note: str
@@ -96,6 +98,7 @@ def _card(
         expert_meaning=words.expert_meaning(alert.expert),
         how_often=words.often(alert.expected_per_day),
         score=f"{alert.score:.1f}",
+        of_a_sum=words("alert.score.of_a_sum") if item.of_a_sum else "",
         verdict=item.review.verdict if item.review else "none",
         verdict_words=_verdict_words(item, words),
         note=item.review.note if item.review else "",

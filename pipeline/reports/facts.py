@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pipeline.alerts.alerts import Alert
@@ -19,6 +19,7 @@ from pipeline.lighting.timeline import LightSpan
 from pipeline.reports.coverage import NO_FOOTAGE, WAITING, WATCHED, CoverageSpan, coverage
 from pipeline.reports.figures import Axis, CurvePoint, ScoreCurve, drawn_axis
 from pipeline.reports.lighting import light_seen
+from pipeline.reports.sums import is_of_a_sum
 from pipeline.retention.gone import Gone, evidence_gone
 from pipeline.retention.nouns import ScoreHour
 from pipeline.store.contract import Review, Store
@@ -47,6 +48,8 @@ class AlertFacts:
     review: Review | None
     gone: Gone | None = None
     """Since when and why the evidence was removed by retention."""
+    of_a_sum: bool = False
+    """Its score is that of its clips together: none of them has it. Asked for reports only."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,7 +194,11 @@ def gather_facts(site: Site, camera_name: str, since: datetime, until: datetime)
         spans=spans,
         axis=axis,
         curve=curve.runs(),
-        alerts=[item for item in found if item.alert.start_utc >= since],
+        alerts=[
+            replace(item, of_a_sum=is_of_a_sum(store, item.alert))
+            for item in found
+            if item.alert.start_utc >= since
+        ],
         ongoing=[item for item in found if item.alert.start_utc < since],
         model=model,
         light=light_seen(store, camera_name, since, until),

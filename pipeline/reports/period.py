@@ -85,17 +85,17 @@ def period_of(kind: PeriodKind, day: date, timezone: str) -> Period:
 
 
 def last_period(site: Site, camera_name: str, kind: PeriodKind) -> Period:
-    """Return the last period that is over, or, for an archive whose footage ended before it, the
-    one in which the footage ends."""
+    """Return the last period that is over, or, for an archive of which nothing is known in it any
+    more, seen or blind, the one in which what is known ends."""
     zone = site.store.camera(camera_name).timezone
     now = site.clock.now_utc()
     over = period_of(kind, now.astimezone(ZoneInfo(zone)).date(), zone).before
-    ends = [segment.end_utc for segment in site.store.segments(camera_name)]
-    if not ends or max(ends) > over.since:
+    known = site.store.known_until(camera_name)
+    if known is None or known > over.since:
         return over
-    # The last moment that was seen, not the first after it: that may be another day already.
-    seen = max(ends) - timedelta(microseconds=1)
-    return period_of(kind, seen.astimezone(ZoneInfo(zone)).date(), zone)
+    # The last moment that is known, not the first after it: that may be another day already.
+    last = known - timedelta(microseconds=1)
+    return period_of(kind, last.astimezone(ZoneInfo(zone)).date(), zone)
 
 
 def parse_date(text: str) -> date:

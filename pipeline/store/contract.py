@@ -123,6 +123,9 @@ class Store(FeedbackStore, RetentionStore, TogetherStore, Protocol):
     ) -> Sequence[Blind]:
         """Return blind intervals that overlap [since, until)."""
 
+    def known_until(self, camera: str) -> datetime | None:
+        """Return up to when the time of a camera is known, seen or blind; None: of none is it."""
+
     def put_health(self, segment_id: str, events: Sequence[HealthEvent]) -> int:
         """Record what was found of a camera's health in a segment, instead of what was found
         before, in one transaction; return how many are new."""

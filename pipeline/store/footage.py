@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.errors import StoreError
@@ -121,3 +121,17 @@ class FootageTable(StorePart):
             .order_by(BlindRow.start_utc, BlindRow.blind_id)
         )
         return self._sessions.read(lambda session: [blind_of(r) for r in session.scalars(query)])
+
+    def known_until(self, camera: str) -> datetime | None:
+        """See `Store`."""
+        # One query a table: each is the last entry of an index.
+        queries = [
+            select(func.max(kind.end_utc)).where(kind.camera == camera)
+            for kind in (FootageRow, SegmentRow, BlindRow)
+        ]
+
+        def work(session: Session) -> datetime | None:
+            ends = [session.scalar(query) for query in queries]
+            return max((end for end in ends if end is not None), default=None)
+
+        return self._sessions.read(work)

@@ -298,3 +298,33 @@ def test_a_query_that_is_refused_is_so_in_the_language_of_the_page(site: Site) -
     client.cookies.set("kizashi-language", "ja")
     refused = client.get("/sql?query=SELECT+*+FROM+cameras").text
     assert "は公開ビューではありません。使えるもの" in html.unescape(refused)
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status", "english", "japanese"),
+    [
+        (
+            *("GET", "/no-such-page", 404),
+            *("there is nothing at this address", "このアドレスには何もありません"),
+        ),
+        (
+            *("GET", "/static/no-such.js", 404),
+            *("there is nothing at this address", "このアドレスには何もありません"),
+        ),
+        (
+            *("PUT", "/reports", 405),
+            *("this address cannot be asked in that way", "このアドレスではその操作はできません"),
+        ),
+    ],
+)
+def test_an_unknown_address_is_answered_in_words_of_ours(
+    site: Site, method: str, address: str, status: int, english: str, japanese: str
+) -> None:
+    for language, said in (("en", english), ("ja", japanese)):
+        client = signed_in(site, "vic")
+        answer = client.request(method, address, headers={"accept-language": language})
+        assert (answer.status_code, said in answer.text) == (status, True)
+        assert "Not Found" not in answer.text
+        assert "Not Allowed" not in answer.text
+        asked = {"accept-language": language, "accept": "application/json"}
+        assert client.request(method, address, headers=asked).json() == {"error": said}

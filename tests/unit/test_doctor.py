@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -333,6 +333,29 @@ def test_a_steady_shift_of_whole_hours_looks_like_a_wrong_zone(
     found = of_camera(footage_checks.check_times, machine)
     assert found.level is WARNING
     assert "9.0 h before" in found.found
+
+
+def test_a_zone_that_is_set_right_is_not_asked_for_again(machine: Machine, site: Site) -> None:
+    # Local times of Tokyo, taken in while the camera was said to be in UTC.
+    for number in range(3):
+        name = f"2026-01-31T{16 + number // 2:02d}-{30 * (number % 2):02d}-00.mp4"
+        start = datetime(2026, 1, 31, 16 + number // 2, 30 * (number % 2), tzinfo=UTC)
+        item = footage(number=number, path=name, start_utc=start)
+        site.store.add_footage(item, [segment(item)], [])
+        put(machine, name, start - timedelta(hours=9) + timedelta(seconds=100))
+    before = of_camera(footage_checks.check_times, machine, timezone="UTC")
+    assert (before.level, "in the future" in before.found) == (PROBLEM, True)
+    assert "--timezone ZONE" in before.fix
+    assert "what is taken in keeps its times" in before.fix
+    after = of_camera(footage_checks.check_times, machine)
+    assert after.level is WARNING
+    assert after.found.startswith("3 of the last 3 files were taken in with other times than")
+    assert "kizashi camera set" not in after.fix
+    assert "camera add NAME --source footage/press-1 --timezone Asia/Tokyo" in after.fix
+    # What comes from then on is judged by itself.
+    late = footage(number=20, path="no-time.mp4", start_utc=NOW + timedelta(hours=2))
+    site.store.add_footage(late, [segment(late)], [])
+    assert of_camera(footage_checks.check_times, machine).level is PROBLEM
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,12 @@ from sqlalchemy import exc
 
 from pipeline.assembly import open_site
 from pipeline.doctor import place
-from pipeline.doctor.examine import examine, this_machine
+from pipeline.doctor.examine import _OF_A_CAMERA, _guarded, examine, this_machine
 from pipeline.doctor.findings import Finding, Level, Machine
 from pipeline.settings import Settings
 from pipeline.store.address import parse_address
 from pipeline.store.failures import explain
-from tests.store_samples import camera
+from tests.store_samples import MORNING, camera, footage, segment
 
 
 @pytest.fixture
@@ -187,3 +189,62 @@ def test_a_site_that_is_no_folder_is_said_to_be_none(tmp_path: Path) -> None:
         f"{tmp_path / 'film.mp4'} is not a folder",
         "choose another --site",
     )
+
+
+def test_where_there_is_no_site_that_is_said_once(tmp_path: Path) -> None:
+    found = looked_at(tmp_path / "plant")
+    assert list(found) == ["python", "libraries", "site"]
+    assert found["site"].found == f"there is no folder {tmp_path / 'plant'}, and so no site in it"
+    assert f"kizashi --site {tmp_path / 'plant'} init" in found["site"].fix
+    (tmp_path / "film.mp4").touch()
+    below = looked_at(tmp_path / "film.mp4" / "plant")
+    assert list(below) == ["python", "libraries", "settings"]
+    assert below["settings"].found == f"{tmp_path / 'film.mp4'} is not a folder"
+    assert not (tmp_path / "plant").exists()
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Ask the kernel as a user without rights, where these tests run as root."""
+    mine = os.geteuid()
+    if mine == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(mine)
+
+
+@pytest.mark.parametrize("closed", ["press-1", "."])
+def test_a_folder_that_may_not_be_read_is_said_once(folder: Path, closed: str) -> None:
+    site = open_site(folder)
+    late = footage(number=1, path="2026-01-31T18-00-00.mp4")
+    site.store.add_footage(late, [segment(late)], [])
+    source = site.source_of(camera())
+    (source / late.path).touch()
+    now = MORNING + timedelta(days=1)
+    machine = replace(machine_of(folder), site=site, settings=site.settings, now_utc=now)
+
+    def looks() -> list[Finding]:
+        about = (machine, camera(), source)
+        return [
+            *_guarded(place.check_disk, machine),
+            *(finding for check in _OF_A_CAMERA for finding in _guarded(check, *about)),
+        ]
+
+    assert not [item for item in looks() if "cannot be read" in item.found]
+    for above in folder.parents:
+        if above != Path("/") and above.stat().st_uid == os.geteuid():
+            above.chmod(above.stat().st_mode | 0o111)
+    shut = source.parent / closed
+    shut.chmod(0)
+    try:
+        with as_nobody():
+            found = looks()
+    finally:
+        shut.chmod(0o755)
+    site.close()
+    assert not [item for item in found if "not looked at" in item.found]
+    (said,) = [item for item in found if str(source) in item.found]
+    assert (said.check, said.found) == ("folder of press-1", f"{source} cannot be read")
+    assert said.fix == "give the user who runs Kizashi the right"

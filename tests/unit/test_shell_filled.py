@@ -14,7 +14,7 @@ from pipeline.errors import ModelError, SettingsError
 from pipeline.learning.promotion import find_model
 from pipeline.reports.span import report_span
 from tests.command_line import Run, command_line
-from tests.store_samples import MORNING, Line, fill
+from tests.store_samples import MORNING, Line, fill, model
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_a_report_is_of_the_last_day_when_it_has_footage(folder: Path, line: Lin
 
 def test_a_report_of_an_archive_ends_with_its_footage(folder: Path, line: Line) -> None:
     site = open_site(folder, clock=At(MORNING + timedelta(days=400)))
-    end = line.segment.end_utc
+    end = line.blind.end_utc  # its last file is blind at its end
     assert report_span(site, "press-1") == (end - timedelta(days=1), end)
 
 
@@ -217,3 +217,48 @@ def test_a_named_range_is_kept_and_half_a_range_is_filled_in(site: Site) -> None
     assert report_span(site, "press-1", until=until) == (until - timedelta(days=1), until)
     with pytest.raises(SettingsError, match="is not before"):
         report_span(site, "press-1", since=until, until=since)
+
+
+def test_places_are_said_to_be_unscored_only_while_the_model_has_learnt_other_masks(
+    site: Site, kizashi: Run
+) -> None:
+    masks = [
+        [list(corner) for corner in mask] for mask in site.store.camera("press-1").privacy_masks
+    ]
+    site.source_of(site.store.camera("press-1")).mkdir(parents=True)
+    learnt = model(number=1, manifest={"privacy_masks": masks})
+    site.store.add_model(learnt, [])
+    site.store.promote(learnt.model_id, MORNING)
+    site.close()
+    unscored = "places there are not scored until the next kizashi train press-1"
+    corner = ("--polygon", "0.8,0.8 1,0.8 1,1", "--name", "door")
+    code, out, _ = kizashi("camera", "mask", "press-1", *corner)
+    assert (code, unscored in out) == (0, True)
+    code, out, _ = kizashi("camera", "mask", "press-1", "--remove", "door", "--confirm")
+    assert (code, unscored in out) == (0, False)
+    assert "footage from now on will show what was masked" in out
+    code, out, _ = kizashi("camera", "mask", "press-1", "--clear", "--confirm")
+    assert (code, unscored in out) == (0, True)
+
+
+def test_a_new_zone_says_that_what_is_taken_in_keeps_its_times(site: Site, kizashi: Run) -> None:
+    site.source_of(site.store.camera("press-1")).mkdir(parents=True)
+    before = site.store.footage_of("press-1")
+    code, out, _ = kizashi("camera", "set", "press-1", "--timezone", "Europe/Berlin")
+    said = "what is taken in already (1 files) keeps the times that it has"
+    assert (code, said in out) == (0, True)
+    assert "kizashi camera add NAME --source footage/press-1 --timezone Europe/Berlin" in out
+    assert site.store.footage_of("press-1") == before
+    # What is set so already, and what no time hangs on, says nothing.
+    for option in (("--timezone", "Europe/Berlin"), ("--budget", "3")):
+        assert said not in kizashi("camera", "set", "press-1", *option)[1]
+    assert said in kizashi("camera", "set", "press-1", "--clock", "mtime")[1]
+    site.close()
+
+
+def test_a_new_zone_of_a_camera_without_footage_is_only_changed(folder: Path, kizashi: Run) -> None:
+    (folder / "belt").mkdir()
+    register = ("--purpose", "jams", "--owner", "line 1", "--retention-days", "30")
+    assert kizashi("camera", "add", "belt", "--source", "belt", *register)[0] == 0
+    out = kizashi("camera", "set", "belt", "--timezone", "Asia/Tokyo")[1]
+    assert out == "camera belt: changed timezone\n"

@@ -117,6 +117,7 @@ def test_a_range_may_be_open_at_either_end() -> None:
     [
         pytest.param(("--period", "week", "--date", "2999-01-31"), id="week"),
         pytest.param(("--since", "2999-01-01", "--until", "2999-01-08"), id="range"),
+        pytest.param(("--until", "2999-01-08"), id="the day before a moment"),
     ],
 )
 def test_a_report_of_what_is_still_to_come_is_refused(
