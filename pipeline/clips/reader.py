@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.clips.flow import FlowQuality, with_flow
+from pipeline.clips.flow import LARGEST_SPEED_PX, FlowQuality, with_flow
 from pipeline.clips.history import HistoryShape, with_history
 from pipeline.clips.pace import Pace
 from pipeline.clips.tensors import align_lighting, planes_of, speed_plane
@@ -290,7 +290,9 @@ class ClipReader:
 
     def _speed(self, flow_XHW2: Tensor) -> Tensor:
         flow = flow_XHW2.float()
-        return speed_plane(torch.hypot(flow[..., 0], flow[..., 1]), self.full_speed_px)
+        # No faster than the codes that the networks learn from can say.
+        speed = torch.hypot(flow[..., 0], flow[..., 1]).clamp(max=LARGEST_SPEED_PX)
+        return speed_plane(speed, self.full_speed_px)
 
 
 def _together(clips: list[Clip], windows: list[Window]) -> WindowBatch:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.clips.flow import SPEED_STEPS, grey_of, speed_codes, with_flow
 from pipeline.clips.reader import ClipReader, WindowBatch
+from pipeline.clips.tensors import speed_plane
 from pipeline.footage.frames import View, WorkingFrame
 
 HEIGHT_PX, WIDTH_PX = 64, 96
@@ -168,3 +169,17 @@ def test_networks_see_the_speed_of_the_windows_flow() -> None:
     expected = torch.zeros(2, 3, 8, 8)
     expected[1, 2, :, :4] = 0.5
     torch.testing.assert_close(planes[:, 1], expected)
+
+
+def test_networks_see_what_is_faster_than_they_learnt_as_they_learnt_it() -> None:
+    flow_HW2 = np.full((1, 1, 8, 8, 2), 16.0, np.float16)
+    reader = ClipReader(
+        view=View(width_px=8, height_px=8, frame_rate=2.0),
+        frames=1,
+        planes=("background_difference", "speed"),
+        background_HW=np.full((8, 8), 100, np.uint8),
+        full_speed_px=32.0,
+    )
+    windows = WindowBatch(pictures=np.full((1, 1, 8, 8), 100, np.uint8), flow_NTHW2=flow_HW2)
+    learnt = torch.from_numpy(speed_codes(flow_HW2[0])).float() / SPEED_STEPS
+    torch.testing.assert_close(reader.planes_NPTHW(windows)[0, 1], speed_plane(learnt, 32.0))
