@@ -9,6 +9,7 @@ from itertools import pairwise
 from pipeline.assembly import Site
 from pipeline.footage.admission import Reason
 from pipeline.footage.ingest import ingest_camera
+from pipeline.footage.segments import Blind
 from pipeline.recording.camera_recorder import Limits
 from pipeline.recording.films import work_folder
 
@@ -47,7 +48,8 @@ def check_ledger(site: Site, name: str, outages: list[Outage], *, begun: datetim
     # A connection may end less than a second after a file: too short for a clip, and no gap.
     inside = [one for one in blind if one.footage_id is not None]
     others = [one for one in inside if one.reason is not Reason.TOO_SHORT]
-    assert not others, others
+    # What was on its way when a connection ended may be in the film in part: that is the outage.
+    assert all(_is_torn_end(one, outages) for one in others), others
     segments = [one for one in site.store.segments(name) if one.end_utc > begun]
     spans = sorted((one.start_utc, one.end_utc) for one in [*segments, *blind])
     for (_, end), (start, _) in pairwise(spans):
@@ -69,3 +71,12 @@ def check_ledger(site: Site, name: str, outages: list[Outage], *, begun: datetim
         blind = [one for one in blind if one not in parts]
     # What remains is the beginning, before the first frame.
     assert all(one.detail.startswith("restarting: ") for one in blind), blind
+
+
+def _is_torn_end(blind: Blind, outages: list[Outage]) -> bool:
+    """Tell whether damaged pictures are the last ones before an outage, to a second."""
+    return (
+        blind.reason is Reason.DAMAGED
+        and blind.end_utc - blind.start_utc < SECOND
+        and any(abs(blind.end_utc - outage.begun_utc) < SECOND for outage in outages)
+    )
