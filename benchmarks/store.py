@@ -156,7 +156,7 @@ def questions(
             "page of a camera": page("/cameras/{}"),
             "curve of a day": page(f"/api/v1/cameras/{{}}/scores?{day}"),
             "turn: what no model has seen": lambda camera: store.unscored_segments(camera, None),
-            "turn: what the model has not": lambda camera: store.unscored_segments(
+            "turn: what waits for the model": lambda camera: store.segments_to_score(
                 camera, models[camera]
             ),
         }

@@ -12,6 +12,7 @@ Shapes: N clips, T frames, H x W pixels, grid of G x W cells.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import cv2
@@ -84,12 +85,15 @@ def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
     for index, flow_THW2 in enumerate(batch.windows.flow_NTHW2):
         # The first frame of a window has the flow of the second.
         first = max(1, len(flow_THW2) - _PAIRS - 1)
-        smooth = [_smooth(grey_of(picture)) for picture in batch.windows.pictures[index, first:]]
+        pictures_THW = batch.windows.pictures[index]
+        smooth = {
+            frame: _smooth(grey_of(pictures_THW[frame]))
+            for frame in range(first - 1, len(flow_THW2))
+        }
         for frame in range(first + 1, len(flow_THW2)):
-            for name, odds_GW in breaks.at(index, frame).items():
+            for name, odds_GW in breaks.at(index, frame, smooth).items():
                 np.maximum(maps[name][index], odds_GW, out=maps[name][index])
-            before_HW, now_HW = smooth[frame - first - 1 : frame - first + 1]
-            residual_HW = _displaced(before_HW, now_HW, flow_THW2[frame])
+            residual_HW = _displaced(smooth[frame - 1], smooth[frame], flow_THW2[frame])
             sudden_GW = largest_of_cells(residual_HW, batch.grid.cells)
             np.maximum(maps["sudden"][index], sudden_GW, out=maps["sudden"][index])
     maps["sudden"] = maximum_filter(maps["sudden"], (1, _AROUND_CELLS, _AROUND_CELLS))
@@ -108,22 +112,26 @@ class _Breaks:
         self._flows: dict[tuple[int, ...], NDArray[np.float32]] = {}
         self._odds: dict[tuple[int, ...], dict[str, NDArray[np.float32]]] = {}
 
-    def at(self, window: int, frame: int) -> dict[str, NDArray[np.float32]]:
-        """Return the largest odds in every cell from the frame before, GW a term."""
+    def at(
+        self, window: int, frame: int, smooth: Mapping[int, NDArray[np.float32]]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the largest odds in every cell from the frame before, GW a term; `smooth`: the
+        window's pictures by frame, from two before this one on."""
         key = self._windows.frame_key(window, frame)
         if key not in self._odds:
-            odds = broken_odds(self._flow(window, frame - 1), self._flow(window, frame))
+            before, now = (self._flow(window, at, smooth) for at in (frame - 1, frame))
+            odds = broken_odds(before, now)
             largest = (largest_of_cells(odds_HW, self._cells) for odds_HW in odds)
             self._odds[key] = dict(zip(("break", "scene_break"), largest, strict=True))
         return self._odds[key]
 
-    def _flow(self, window: int, frame: int) -> NDArray[np.float32]:
+    def _flow(
+        self, window: int, frame: int, smooth: Mapping[int, NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
         key = self._windows.frame_key(window, frame)
         if key not in self._flows:
-            pair = self._windows.pictures[window, frame - 1 : frame + 1]
-            before_HW, now_HW = (_smooth(grey_of(picture)) for picture in pair)
-            flow_HW2 = self._windows.flow_NTHW2[window, frame]
-            self._flows[key] = _reduced(flow_HW2, _changed(before_HW, now_HW))
+            changed_HW = _changed(smooth[frame - 1], smooth[frame])
+            self._flows[key] = _reduced(self._windows.flow_NTHW2[window, frame], changed_HW)
         return self._flows[key]
 
 

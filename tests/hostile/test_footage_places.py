@@ -6,7 +6,6 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from pipeline.footage.admission import Candidate, Reason, admit
 from pipeline.footage.examine import examine, identify
 from tests import footage_maker as make
 from tests.footage_site import CAMERA, FootageSite, footage_site
+from tests.nobody import as_nobody
 
 Promise = Callable[[str, str], None]
 
@@ -67,18 +67,6 @@ def test_what_is_no_file_is_refused_without_waiting_for_it(
         spent.append(time.process_time() - before)
         assert caught.value.reason == reason
     promise("V7", f"{len(PLACES)} kinds of no file: refused in {max(spent) * 1000:.0f} ms at most")
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Ask the kernel as a user without rights, where these tests run as root."""
-    mine = os.geteuid()
-    if mine == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(mine)
 
 
 def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:

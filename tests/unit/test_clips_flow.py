@@ -150,21 +150,24 @@ def test_speed_codes_are_steps_of_a_pixel_that_saturate() -> None:
     assert SPEED_STEPS == 32.0
 
 
-def test_networks_see_the_speed_of_the_windows_flow() -> None:
+def planes_with(flow_NTHW2: NDArray[np.float16], full_speed_px: float) -> torch.Tensor:
+    """Return what networks see of still pictures with this flow."""
+    size = flow_NTHW2.shape[:4]
     reader = ClipReader(
-        view=View(width_px=8, height_px=8, frame_rate=10.0),
-        frames=3,
+        view=View(width_px=size[3], height_px=size[2], frame_rate=10.0),
+        frames=size[1],
         planes=("background_difference", "speed"),
-        background_HW=np.full((8, 8), 100, np.uint8),
-        full_speed_px=10.0,
+        background_HW=np.full(size[2:], 100, np.uint8),
+        full_speed_px=full_speed_px,
     )
+    pictures = np.full(size, 100, np.uint8)
+    return reader.planes_NPTHW(WindowBatch(pictures=pictures, flow_NTHW2=flow_NTHW2))
+
+
+def test_networks_see_the_speed_of_the_windows_flow() -> None:
     flow_NTHW2 = np.zeros((2, 3, 8, 8, 2), np.float16)
     flow_NTHW2[1, 2, :, :4] = (3.0, 4.0)
-    windows = WindowBatch(
-        pictures=np.full((2, 3, 8, 8), 100, np.uint8),
-        flow_NTHW2=flow_NTHW2,
-    )
-    planes = reader.planes_NPTHW(windows)
+    planes = planes_with(flow_NTHW2, 10.0)
     assert planes.shape == (2, 2, 3, 8, 8)
     expected = torch.zeros(2, 3, 8, 8)
     expected[1, 2, :, :4] = 0.5
@@ -172,14 +175,7 @@ def test_networks_see_the_speed_of_the_windows_flow() -> None:
 
 
 def test_networks_see_what_is_faster_than_they_learnt_as_they_learnt_it() -> None:
-    flow_HW2 = np.full((1, 1, 8, 8, 2), 16.0, np.float16)
-    reader = ClipReader(
-        view=View(width_px=8, height_px=8, frame_rate=2.0),
-        frames=1,
-        planes=("background_difference", "speed"),
-        background_HW=np.full((8, 8), 100, np.uint8),
-        full_speed_px=32.0,
-    )
-    windows = WindowBatch(pictures=np.full((1, 1, 8, 8), 100, np.uint8), flow_NTHW2=flow_HW2)
-    learnt = torch.from_numpy(speed_codes(flow_HW2[0])).float() / SPEED_STEPS
-    torch.testing.assert_close(reader.planes_NPTHW(windows)[0, 1], speed_plane(learnt, 32.0))
+    flow_NTHW2 = np.full((1, 1, 8, 8, 2), 16.0, np.float16)
+    learnt = torch.from_numpy(speed_codes(flow_NTHW2[0])).float() / SPEED_STEPS
+    seen = planes_with(flow_NTHW2, 32.0)[0, 1]
+    torch.testing.assert_close(seen, speed_plane(learnt, 32.0))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from pipeline.doctor.findings import Finding, Level, Machine
 from pipeline.settings import Settings
 from pipeline.store.address import parse_address
 from pipeline.store.failures import explain
+from tests.nobody import as_nobody
 from tests.store_samples import MORNING, camera, footage, segment
 
 
@@ -201,18 +201,6 @@ def test_where_there_is_no_site_that_is_said_once(tmp_path: Path) -> None:
     assert list(below) == ["python", "libraries", "settings"]
     assert below["settings"].found == f"{tmp_path / 'film.mp4'} is not a folder"
     assert not (tmp_path / "plant").exists()
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Ask the kernel as a user without rights, where these tests run as root."""
-    mine = os.geteuid()
-    if mine == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(mine)
 
 
 @pytest.mark.parametrize("closed", ["press-1", "."])
