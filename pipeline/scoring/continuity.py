@@ -239,14 +239,19 @@ def _changed(before_HW: NDArray[np.float32], now_HW: NDArray[np.float32]) -> NDA
 
 
 def _reduced(flow_HW2: NDArray[np.float16], changed_HW: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the flow at half size where the picture changed, elsewhere 0, less that of the whole
-    picture where it is only a shake."""
+    """Return the flow at half size, less that of the whole picture where it is only a shake, and 0
+    where the picture did not change."""
+    flow = flow_HW2.astype(np.float32)
+    # Of all of it: a sway changes edges alone, and these would move by themselves otherwise.
+    whole_2 = np.median(_halved(flow)[::2, ::2].reshape(-1, 2), axis=0)
+    if np.hypot(*whole_2) <= _SHAKE_PX:
+        flow -= _REDUCED * whole_2
+    flow[~changed_HW] = 0.0
+    return _halved(flow)
+
+
+def _halved(flow_HW2: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = flow_HW2.shape[:2]
     size = (width // _REDUCED, height // _REDUCED)
-    moving_HW2 = flow_HW2.astype(np.float32) * changed_HW[..., None]
-    small_HW2 = cv2.resize(moving_HW2, size, interpolation=cv2.INTER_AREA)
-    flow = np.asarray(small_HW2, np.float32) / np.float32(_REDUCED)
-    whole_2 = np.median(flow[::2, ::2].reshape(-1, 2), axis=0)
-    if np.hypot(*whole_2) > _SHAKE_PX:
-        return flow
-    return np.asarray(flow - whole_2, dtype=np.float32)
+    small_HW2 = cv2.resize(flow_HW2, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small_HW2, np.float32) / np.float32(_REDUCED)

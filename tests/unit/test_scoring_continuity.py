@@ -103,6 +103,21 @@ def test_shake_of_the_camera_is_no_break_and_a_knock_is() -> None:
     assert all(knocked[name].min() > 10.0 for name in ODDS)
 
 
+def test_shake_that_changes_edges_alone_is_no_break_of_the_edges() -> None:
+    still = np.zeros(SIZE, np.float32)
+    shaken_THW2 = np.stack([still] * 5 + [still + 0.5 * sign for sign in (1.0, -1.0, 1.0)])
+    edges_THW2 = shaken_THW2.copy()
+    edges_THW2[:, :, 40:] = 0.0
+    batch = clip_batch(
+        small_networks(),
+        clips=1,
+        flow_NTHW2=shaken_THW2[None].astype(np.float16),
+        pictures=pictures_of(edges_THW2, 255)[None],
+    )
+    maps = continuity.term_maps(batch)
+    assert not any(maps[name].any() for name in ODDS)
+
+
 def test_a_break_is_remembered_for_four_frame_pairs() -> None:
     going = moving(SPEED)
     loud = {
