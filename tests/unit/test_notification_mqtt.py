@@ -72,6 +72,18 @@ class Subscriber:
             assert self._more.wait_for(lambda: len(self.got) >= count, PATIENCE_SECONDS), self.got
             return list(self.got)
 
+    def wait_for_alerts(self, count: int) -> list[str]:
+        """Return the first `count` different alerts; a broker that died repeats what it sent."""
+        with self._more:
+            assert self._more.wait_for(lambda: len(self.alerts) >= count, PATIENCE_SECONDS), (
+                self.got
+            )
+            return self.alerts
+
+    @property
+    def alerts(self) -> list[str]:
+        return list(dict.fromkeys(body["alert_id"] for _, body, _ in self.got))
+
 
 @contextmanager
 def subscribed(broker: Broker) -> Iterator[Subscriber]:
@@ -126,8 +138,7 @@ def test_a_broker_that_is_killed_in_the_middle_loses_nothing(site: Site, broker:
         broker.start()
         clock_of(site).advance(60)
         assert deliver_pending(site) == DeliverySummary(delivered=3)
-        got = subscriber.wait_for(6)
-    keys = list(dict.fromkeys(body["alert_id"] for _, body, _ in got))
+        keys = subscriber.wait_for_alerts(6)
     assert keys == [alert.alert_id for alert in (*before, *after)]
 
 
