@@ -5,6 +5,7 @@ Shapes: N clips, T frames, H x W pixels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -83,15 +84,28 @@ class Stretch:
 
 
 def view_for(footage: Footage, *, width_px: int, frame_rate: float, grey: bool) -> View:
-    """Return the working view of a camera, from one of its footages."""
+    """Return the working view of a camera, from one of its footages; `frame_rate` is what is wanted
+    of it."""
     width = max(_ALIGN_TO_PX * 4, round(width_px / _ALIGN_TO_PX) * _ALIGN_TO_PX)
     height = round(width * footage.height_px / footage.width_px / _ALIGN_TO_PX) * _ALIGN_TO_PX
     return View(
         width_px=width,
         height_px=max(_ALIGN_TO_PX * 4, height),
-        frame_rate=min(frame_rate, footage.frame_rate) if footage.frame_rate > 0 else frame_rate,
+        frame_rate=_even_rate(footage.frame_rate, frame_rate),
         grey=grey,
     )
+
+
+def _even_rate(source_rate: float, wanted: float) -> float:
+    """Return the frames a second, nearest to `wanted`, that take every n-th frame of a source.
+
+    Ten of fifteen would be every second frame and then the next one: what moves evenly would go
+    twice as far in one step as in another, and who watches its speed would believe that."""
+    if source_rate <= wanted:
+        return source_rate if source_rate > 0 else wanted
+    fewer = source_rate / math.ceil(source_rate / wanted)
+    more = source_rate / math.floor(source_rate / wanted)
+    return fewer if wanted / fewer <= more / wanted else more
 
 
 class Moment(NamedTuple):
