@@ -5,7 +5,8 @@ neither appear nor vanish. Three terms are the errors of the simplest prediction
 frames. Two of them, that all movement goes on: how much of it changed against how much went on, as
 odds, which have no unit. The flow of one frame pair is compared with that of the pair before,
 followed along the movement. The third, that everything seen was there before and moved along the
-flow: the grey levels by which that fails (displaced frame difference).
+flow: the grey levels by which that fails (displaced frame difference). It does not hold at the rim
+of the picture, where things come into view: nothing is sudden there.
 
 Shapes: N clips, T frames, H x W pixels, grid of G x W cells.
 """
@@ -23,6 +24,7 @@ from scipy.ndimage import maximum_filter
 from pipeline.clips.flow import grey_of
 from pipeline.clips.tiles import CELL_PX, largest_of_cells
 from pipeline.scoring.clip_batch import ClipBatch
+from pipeline.scoring.rim import inside_GW, inside_HW
 from pipeline.scoring.term import Term
 
 __all__ = ["NAME", "TERMS", "broken_odds", "displaced_difference", "term_maps"]
@@ -82,6 +84,7 @@ def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
     """Return each term's value on the score grid, NGW."""
     maps = {name: np.zeros((len(batch), *batch.grid.cells), np.float32) for name in TERMS}
     breaks = _Breaks(batch)
+    inside = inside_HW(batch.grid.cells, CELL_PX)
     for index, flow_THW2 in enumerate(batch.windows.flow_NTHW2):
         # The first frame of a window has the flow of the second.
         first = max(1, len(flow_THW2) - _PAIRS - 1)
@@ -93,10 +96,12 @@ def term_maps(batch: ClipBatch) -> dict[str, NDArray[np.float32]]:
         for frame in range(first + 1, len(flow_THW2)):
             for name, odds_GW in breaks.at(index, frame, smooth).items():
                 np.maximum(maps[name][index], odds_GW, out=maps[name][index])
-            residual_HW = _displaced(smooth[frame - 1], smooth[frame], flow_THW2[frame])
+            flow_HW2 = flow_THW2[frame]
+            residual_HW = _displaced(smooth[frame - 1], smooth[frame], flow_HW2, inside)
             sudden_GW = largest_of_cells(residual_HW, batch.grid.cells)
             np.maximum(maps["sudden"][index], sudden_GW, out=maps["sudden"][index])
     maps["sudden"] = maximum_filter(maps["sudden"], (1, _AROUND_CELLS, _AROUND_CELLS))
+    maps["sudden"] *= inside_GW(batch.grid.cells)
     if batch.partly_hidden:
         # Of less movement that goes on, the same break is a larger share.
         maps["scene_break"][:] = 0.0
@@ -136,11 +141,15 @@ class _Breaks:
 
 
 def displaced_difference(
-    before_HW: NDArray[np.uint8], now_HW: NDArray[np.uint8], flow_HW2: NDArray[np.float16]
+    before_HW: NDArray[np.uint8],
+    now_HW: NDArray[np.uint8],
+    flow_HW2: NDArray[np.float16],
+    inside: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
     """Return by how many grey levels, on average around each pixel, a picture differs from the one
-    before moved along the flow, HW; a change of the light of the whole picture is no difference."""
-    return _displaced(_smooth(before_HW), _smooth(now_HW), flow_HW2)
+    before moved along the flow, HW; a change of the light of the whole picture is no difference.
+    With `inside` (HW) only what differs there counts."""
+    return _displaced(_smooth(before_HW), _smooth(now_HW), flow_HW2, inside)
 
 
 def _smooth(picture_HW: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -149,11 +158,16 @@ def _smooth(picture_HW: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _displaced(
-    before_HW: NDArray[np.float32], now_HW: NDArray[np.float32], flow_HW2: NDArray[np.float16]
+    before_HW: NDArray[np.float32],
+    now_HW: NDArray[np.float32],
+    flow_HW2: NDArray[np.float16],
+    inside: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
     moved_HW = _followed(now_HW, flow_HW2.astype(np.float32))
     difference = moved_HW - before_HW
     difference -= np.median(difference[::2, ::2])
+    if inside is not None:
+        difference *= inside
     return np.asarray(cv2.blur(np.abs(difference), (_SUDDEN_PX, _SUDDEN_PX)), np.float32)
 
 

@@ -143,6 +143,21 @@ def test_a_break_of_the_whole_picture_is_put_where_most_movement_changed() -> No
         assert place.height * GRID.height_px <= 40
 
 
+@pytest.mark.parametrize(("left", "sudden"), [(0, False), (40, True)], ids=["rim", "inside"])
+def test_what_was_not_there_before_is_told_inside_only(left: int, sudden: bool) -> None:
+    pictures = np.full((8, *SIZE[:2]), 120, np.uint8)
+    pictures[-1, 16:40, left : left + 8] = 200
+    batch = clip_batch(
+        small_networks(),
+        clips=1,
+        flow_NTHW2=np.zeros((1, 8, *SIZE), np.float16),
+        pictures=pictures[None],
+    )
+    (sudden_GW,) = continuity.term_maps(batch)["sudden"]
+    assert (sudden_GW.max() > 40.0) == sudden
+    assert sudden or sudden_GW.max() < 2.0
+
+
 def test_what_all_of_the_picture_does_is_not_told_while_a_part_of_it_is_hidden_anew() -> None:
     flows = [moving(SPEED)] * 3 + [moving((-3.0, 1.0))]
     whole, hidden = clip_of(*flows), clip_of(*flows, partly_hidden=True)

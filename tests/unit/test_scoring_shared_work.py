@@ -23,6 +23,7 @@ from pipeline.scoring.continuity import broken_odds, displaced_difference
 from pipeline.scoring.feature_bank import DepthBank
 from pipeline.scoring.fusion import CalibratedClips
 from pipeline.scoring.motion import coherent_speed
+from pipeline.scoring.rim import inside_GW, inside_HW
 from pipeline.scoring.scorer import BATCH_CLIPS, ScoringModel, score_stretch
 from pipeline.stopwatch import Stopwatch, stage
 from tests.footage_maker import encode
@@ -97,15 +98,22 @@ def test_breaks_are_what_each_window_alone_would_give(windows: WindowBatch) -> N
         assert shared[name].max() > 0.0
     # And the residual is that of the pictures as they are, pair by pair.
     pictures, flow = windows.pictures[0], windows.flow_NTHW2[0]
-    pairs = [displaced_difference(pictures[t - 1], pictures[t], flow[t]) for t in range(4, 8)]
-    largest = np.max([_cells(pair) for pair in pairs], axis=0)
-    padded = np.pad(largest, 1, mode="symmetric")
+    inside = inside_HW(GRID.cells, 8)
+    pairs = [
+        displaced_difference(pictures[t - 1], pictures[t], flow[t], inside) for t in range(4, 8)
+    ]
+    largest = _largest_around(np.max([_cells(pair) for pair in pairs], axis=0))
+    np.testing.assert_array_equal(shared["sudden"][0], largest * inside_GW(GRID.cells))
+
+
+def _largest_around(values_GW: NDArray[np.float32]) -> NDArray[np.float32]:
+    padded = np.pad(values_GW, 1, mode="symmetric")
     around = [
         padded[down : down + GRID.cells[0], right : right + GRID.cells[1]]
         for down in range(3)
         for right in range(3)
     ]
-    np.testing.assert_array_equal(shared["sudden"][0], np.max(around, axis=0))
+    return np.asarray(np.max(around, axis=0), np.float32)
 
 
 def test_each_pair_of_frames_is_looked_at_once(
