@@ -10,12 +10,13 @@ Sample videos of the first seed go to the folder of --work.
 
 from __future__ import annotations
 
+import json
 import math
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import geometric_mean
@@ -107,7 +108,7 @@ def main(
     steps: Annotated[int, typer.Option(min=1, help="Training steps a model.")] = 1_500,
     recipe: Annotated[str, typer.Option(help="compact or paper.")] = "compact",
     jobs: Annotated[int, typer.Option(min=1, help="Seeds trained at once, by processes.")] = 1,
-    work: Annotated[Path, typer.Option(help="Folder for sample videos.")] = WORK,
+    work: Annotated[Path, typer.Option(help="Folder for sample videos and seeds.")] = WORK,
     out: Annotated[Path, typer.Option(help="Folder for the JSON results.")] = RESULTS,
 ) -> None:
     """Train, compare, print the table."""
@@ -147,7 +148,22 @@ def _side_by_side(one: OfSeed, seeds: int, jobs: int) -> list[dict[str, Adversar
 
 
 def _metrics(steps: int, recipe: str, work: Path, seed: int) -> dict[str, AdversarialMetric | None]:
-    """Return the metric against every rival of one seed; None where one of the two diverged."""
+    """Return the metric against every rival of one seed, measured now or kept in `work`."""
+    kept = work / f"{recipe}-{steps}-steps-seed-{seed}.json"
+    if kept.exists():
+        found = json.loads(kept.read_text())
+        return {name: one and AdversarialMetric(**one) for name, one in found.items()}
+    measured = _measured(steps, recipe, work, seed)
+    work.mkdir(parents=True, exist_ok=True)
+    told = {name: one and asdict(one) for name, one in measured.items()}
+    kept.write_text(json.dumps(told))
+    return measured
+
+
+def _measured(
+    steps: int, recipe: str, work: Path, seed: int
+) -> dict[str, AdversarialMetric | None]:
+    """Train and compare the models of one seed; None where one of the two diverged."""
     console = wide_console()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     training, fresh = read_split(GEOMETRIES[recipe].tile_px)
