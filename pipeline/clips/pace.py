@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["Pace"]
+__all__ = ["Pace", "denser_stride"]
 
 _OWN_STRIDES = 10
 """A stretch that holds so many strides is even by itself."""
+_DENSER = (4, 2)
 
 
 class Pace:
@@ -55,3 +56,18 @@ class Pace:
         late = (start - self._due) % self._stride
         self._due = start - late + self._stride
         return 2 * late < self._stride
+
+
+def denser_stride(stride: int, *, windows: int, most: int, least: int) -> int:
+    """Return the frames between two windows that usual ranges are learnt from: `stride`, or a half
+    or a quarter of it where footage is short: at most `most` windows in place of `windows`, and no
+    closer than clips are scored, every `least` frames.
+
+    What breaks or appears is over in a frame or two. Side by side, windows would miss half of the
+    moments, and one of the others would decide how rare they are.
+    """
+    for times in _DENSER:
+        # By twice as much: from half a stride on, no window is then one of the other pace.
+        if stride % (2 * times) == 0 and stride // times >= least and windows * times <= most:
+            return stride // times
+    return stride

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.clips.pace import Pace
+from pipeline.clips.pace import Pace, denser_stride
 from pipeline.distillation.teaching import normal_windows
 from pipeline.errors import FootageError
 from pipeline.learning import tiles_to_learn
@@ -75,6 +75,27 @@ def test_a_window_is_read_with_what_comes_before_it() -> None:
     assert pace.enter(600, before=41) is None
     assert pace.enter(600, before=41) == 100 - 41
     assert [start for start in range(500) if pace.takes(start)] == [41]
+
+
+@pytest.mark.parametrize(
+    ("stride", "windows", "least", "denser"),
+    [
+        (8, 120, 2, 2),  # a minute or two: every clip that would be scored
+        (8, 130, 2, 4),  # no more windows than most
+        (8, 251, 2, 8),
+        (8, 120, 3, 4),  # no closer than clips are scored
+        (16, 40, 1, 4),
+        (12, 40, 1, 6),  # every third would now and then be one of the other pace
+        (6, 40, 1, 6),
+        (904, 500, 2, 904),  # a day
+    ],
+)
+def test_short_footage_is_looked_at_more_often(
+    stride: int, windows: int, least: int, denser: int
+) -> None:
+    assert denser_stride(stride, windows=windows, most=500, least=least) == denser
+    looks, places = Pace(stride), Pace(denser, first=denser // 2)
+    assert not set(taken(looks, *[100] * 50)) & set(taken(places, *[100] * 50))
 
 
 @pytest.mark.parametrize(("stride", "first"), [(0, 0), (4, -1)])
