@@ -164,18 +164,12 @@ def learn(
         networks=networks,
         lighting=lit.lighting,
     )
-    stride = reader.frames * max(1, -(-windows // preset.place_windows))
+    stride, denser = _strides(windows, reader.frames, preset)
     sight = learn_looks(split.training, sight, reader, stride=stride)
     reader = replace(reader, history=preset.history_at(reader.view.frame_rate))
     sight = learn_rhythm(split.training, sight, reader, seed=seed)
     stages.done("rhythm", rhythm_line(sight))
-    stride = denser_stride(
-        stride,
-        windows=windows * reader.frames // stride,
-        most=preset.place_windows,
-        least=preset.clip_stride,
-    )
-    model = _calibrated(split, sight, reader, stride, budget_per_day, stages)
+    model = _calibrated(split, sight, reader, denser, budget_per_day, stages)
     figures = {
         "seed": seed,
         "stage_seconds": stages.seconds,
@@ -189,6 +183,16 @@ def learn(
     if lit.lighting is not None:
         figures["held_out_by_lighting"] = seconds_by_state(split.held_out)
     return replace(model, figures=figures, health=health)
+
+
+def _strides(windows: int, frames: int, preset: Preset) -> tuple[int, int]:
+    """Return the frames between two windows that looks, and that usual ranges, are learnt from;
+    `windows`: how many of `frames` lie side by side in the training footage."""
+    most = preset.place_windows
+    times = max(1, -(-windows // most))
+    stride = frames * times
+    denser = denser_stride(stride, windows=windows // times, most=most, least=preset.clip_stride)
+    return stride, denser
 
 
 def _without_trouble(
