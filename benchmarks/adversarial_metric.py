@@ -116,6 +116,7 @@ def main(
     if recipe not in GEOMETRIES:
         stop(f"--recipe {recipe!r} is unknown; choose from {', '.join(GEOMETRIES)}")
     started = time.monotonic()
+    kept = [seed for seed in range(seeds) if _kept(work, recipe, steps, seed).exists()]
     try:
         one = partial(_metrics, steps, recipe, work)
         found = (
@@ -133,6 +134,7 @@ def main(
         "recipe": recipe,
         "steps": steps,
         "seeds": list(range(seeds)),
+        "seeds_kept_from_before": kept,
         "wall_seconds": round(time.monotonic() - started, 1),
         "rows": rows,
     }
@@ -149,15 +151,20 @@ def _side_by_side(one: OfSeed, seeds: int, jobs: int) -> list[dict[str, Adversar
 
 def _metrics(steps: int, recipe: str, work: Path, seed: int) -> dict[str, AdversarialMetric | None]:
     """Return the metric against every rival of one seed, measured now or kept in `work`."""
-    kept = work / f"{recipe}-{steps}-steps-seed-{seed}.json"
+    kept = _kept(work, recipe, steps, seed)
     if kept.exists():
         found = json.loads(kept.read_text())
+        wide_console().print(f"seed {seed}: taken from {kept}", highlight=False, markup=False)
         return {name: one and AdversarialMetric(**one) for name, one in found.items()}
     measured = _measured(steps, recipe, work, seed)
     work.mkdir(parents=True, exist_ok=True)
     told = {name: one and asdict(one) for name, one in measured.items()}
     kept.write_text(json.dumps(told))
     return measured
+
+
+def _kept(work: Path, recipe: str, steps: int, seed: int) -> Path:
+    return work / f"{recipe}-{steps}-steps-seed-{seed}.json"
 
 
 def _measured(

@@ -7,6 +7,7 @@ __all__ = ["Pace", "denser_stride"]
 _OWN_STRIDES = 10
 """A stretch that holds so many strides is even by itself."""
 _DENSER = (4, 2)
+"""How many times as many windows short footage may give; the first that fits is taken."""
 
 
 class Pace:
