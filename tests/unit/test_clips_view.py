@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.clips.reader import Stretch, view_for
-from pipeline.footage.examine import probe_footage
+from pipeline.clips.reader import view_for
 from tests import footage_maker as make
+from tests.admitted_folder import admitted_folder
 
 WANTED = 10.0
 
@@ -21,17 +20,6 @@ WANTED = 10.0
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("view") / "frames"
     return make.write_folder(made, np.zeros((60, 64, 96, 3), np.uint8), suffix=".png")
-
-
-def admitted(folder: Path, rate: float) -> Stretch:
-    footage, (segment,), _ = probe_footage(
-        folder,
-        camera="c",
-        root=folder.parent,
-        start_utc=datetime(2026, 1, 1, 6, tzinfo=UTC),
-        folder_frame_rate=rate,
-    )
-    return Stretch(source=folder, footage=footage, segment=segment)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +43,7 @@ def admitted(folder: Path, rate: float) -> Stretch:
 def test_every_nth_frame_is_taken_and_none_between(
     folder: Path, source: float, taken: float
 ) -> None:
-    stretch = admitted(folder, source)
+    stretch = admitted_folder(folder, source)
     view = view_for(stretch.footage, width_px=96, frame_rate=WANTED, grey=True)
     assert view.frame_rate == pytest.approx(taken)
     times_us = [frame.pts_us for frame in stretch.frames(view)]
@@ -65,5 +53,5 @@ def test_every_nth_frame_is_taken_and_none_between(
 
 
 def test_a_source_that_says_nothing_of_its_rate_is_taken_at_the_wanted_one(folder: Path) -> None:
-    unknown = replace(admitted(folder, 10.0).footage, frame_rate=0.0)
+    unknown = replace(admitted_folder(folder, 10.0).footage, frame_rate=0.0)
     assert view_for(unknown, width_px=96, frame_rate=WANTED, grey=True).frame_rate == WANTED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -11,20 +10,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.clips.reader import ClipReader, Stretch, view_for
+from pipeline.clips.reader import ClipReader, view_for
 from pipeline.cycles.changes import changes_of
 from pipeline.errors import FootageError
 from pipeline.evaluation.parts import real_parts
 from pipeline.footage.decoding import open_decoder
-from pipeline.footage.examine import probe_footage
 from pipeline.footage.frames import View, working_frames
 from pipeline.footage.still import still_jpeg
 from tests import footage_maker as make
+from tests.admitted_folder import admitted_folder
 from tests.store_samples import camera
 
 PICTURES, HEIGHT_PX, WIDTH_PX = 60, 64, 96
 EVERY_PICTURE = View(width_px=WIDTH_PX, height_px=HEIGHT_PX, frame_rate=240.0)
-MORNING = datetime(2026, 1, 1, 6, tzinfo=UTC)
 CAMERA = camera("c", privacy_masks=())
 RATES = (0.07, 5.0, 10.0, 25.0, 29.97)
 
@@ -38,21 +36,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make.write_folder(made, np.ascontiguousarray(video), suffix=".png")
 
 
-def admitted(folder: Path, rate: float) -> Stretch:
-    footage, (segment,), blind = probe_footage(
-        folder, camera="c", root=folder.parent, start_utc=MORNING, folder_frame_rate=rate
-    )
-    assert not blind
-    return Stretch(source=folder, footage=footage, segment=segment)
-
-
 def number_of(picture: NDArray[np.uint8]) -> int:
     return round(float(picture.mean()))
 
 
 @pytest.mark.parametrize("rate", [*RATES, 1 / 30])
 def test_every_picture_is_decoded_again_at_its_own_time(folder: Path, rate: float) -> None:
-    stretch = admitted(folder, rate)
+    stretch = admitted_folder(folder, rate)
     assert stretch.footage.frame_rate == rate
     frames = list(stretch.frames(EVERY_PICTURE))
     assert [number_of(frame.image) for frame in frames] == list(range(PICTURES))
@@ -61,7 +51,7 @@ def test_every_picture_is_decoded_again_at_its_own_time(folder: Path, rate: floa
 
 @pytest.mark.parametrize("rate", RATES)
 def test_clips_reach_from_the_first_picture_to_the_last(folder: Path, rate: float) -> None:
-    stretch = admitted(folder, rate)
+    stretch = admitted_folder(folder, rate)
     view = view_for(stretch.footage, width_px=WIDTH_PX, frame_rate=240.0, grey=True)
     background = np.zeros((view.height_px, view.width_px), np.uint8)
     reader = ClipReader(view=view, frames=4, planes=("grey",), background_HW=background, flow=None)
@@ -73,7 +63,7 @@ def test_clips_reach_from_the_first_picture_to_the_last(folder: Path, rate: floa
 
 @pytest.mark.parametrize("rate", RATES)
 def test_cycles_and_stills_and_trials_have_the_same_time(folder: Path, rate: float) -> None:
-    stretch = admitted(folder, rate)
+    stretch = admitted_folder(folder, rate)
     changes = changes_of(stretch, EVERY_PICTURE)
     if rate > 1.0:  # of a picture every few seconds nobody asks what repeats itself
         assert changes is not None
@@ -94,7 +84,7 @@ def test_a_folder_is_never_decoded_at_a_guessed_rate(folder: Path) -> None:
         pytest.fail("the decoder was opened")
     with pytest.raises(FootageError, match="frame rate is not known"):
         next(working_frames(folder, EVERY_PICTURE))
-    stretch = admitted(folder, 10.0)
+    stretch = admitted_folder(folder, 10.0)
     unknown = replace(stretch, footage=replace(stretch.footage, frame_rate=0.0))
     with pytest.raises(FootageError, match="frame rate is not known"):
         next(unknown.frames(EVERY_PICTURE))
