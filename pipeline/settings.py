@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     """Language of reports."""
     seed: int = Field(default=0, ge=0)
     """Seed of training."""
+    learn_hours: float = Field(default=24.0, gt=0, le=8784)
+    """Hours of footage that a model learns from, at most; of more, a part that is spread evenly
+    over all of it."""
     folder_frame_rate: float = Field(default=10.0, gt=0, le=240)
     """Frames a second of footage that is a folder of pictures."""
     stall_seconds: float = Field(default=30.0, gt=0)

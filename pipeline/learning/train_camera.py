@@ -20,18 +20,21 @@ from pipeline.footage.names import footage_path
 from pipeline.identity import content_id
 from pipeline.learning.camera_model import CameraModel
 from pipeline.learning.choose_origin import choose_origin
-from pipeline.learning.learn import learn, split_held_out, training_job
+from pipeline.learning.learn import learn, length_seconds, split_held_out, training_job
 from pipeline.learning.origin import ADAPTATION_EFFORT, Origin
 from pipeline.learning.presets import Preset, preset_named
 from pipeline.learning.registration import made_before, register
 from pipeline.learning.registry import ModelRecord, ModelState, no_active_model
 from pipeline.learning.spans import within
+from pipeline.learning.spread import spread_evenly
 from pipeline.store.contract import Store
 from pipeline.store.leases import lease_kept
 from pipeline.synthesis.samples import make_samples
 from pipeline.synthesis.shelf import masks_digest, stored_samples
 
 __all__ = ["load_active_model", "stretches_of", "train_camera", "train_on"]
+
+_HOUR_SECONDS = 3600.0
 
 
 def train_camera(
@@ -98,10 +101,11 @@ def train_on(
 ) -> ModelRecord:
     """Learn from these stretches and register the model, as the active one or as a candidate.
 
-    `seed` None takes that of the settings; `notes` go into its manifest; `origin` is what its
-    networks begin with. Doing it again with
-    nothing changed gives the model that there is.
+    Of more than the setting `learn_hours` a part is learnt, spread evenly over all of it. `seed`
+    None takes that of the settings; `notes` go into its manifest; `origin` is what its networks
+    begin with. Doing it again with nothing changed gives the model that there is.
     """
+    stretches = _as_much_as_is_learnt(site, stretches, progress)
     chosen_seed = site.settings.seed if seed is None else seed
     name = training_job(stretches, preset, chosen_seed, camera.privacy_masks, origin=origin)
     job = content_id("training", name, repr(camera.budget_per_day))
@@ -149,6 +153,21 @@ def train_on(
         # Only now: until the model is registered, the checkpoints are what a restart goes on from.
         shutil.rmtree(workspace, ignore_errors=True)
     return record
+
+
+def _as_much_as_is_learnt(
+    site: Site, stretches: Sequence[Stretch], progress: Callable[[str], None]
+) -> Sequence[Stretch]:
+    """Return these stretches, or the part of them that the settings let a model learn from."""
+    hours = site.settings.learn_hours
+    chosen = spread_evenly(stretches, hours * _HOUR_SECONDS)
+    there, left = (length_seconds(part) / _HOUR_SECONDS for part in (stretches, chosen))
+    if left < there:
+        progress(
+            f"{left:.1f} of {there:.1f} hours of footage are learnt, spread evenly over all of it "
+            f"(setting learn_hours: {hours:g})"
+        )
+    return chosen
 
 
 def _with_samples(
