@@ -73,8 +73,9 @@ def train(
     """Learn what is normal from the footage there is, and make the new model the active one.
 
     Choose footage in which nothing is wrong, some minutes at least, better some hours; a part of it
-    is held out to calibrate the scores. Killed, the same command goes on where it was. A new camera
-    may start from the networks of another one, and then takes a quarter of the steps.
+    is held out to calibrate the scores. Of more than the setting learn_hours says (a day), pieces
+    are learnt that are spread evenly over all of it. Killed, the same command goes on where it was.
+    A new camera may start from the networks of another one, and then takes a quarter of the steps.
     """
     with opened_site(context) as site, progress_lines() as progress:
         chosen = chosen_cameras(site, cameras)
