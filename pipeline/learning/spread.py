@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.clips.reader import Stretch
-from pipeline.timebase import seconds
+from pipeline.learning.learn import length_seconds
 
 __all__ = ["spread_evenly"]
 
@@ -23,7 +23,7 @@ def spread_evenly(stretches: Sequence[Stretch], most_seconds: float) -> list[Str
     pieces in a row: at even steps, what comes back every few hours would always be seen, or never.
     The same stretches give the same pieces. At least one piece is returned.
     """
-    total_seconds = sum(_length(stretch) for stretch in stretches)
+    total_seconds = length_seconds(stretches)
     if total_seconds <= most_seconds:
         return list(stretches)
     pieces = [piece for stretch in stretches for piece in _cut(stretch)]
@@ -36,10 +36,6 @@ def spread_evenly(stretches: Sequence[Stretch], most_seconds: float) -> list[Str
 def _cut(stretch: Stretch) -> list[Stretch]:
     """Return a stretch in parts of one length."""
     start_us, end_us = stretch.segment.start_us, stretch.segment.end_us
-    count = max(1, round(_length(stretch) / _PIECE_SECONDS))
+    count = max(1, round(length_seconds([stretch]) / _PIECE_SECONDS))
     edges_us = [start_us + (end_us - start_us) * part // count for part in range(count + 1)]
     return [stretch.part(*edges_us[part : part + 2]) for part in range(count)]
-
-
-def _length(stretch: Stretch) -> float:
-    return seconds(stretch.segment.end_us - stretch.segment.start_us)
