@@ -32,9 +32,9 @@ LIMIT 5"""
 
 _NORMAL_SECONDS = 480.0
 _FAST_NORMAL_SECONDS = 180.0
-_EFFORT = 0.75
+_EFFORT = 0.25
 """Share of the preset's training steps: enough for a rendered line, in a few minutes."""
-_FAST_EFFORT = 0.15
+_FAST_EFFORT = 0.05
 """Share of the training steps in a fast run."""
 _ARRIVAL_TRIES = 10
 _ARRIVAL_SECONDS = 1.0

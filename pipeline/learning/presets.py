@@ -125,8 +125,8 @@ def _compact() -> Preset:
         reservoir_tiles=24_000,
         tiles_per_window=12,
         moving_share=0.75,
-        generator_steps=480,
-        encoder_steps=240,
+        generator_steps=1_440,
+        encoder_steps=720,
         encoder_learning_rate=2e-4,
         pseudo_anomalies=True,
         reconstructed_tiles=4,
@@ -183,8 +183,8 @@ def _full() -> Preset:
         _standard(),
         name="full",
         reservoir_tiles=40_000,
-        generator_steps=1_000,
-        encoder_steps=500,
+        generator_steps=2_000,
+        encoder_steps=1_000,
         place_windows=2_000,
     )
 
