@@ -39,7 +39,7 @@ pytestmark = [
 __all__ = ["environment", "server"]
 
 DATABASES = ("sqlite", "postgresql")
-EFFORT = 0.5
+EFFORT = 0.25
 """240 + 120 steps of the networks, two minutes. The accuracy of a whole training is what
 benchmarks/accuracy.py measures."""
 
