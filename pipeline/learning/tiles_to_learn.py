@@ -25,6 +25,9 @@ _LEAST_FULL_SPEED_PX = 1.0
 _MOST_WINDOWS = 4_000
 """Windows of footage that tiles are taken from: twice what fills the reservoir. Days have more."""
 _MOST_PSEUDO_TILES = 8_000
+_MOST_OF_WINDOW = 96
+"""Tiles taken from one window: as many as it takes to fill the reservoir, up to this. A minute of
+footage has a hundred windows; from a dozen tiles of each the networks would learn them by heart."""
 
 
 def tile_source(
@@ -54,9 +57,11 @@ def _fill_reservoir(
     training: Sequence[Stretch], reader: ClipReader, preset: Preset, seed: int
 ) -> tuple[TileReservoir, int]:
     """Return the filled reservoir and how many windows lie side by side in the training footage."""
-    reservoir = _empty_reservoir(preset, preset.reservoir_tiles, seed)
-    count = 0
     stride = _window_stride(training, reader, _MOST_WINDOWS)
+    reservoir = _empty_reservoir(
+        preset, preset.reservoir_tiles, seed, _frame_count(training, reader) // stride
+    )
+    count = 0
     pace = Pace(stride)
     for part in reader.paced(training, pace):
         for _, window in reader.clips(part, stride=pace):
@@ -76,16 +81,22 @@ def _window_stride(training: Sequence[Stretch], reader: ClipReader, most: int) -
 
     Windows of short footage overlap by half: a movement across a border is seen whole in one.
     """
-    frames = sum(seconds(s.segment.end_us - s.segment.start_us) for s in training)
-    frames *= reader.view.frame_rate
-    return max(1, reader.frames // 2, round(frames / most))
+    return max(1, reader.frames // 2, round(_frame_count(training, reader) / most))
 
 
-def _empty_reservoir(preset: Preset, capacity: int, seed: int) -> TileReservoir:
+def _frame_count(training: Sequence[Stretch], reader: ClipReader) -> int:
+    """Return about how many frames the reader makes of the footage."""
+    length = sum(seconds(s.segment.end_us - s.segment.start_us) for s in training)
+    return round(length * reader.view.frame_rate)
+
+
+def _empty_reservoir(preset: Preset, capacity: int, seed: int, windows: int) -> TileReservoir:
+    """Return a reservoir that about so many windows fill, if they have the tiles."""
+    wanted = capacity // max(1, windows)
     return TileReservoir(
         capacity=capacity,
         tile_px=preset.tgan.geometry.tile_px,
-        tiles_per_window=preset.tiles_per_window,
+        tiles_per_window=max(preset.tiles_per_window, min(wanted, _MOST_OF_WINDOW)),
         moving_share=preset.moving_share,
         seed=seed,
     )
@@ -102,12 +113,22 @@ def _pseudo_anomalies(
     enough for a window at a lower frame rate."""
     if not preset.pseudo_anomalies:
         return None
-    fast = _empty_reservoir(preset, min(_MOST_PSEUDO_TILES, preset.reservoir_tiles), seed)
-    for factor in FAST_FACTORS:
-        view = replace(reader.view, frame_rate=reader.view.frame_rate / factor)
-        slow = replace(reader, view=view)
-        pace = Pace(_window_stride(training, slow, _MOST_WINDOWS // 4))
+    slower = [_slower(reader, factor) for factor in FAST_FACTORS]
+    strides = [_window_stride(training, slow, _MOST_WINDOWS // 4) for slow in slower]
+    windows = sum(
+        _frame_count(training, slow) // stride for slow, stride in zip(slower, strides, strict=True)
+    )
+    capacity = min(_MOST_PSEUDO_TILES, preset.reservoir_tiles)
+    fast = _empty_reservoir(preset, capacity, seed, windows)
+    for slow, stride in zip(slower, strides, strict=True):
+        pace = Pace(stride)
         for part in slow.paced(training, pace):
             for _, window in slow.clips(part, stride=pace):
                 fast.add_window(window, slow.backgrounds.get(window.lighting))
     return PseudoAnomalies(normal=normal, fast=fast) if len(fast) else None
+
+
+def _slower(reader: ClipReader, factor: float) -> ClipReader:
+    """Return a reader at a fraction of the frame rate."""
+    view = replace(reader.view, frame_rate=reader.view.frame_rate / factor)
+    return replace(reader, view=view)

@@ -20,6 +20,14 @@ def test_a_camera_of_several_kinds_is_refused_by_name(name: str) -> None:
     assert preset_from_dict(preset.to_dict()) == preset
 
 
+def test_a_larger_preset_learns_at_least_as_long() -> None:
+    steps = [
+        (preset.generator_steps, preset.encoder_steps)
+        for preset in map(preset_named, ("compact", "standard", "full", "paper"))
+    ]
+    assert steps == sorted(steps)
+
+
 @pytest.mark.parametrize(("key", "value"), [("labels", 3), ("later_choice", 1)])
 def test_a_stored_model_of_a_recipe_that_is_not_for_cameras_is_refused_in_one_line(
     key: str, value: int, tmp_path: Path
