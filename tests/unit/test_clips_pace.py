@@ -137,8 +137,21 @@ def test_tiles_and_lessons_are_of_few_windows_of_many_files(
     monkeypatch.setattr(tiles_to_learn, "_MOST_WINDOWS", 8)
     source, windows = tile_source(files, reader, model.preset, 0, None)
     assert windows == 480 // LENGTH
-    assert len(source.reservoir) <= 8 * model.preset.tiles_per_window
+    assert len(source.reservoir) <= 8 * source.reservoir.tiles_per_window
     monkeypatch.setattr("pipeline.distillation.teaching._MOST_WINDOWS", 8)
     normal = normal_windows(reader, files)
     # Three times as fast, two seconds hold no window.
     assert {speed: len(found) for speed, found in normal.by_speed.items()} == {1: 8, 2: 8}
+
+
+@pytest.mark.parametrize(("room", "each"), [(150, 12), (1_500, 50), (6_000, 96)])
+def test_short_footage_gives_more_tiles_of_each_window(
+    room: int, each: int, tmp_path: Path
+) -> None:
+    model = camera_model()
+    preset = replace(model.preset, reservoir_tiles=room, tiles_per_window=12)
+    files = short_files(tmp_path, 6)
+    reader = replace(model.reader(), history=None)
+    source, windows = tile_source(files, reader, preset, 0, None)
+    assert source.reservoir.tiles_per_window == each
+    assert len(source.reservoir) == min(room, 2 * windows * each)
