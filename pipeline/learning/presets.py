@@ -32,7 +32,7 @@ class Preset:
     reservoir_tiles: int
     """Tiles of normal footage kept in memory to learn from, at most."""
     tiles_per_window: int
-    """Tiles taken from one window of footage on the way to the reservoir."""
+    """Tiles taken from one window of footage on the way to the reservoir; more of short footage."""
     moving_share: float
     """Share of them that is drawn by motion; the others are drawn evenly, so that the model also
     knows a quiet place (a stopped machine is an anomaly too)."""

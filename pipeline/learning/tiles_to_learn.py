@@ -27,7 +27,7 @@ _MOST_WINDOWS = 4_000
 _MOST_PSEUDO_TILES = 8_000
 _MOST_OF_WINDOW = 96
 """Tiles taken from one window: as many as it takes to fill the reservoir, up to this. A minute of
-footage has a hundred windows; from a dozen tiles of each the networks would learn them by heart."""
+footage has a hundred windows; a dozen tiles of each would be drawn forty times each in training."""
 
 
 def tile_source(

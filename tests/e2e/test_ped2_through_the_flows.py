@@ -40,7 +40,7 @@ __all__ = ["environment", "server"]
 
 DATABASES = ("sqlite", "postgresql")
 EFFORT = 0.25
-"""240 + 120 steps of the networks, two minutes. The accuracy of a whole training is what
+"""360 + 180 steps of the networks, two minutes. The accuracy of a whole training is what
 benchmarks/accuracy.py measures."""
 
 
