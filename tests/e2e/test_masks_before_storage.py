@@ -31,6 +31,8 @@ from tests.promises import Promise
 pytestmark = pytest.mark.timeout(580)
 
 EFFORT = "0.001"
+"""One step of each network. What a generator of four steps draws looks like the board, also where
+no board has ever been in the picture."""
 MASK = ((0.5, 0.5), (1.0, 0.5), (1.0, 1.0), (0.5, 1.0))
 OTHER = ((0.05, 0.1), (0.45, 0.1), (0.45, 0.9), (0.05, 0.9))
 GATE = Zone(name="gate", kind=ZoneKind.WATCH, corners=OTHER, budget_per_day=20_000.0)
