@@ -177,7 +177,7 @@ def _standard() -> Preset:
 
 
 def _full() -> Preset:
-    """A GPU: longer, on more footage (AUC .994 on Ped2, `compact` .988). Longer clips (16 frames)
+    """A GPU: longer, on more footage (AUC .992 on Ped2, `compact` .988). Longer clips (16 frames)
     and the paper's widths in place of the narrow networks had .974."""
     return replace(
         _standard(),
